@@ -1,0 +1,25 @@
+//! # pairpin-core
+//!
+//! Pairs a device with a headless machine and gives the pair one encrypted, pinned, revocable
+//! connection. Everything that is true on every platform is here; the command line, the daemon and
+//! the phones' shells translate and never decide.
+//!
+//! Start reading at [`handshake`] (the pairing exchange, without I/O) and `docs/protocol.md`; then
+//! [`host`] (the machine's engine) or [`client`] (the device's engine). The floors, from the top:
+//! `host` and `client`, `net`, `store`, `handshake`, `wire`, and below them [`link`], [`qr`],
+//! [`identity`], [`token`], [`role`], [`secrets`], [`clock`] and [`error`].
+
+pub mod client;
+pub mod clock;
+pub mod error;
+pub mod handshake;
+pub mod host;
+pub mod identity;
+pub mod link;
+pub mod net;
+pub mod qr;
+pub mod role;
+pub mod secrets;
+pub mod store;
+pub mod token;
+pub mod wire;

@@ -1,0 +1,67 @@
+//! Every bound of the protocol in one place, with its unit. `docs/protocol.md` lists them.
+
+use std::time::Duration;
+
+/// A stranger's connections in all, at most.
+pub const STRANGERS: usize = 64;
+/// A stranger's connections from one address (a /64 for IPv6), at most.
+pub const STRANGERS_PER_SOURCE: usize = 8;
+/// How long a stranger may take to stop being one.
+pub const STRANGER_TIME: Duration = Duration::from_secs(10);
+/// Bytes read from a stranger, TLS included.
+pub const STRANGER_BYTES: usize = 16 * 1024;
+
+/// Life of an offer with a link.
+pub const OFFER_TIME: Duration = Duration::from_secs(120);
+/// Life of an offer that is a typed code alone.
+pub const CODE_TIME: Duration = Duration::from_secs(5 * 60);
+/// The longest life that `--ttl` may give an offer.
+pub const OFFER_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+/// The shortest life that `--ttl` may give an offer.
+pub const OFFER_TIME_MIN: Duration = Duration::from_secs(10);
+/// Offers outstanding at once, at most.
+pub const OFFERS: usize = 32;
+/// What a valid preview, and then a valid Proof, each add once to an offer's life.
+pub const OFFER_EXTENSION: Duration = Duration::from_secs(60);
+/// How long a spent offer's key is kept to name the cause of a later refusal.
+pub const SPENT_OFFER_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// Spent offers remembered, at most; the oldest goes first.
+pub const SPENT_OFFERS: usize = 256;
+
+/// Digits of a typed code.
+pub const CODE_DIGITS: usize = 8;
+/// Wrong confirmations after which a code is burnt, on each side.
+pub const CODE_TRIES: u32 = 3;
+/// Failures an hour after which code pairing closes until `pairpin pair --code` is run again.
+pub const CODE_FAILURES_AN_HOUR: usize = 10;
+/// How long the person may take to answer after a code has been confirmed.
+pub const CODE_ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// How long a session may stay unused, unless the device is set otherwise.
+pub const IDLE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long a session may live in all, unless the device is set otherwise.
+pub const ABSOLUTE_LIFETIME: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+/// The age at which a welcome brings a new token.
+pub const TOKEN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Pending tokens of a device, at most; a third replaces the oldest.
+pub const PENDING_TOKENS: usize = 2;
+/// After this long, a replaced token with a valid signature is a sign of theft.
+pub const SUPERSEDED_GRACE: Duration = Duration::from_secs(60);
+/// Superseded and voided token hashes kept for each device, at most.
+pub const OLD_TOKENS: usize = 16;
+
+/// A handshake message in its base64url form, at most (characters).
+pub const MESSAGE: usize = 8 * 1024;
+/// A WebSocket message of an established session, at most (bytes).
+pub const FRAME: usize = 64 * 1024;
+/// A device's or machine's name, at most (characters, after cleaning).
+pub const NAME: usize = 40;
+/// Addresses in a Grant or Welcome, at most.
+pub const ADDRESSES: usize = 16;
+/// Paired devices, at most; each costs a row and some memory.
+pub const DEVICES: usize = 10_000;
+
+/// Silence after which a side sends a ping.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Silence after a ping after which the connection counts as dead.
+pub const HEARTBEAT_DEADLINE: Duration = Duration::from_secs(10);

@@ -1,0 +1,35 @@
+//! The vocabulary of the protocol: messages, error codes, limits, versions. Nothing here decides.
+//!
+//! `handshake` builds and checks these; `net` carries them. The bytes are specified in
+//! `docs/protocol.md`.
+
+mod address;
+mod envelope;
+mod frames;
+pub mod limits;
+mod messages;
+mod refusal;
+
+pub use address::{Address, AddressKind, UnreadableAddress};
+pub use envelope::{Envelope, Flow, Mac, MessageError};
+pub use frames::{CloseCode, Closing, Frame};
+pub use messages::{
+    Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Grant, OfferId,
+    Preview, PreviewRequest, ResumeRequest, ScanRequest, Welcome,
+};
+pub use refusal::{Refusal, RefusalCode};
+
+/// The protocol version this build speaks.
+pub const VERSION: u16 = 1;
+
+/// The WebSocket subprotocol of that version.
+pub const SUBPROTOCOL: &str = "pairpin.v1";
+
+/// The port a machine listens on unless told otherwise. A link leaves it out.
+pub const DEFAULT_PORT: u16 = 7747;
+
+/// The one Host header a device sends, whatever it dialled: a web page or a rebound name cannot.
+pub const HOST: &str = "pairpin";
+
+/// The one path of the device channel.
+pub const PATH: &str = "/rpc";
