@@ -1,2 +1,69 @@
-//! .
-fn main() {}
+//! `cargo xtask`: the project's own commands, written in Rust so that they need nothing else.
+//!
+//! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
+//! what no compiler does. What a layer needs from outside is found or installed by [`install`] and
+//! [`venv`]; [`summary`] counts.
+
+mod files;
+mod install;
+mod layers;
+mod summary;
+mod test;
+mod venv;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+the commands of the pairpin workspace
+
+USAGE
+    cargo xtask test [--layer NAME]... [--list]
+        Runs the tests of every layer, or of the named ones. What a layer needs is found, or
+        installed: on Debian and Ubuntu as root by apt-get (it says what, and how large), elsewhere
+        it prints what to install. A layer that could not run is named in the summary; with CI=true
+        it is a failure. The last line is `N passed, N failed`; the exit code is 0 if none failed.
+          --layer NAME   only this layer; may be repeated
+          --list         the layers, what each tests and what it needs
+
+    cargo xtask files
+        Checks every file of the repository: length of Rust files, paths of somebody's machine,
+        line ends.
+
+    cargo xtask help
+        This text.
+
+ENVIRONMENT
+    CI=true            a layer that did not run is a failure
+    XDG_CACHE_HOME     what is downloaded goes to its directory pairpin/ (default ~/.cache)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("test") => test::run(&arguments[1..]),
+        Some("files") if arguments.len() == 1 => files::run(),
+        Some("help" | "--help" | "-h") | None => {
+            print!("{HELP}");
+            Ok(true)
+        }
+        Some(other) => Err(format!("unknown command {other:?}, see `cargo xtask help`")),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The workspace's root directory.
+fn root() -> PathBuf {
+    // Set by `cargo run`; the compile-time value serves when the program is started by hand.
+    let here =
+        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().map_or_else(|| here.clone(), PathBuf::from)
+}

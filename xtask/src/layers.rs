@@ -1,0 +1,80 @@
+//! The layers: what each tests, what it needs, and its cargo command. [`crate::test`] runs them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::install::{self, Tool};
+use crate::{test, venv};
+
+/// One layer of tests.
+pub struct Layer {
+    /// Its name on the command line and in the summary.
+    pub name: &'static str,
+    /// What it tests and needs, for `--list`.
+    pub about: &'static str,
+    /// Arguments of `cargo test`.
+    pub cargo: &'static [&'static str],
+    /// Finds or makes what it needs; gives the environment of its tests, or why it cannot run.
+    pub prepare: fn(&Path) -> Result<Environment, Unready>,
+}
+
+/// Variables for a layer's tests.
+pub type Environment = Vec<(&'static str, OsString)>;
+
+/// Why a layer cannot run.
+pub enum Unready {
+    /// Something from outside is missing: the layer is not run.
+    Missing(String),
+    /// Our own code does not build: the layer has failed.
+    Broken(String),
+}
+
+/// Every layer, in the order in which they run: the quickest to tell comes first.
+pub const LAYERS: &[Layer] = &[
+    Layer {
+        name: "xtask",
+        about: "these commands themselves",
+        cargo: &["--package", "xtask"],
+        prepare: |_| Ok(Vec::new()),
+    },
+    Layer {
+        name: "core",
+        about: "pairpin-core: everything that is true on every platform",
+        cargo: &["--package", "pairpin-core"],
+        prepare: |_| Ok(Vec::new()),
+    },
+    Layer {
+        name: "server",
+        about: "the binary: its command line, output and administration",
+        cargo: &["--package", "pairpin"],
+        prepare: |_| Ok(Vec::new()),
+    },
+    Layer {
+        name: "e2e",
+        about: "the real binary from outside, and hostile peers; needs zbarimg and rsvg-convert to read QRs back",
+        cargo: &["--package", "pairpin-tests"],
+        prepare: end_to_end,
+    },
+    Layer {
+        name: "pake",
+        about: "the typed code's PAKE against the Python package spake2; needs python3 and, once, the network",
+        cargo: &["--package", "pairpin-tests", "--features", "pake", "--test", "pake"],
+        prepare: pake,
+    },
+];
+
+const QR_READERS: &[Tool] = &[
+    Tool { program: "zbarimg", package: "zbar-tools", purpose: "an independent QR reader" },
+    Tool { program: "rsvg-convert", package: "librsvg2-bin", purpose: "draws the SVG form of a QR" },
+];
+
+fn end_to_end(root: &Path) -> Result<Environment, Unready> {
+    install::ensure(QR_READERS).map_err(Unready::Missing)?;
+    let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
+    Ok(vec![("PAIRPIN_BIN", binary.into())])
+}
+
+fn pake(root: &Path) -> Result<Environment, Unready> {
+    let python = venv::python(&root.join("tests/python/requirements.txt")).map_err(Unready::Missing)?;
+    Ok(vec![("PAIRPIN_PYTHON", python.into())])
+}

@@ -1,0 +1,153 @@
+//! `cargo xtask test`: runs the layers, shows their output as it comes, and counts.
+
+use std::env;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::layers::{LAYERS, Layer, Unready};
+use crate::summary::{self, Counts, Outcome};
+
+/// Runs the layers that `arguments` name; all of them if it names none. Says whether all went well.
+///
+/// # Errors
+/// The arguments cannot be understood.
+pub fn run(arguments: &[String]) -> Result<bool, String> {
+    let mut named = Vec::new();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--list" => {
+                LAYERS.iter().for_each(|layer| println!("{:<8}{}", layer.name, layer.about));
+                return Ok(true);
+            }
+            "--layer" => named.push(arguments.next().ok_or("--layer wants a name, see `cargo xtask test --list`")?),
+            other => return Err(format!("unknown argument {other:?}, see `cargo xtask help`")),
+        }
+    }
+    if let Some(unknown) = named.iter().find(|name| LAYERS.iter().all(|layer| layer.name != name.as_str())) {
+        return Err(format!("unknown layer {unknown:?}, see `cargo xtask test --list`"));
+    }
+    let root = crate::root();
+    let chosen = |layer: &&Layer| named.is_empty() || named.iter().any(|name| name.as_str() == layer.name);
+    let outcomes: Vec<(&str, Outcome)> =
+        LAYERS.iter().filter(chosen).map(|layer| (layer.name, run_layer(layer, &root))).collect();
+    let strict = env::var("CI").is_ok_and(|value| value == "true");
+    let (text, well) = summary::text(&outcomes, strict);
+    print!("{text}");
+    Ok(well)
+}
+
+fn run_layer(layer: &Layer, root: &Path) -> Outcome {
+    println!("\n=== {}: {}", layer.name, layer.about);
+    let environment = match (layer.prepare)(root) {
+        Ok(environment) => environment,
+        Err(Unready::Missing(why)) => {
+            println!("*** the layer {} does not run: {why}", layer.name);
+            return Outcome::NotRun(why);
+        }
+        Err(Unready::Broken(why)) => return Outcome::Ran { counts: Counts::default(), complaint: Some(why) },
+    };
+    let mut counts = Counts::default();
+    let mut command = cargo(root);
+    command.arg("test").arg("--no-fail-fast").args(layer.cargo).envs(environment);
+    let ended = stream(&mut command, |line| {
+        println!("{line}");
+        // Output that is looked at while it comes; a closed pipe shows at the next println.
+        let _ = std::io::stdout().flush();
+        if let Some(more) = Counts::of_line(line) {
+            counts += more;
+        }
+    });
+    let complaint = match ended {
+        Ok(true) => None,
+        Ok(false) if counts.failed > 0 => None,
+        Ok(false) => Some("cargo test failed: it did not build, or a test ended its process".to_owned()),
+        Err(why) => Some(why),
+    };
+    // A layer without tests would be green for ever.
+    let complaint = complaint.or_else(|| (counts == Counts::default()).then(|| "no test was found".to_owned()));
+    Outcome::Ran { counts, complaint }
+}
+
+/// Builds the binary; gives its path as cargo tells it, wherever its target directory is.
+///
+/// # Errors
+/// It does not build.
+pub fn build_binary(root: &Path) -> Result<PathBuf, String> {
+    let mut path = None;
+    let mut command = cargo(root);
+    command.args(["build", "--package", "pairpin", "--bin", "pairpin", "--message-format", "json-render-diagnostics"]);
+    let built = stream(&mut command, |line| path = executable(line).or(path.take()))?;
+    if !built {
+        return Err("the binary did not build".to_owned());
+    }
+    path.ok_or_else(|| "cargo did not say where the binary is".to_owned())
+}
+
+/// The path in a line of cargo's JSON that tells of a finished executable.
+fn executable(line: &str) -> Option<PathBuf> {
+    let (_, rest) = line.split_once("\"executable\":\"")?;
+    let mut path = String::new();
+    let mut letters = rest.chars();
+    loop {
+        match letters.next()? {
+            '"' => return Some(path.into()),
+            '\\' => path.push(letters.next()?),
+            letter => path.push(letter),
+        }
+    }
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command and hands over each line of its stdout; says whether it succeeded.
+fn stream(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool, String> {
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cargo did not start: {error}"))?;
+    if let Some(output) = child.stdout.take() {
+        each_line(output, &mut line);
+    }
+    let status = child.wait().map_err(|error| format!("cargo was lost: {error}"))?;
+    Ok(status.success())
+}
+
+// Lines are read as bytes: a test may print what is not UTF-8.
+fn each_line(output: impl Read, line: &mut impl FnMut(&str)) {
+    let mut output = BufReader::new(output);
+    let mut bytes = Vec::new();
+    while output.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
+        line(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']));
+        bytes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_binary_is_where_cargo_says() {
+        let line = r#"{"reason":"compiler-artifact","fresh":true,"executable":"/a \"b\"/pairpin","x":1}"#;
+        assert_eq!(executable(line), Some(PathBuf::from("/a \"b\"/pairpin")));
+        assert_eq!(executable(r#"{"reason":"compiler-artifact","executable":null}"#), None);
+    }
+
+    #[test]
+    fn lines_come_whole_and_whatever_their_bytes() {
+        let mut lines = Vec::new();
+        each_line(&b"one\r\n\xFFtwo\nend"[..], &mut |line: &str| lines.push(line.to_owned()));
+        assert_eq!(lines, ["one", "\u{FFFD}two", "end"]);
+    }
+
+    #[test]
+    fn unknown_layers_and_arguments_are_refused() {
+        let run = |arguments: &[&str]| run(&arguments.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        for arguments in [&["--layer"][..], &["--layer", "nothing"], &["--fast"]] {
+            assert!(run(arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The Python environment of the `pake` layer: pinned packages in the cache directory, outside the
+//! checkout. Used by [`crate::layers`].
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::install;
+
+/// The Python of an environment that has what `requirements` pins, made if there is none yet.
+///
+/// # Errors
+/// There is no Python 3, or the packages could not be downloaded; the text says which.
+pub fn python(requirements: &Path) -> Result<PathBuf, String> {
+    let wanted = fs::read_to_string(requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
+    let home = cache()?.join("pake-venv");
+    let python = home.join("bin/python");
+    let stamp = home.join("requirements.txt");
+    // The stamp is written last, so a half-made environment is made again. So is one whose Python
+    // has gone with a system upgrade.
+    let complete = fs::read_to_string(&stamp).is_ok_and(|had| had == wanted) && works(&python, "import spake2");
+    if complete {
+        return Ok(python);
+    }
+    let base = system_python()?;
+    eprintln!("xtask: making {} (spake2 and cryptography, about 5 MB to download)", home.display());
+    if home.exists() {
+        fs::remove_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
+    }
+    run(Command::new(&base).args(["-m", "venv"]).arg(&home))?;
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
+        .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
+        .arg(requirements))?;
+    if !works(&python, "import spake2") {
+        return Err(format!("{} cannot import spake2 after its installation", python.display()));
+    }
+    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(python)
+}
+
+/// A Python that can make environments; installed where that is ours to do.
+fn system_python() -> Result<PathBuf, String> {
+    let usable = || {
+        let found = install::find("python3")?;
+        works(&found, "import venv, ensurepip").then_some(found)
+    };
+    if let Some(python) = usable() {
+        return Ok(python);
+    }
+    install::packages_ensure(&["python3", "python3-venv"])?;
+    // Another python3 may stand before the system's on the PATH.
+    let system = PathBuf::from("/usr/bin/python3");
+    usable().or_else(|| works(&system, "import venv, ensurepip").then_some(system)).ok_or_else(|| {
+        "no python3 that can make virtual environments, install Python 3.9 or newer with its venv module".to_owned()
+    })
+}
+
+fn cache() -> Result<PathBuf, String> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    let cache = base.ok_or("neither XDG_CACHE_HOME nor HOME is set, set one")?.join("pairpin");
+    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
+    Ok(cache)
+}
+
+fn works(python: &Path, program: &str) -> bool {
+    let status = Command::new(python)
+        .args(["-c", program])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let status = command.stdin(Stdio::null()).stdout(std::io::stderr()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(format!("failed: {command:?}")),
+        Err(error) => Err(format!("{command:?}: {error}")),
+    }
+}
