@@ -8,8 +8,11 @@
 // A test helper's way to report is to fail the test.
 #![allow(clippy::panic)]
 
+pub mod device;
 pub mod false_machine;
 pub mod http;
+pub mod link;
+pub mod machine;
 pub mod peer;
 pub mod picture;
 pub mod process;

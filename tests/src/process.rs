@@ -125,6 +125,21 @@ impl Background {
         }
     }
 
+    /// The first line of stdout or stderr that satisfies `wanted`.
+    ///
+    /// # Panics
+    /// The deadline passes, or the program ends, without one.
+    #[track_caller]
+    pub fn either(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(line) = self.stdout.iter().chain(&self.stderr).find(|line| wanted(line)) {
+                return line.clone();
+            }
+            assert!(self.take_event(deadline), "no {what} from {}", self.everything());
+        }
+    }
+
     /// The next event: a line of JSON on stdout that has `name` as its `event`.
     ///
     /// # Panics
