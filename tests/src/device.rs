@@ -78,6 +78,12 @@ impl Device {
         machines[0].clone()
     }
 
+    /// Whether the one machine that it knows can be reached and welcomes it.
+    #[track_caller]
+    pub fn is_welcome(&self) -> bool {
+        self.only_machine()["online"] == true
+    }
+
     /// The directory with its keys and its database.
     pub fn state(&self) -> PathBuf {
         self.home.path().join("state")

@@ -5,9 +5,6 @@
 //! only the handshake's arithmetic with it. [`pty`], [`screen`] and [`picture`] look at a terminal
 //! as a person with a phone does. Run them with `cargo xtask test --layer e2e`.
 
-// A test helper's way to report is to fail the test.
-#![allow(clippy::panic)]
-
 pub mod device;
 pub mod false_machine;
 pub mod http;
@@ -20,3 +17,13 @@ pub mod pty;
 pub mod scratch;
 pub mod screen;
 pub mod tls;
+
+/// Runs hostile peers on a runtime of the test's own.
+///
+/// # Panics
+/// No runtime can be made.
+#[track_caller]
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(future)
+}
