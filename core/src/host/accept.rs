@@ -15,8 +15,8 @@ use super::{pairing, reconnect};
 use crate::handshake::{Channel, HandshakeError};
 use crate::net::gate::Ticket;
 use crate::net::limited::Limit;
-use crate::net::socket::Socket;
-use crate::net::upgrade::{self, UpgradeRequest};
+use crate::net::socket::{Socket, SocketError};
+use crate::net::upgrade::{self, Answer, UpgradeRequest};
 use crate::net::{BoxedStream, tls};
 use crate::store::StoreError;
 use crate::wire::{Envelope, Flow, limits};
@@ -34,6 +34,12 @@ impl From<HandshakeError> for Gone {
 impl From<StoreError> for Gone {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a connection ends because the state could not be written");
+        Self
+    }
+}
+
+impl From<SocketError> for Gone {
+    fn from(_: SocketError) -> Self {
         Self
     }
 }
@@ -149,10 +155,10 @@ impl Visitor {
     }
 
     /// Answers with a message instead of the upgrade, and closes.
-    pub(super) async fn answer(&self, status: u16, envelope: &Envelope) -> Result<(), Gone> {
+    pub(super) async fn tell(&self, answer: Answer, envelope: &Envelope) -> Result<(), Gone> {
         let mut stream = self.take_stream()?;
-        let answer = upgrade::answer(&mut stream, status, envelope);
-        tokio::time::timeout(limits::STRANGER_TIME, answer).await.map_err(|_| Gone)?.map_err(|_| Gone)
+        let telling = upgrade::answer(&mut stream, answer, envelope);
+        tokio::time::timeout(limits::STRANGER_TIME, telling).await.map_err(|_| Gone)?.map_err(|_| Gone)
     }
 
     /// Switches to the WebSocket.

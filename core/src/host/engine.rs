@@ -12,13 +12,14 @@ use tokio::task::JoinSet;
 use super::book::{Book, Known};
 use super::events::{EventLog, EventWatch, HostEvent, OfferEvent};
 use super::offers::{OfferNumber, Offers};
-use super::views::{AuditView, PairedView, ReachableAddress};
+use super::views::{AuditView, PairedView};
 use super::{DATABASE_FILE, HostError, LOCK_FILE, accept, identity, sessions};
 use crate::clock::{Clock, UnixMillis};
 use crate::identity::{DeviceId, MachineId, Pin};
 use crate::names::clean_name;
 use crate::net::gate::Gate;
-use crate::net::{addresses, listen, tls};
+use crate::net::addresses::{self, ReachableAddress};
+use crate::net::{listen, tls};
 use crate::store::host::meta;
 use crate::store::{Database, Kind, Lock, StateDir};
 use crate::wire::{Address, AddressKind, CloseCode, Closing, limits};
@@ -241,10 +242,9 @@ impl Shared {
             kind: AddressKind::Advertised,
             interface: String::new(),
         });
-        let found = addresses::reachable(&self.listening).into_iter().map(|(local, port)| ReachableAddress {
-            address: Address::from(SocketAddr::new(local.ip, port)),
-            kind: local.kind,
-            interface: local.interface,
+        let found = addresses::reachable(&self.listening).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the machine's addresses could not be listed");
+            Vec::new()
         });
         advertised.chain(found).collect()
     }

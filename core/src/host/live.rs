@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::Instant;
-
 use super::accept::{Gone, Visitor};
 use super::book::Known;
 use super::events::HostEvent;
@@ -29,7 +27,7 @@ pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: 
     if let Some(closing) = closing {
         // One deadline for both: a device that reads nothing is cut all the same.
         let _ = tokio::time::timeout(LAST_WORDS, async {
-            let _ = socket.send(&Frame::Closing(closing.clone())).await;
+            let _ = socket.send(Frame::Closing(closing.clone())).await;
             socket.close(closing.code, "").await;
         })
         .await;
@@ -52,13 +50,11 @@ async fn serve(
     let mut addresses = shared.watch_addresses();
     let mut tick = tokio::time::interval(limits::HEARTBEAT);
     tick.reset();
-    let mut heard = Instant::now();
     loop {
         tokio::select! {
             biased;
             closing = registration.closing() => return Some(closing),
             incoming = socket.recv() => {
-                heard = Instant::now();
                 match incoming {
                     Ok(Some(Incoming::Frame(frame))) => {
                         if let Some(code) = answer(visitor, socket, device, frame).await {
@@ -70,20 +66,14 @@ async fn serve(
                 }
             }
             _ = tick.tick() => {
-                if heard.elapsed() >= limits::HEARTBEAT + limits::HEARTBEAT_DEADLINE {
-                    return None;
-                }
                 if expired(visitor, device) {
                     return Some(Closing { code: CloseCode::Expired, by: None, at: shared.now(), reason: None });
                 }
                 shared.book.saw(device, visitor.from(), shared.now(), false);
-                if timely(socket.ping()).await.is_err() {
-                    return None;
-                }
             }
             Ok(()) = addresses.changed() => {
                 let list = addresses.borrow_and_update().clone();
-                if send(socket, &Frame::Addresses(list)).await.is_err() {
+                if socket.send(Frame::Addresses(list)).await.is_err() {
                     return None;
                 }
             }
@@ -107,7 +97,7 @@ async fn answer(visitor: &Visitor, socket: &mut Socket, device: DeviceId, frame:
         _ => Err((METHOD_NOT_FOUND, "this machine does not know that request".to_owned())),
     };
     let unpaired = unpair && result.is_ok();
-    if send(socket, &Frame::Answer { id, result }).await.is_err() {
+    if socket.send(Frame::Answer { id, result }).await.is_err() {
         return Some(CloseCode::Protocol);
     }
     if unpaired {
@@ -140,13 +130,4 @@ fn announce(visitor: &Visitor, device: DeviceId) {
     let shared = visitor.shared();
     let connections = shared.book.registry.count(device);
     shared.events.publish(HostEvent::Presence { device, connections });
-}
-
-/// Sends within a deadline: a device that does not read slows nobody for long.
-pub(super) async fn send(socket: &mut Socket, frame: &Frame) -> Result<(), Gone> {
-    timely(socket.send(frame)).await
-}
-
-async fn timely<E>(sending: impl Future<Output = Result<(), E>>) -> Result<(), Gone> {
-    tokio::time::timeout(limits::HEARTBEAT_DEADLINE, sending).await.map_err(|_| Gone)?.map_err(|_| Gone)
 }

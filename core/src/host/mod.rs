@@ -32,9 +32,10 @@ pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
 pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE};
 pub use offers::{OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
+pub use crate::net::addresses::ReachableAddress;
 pub use rows::SHELL;
 pub use views::{
-    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, ReachableAddress, RevokedView,
+    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView,
     TombstoneView,
 };
 

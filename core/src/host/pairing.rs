@@ -21,7 +21,7 @@ use crate::handshake::{
 use crate::identity::{DeviceId, PublicKey};
 use crate::names::clean_name;
 use crate::net::socket::{Incoming, Socket};
-use crate::net::upgrade::UpgradeRequest;
+use crate::net::upgrade::{Answer, UpgradeRequest};
 use crate::secrets::{RecognitionKey, Secret};
 use crate::store::host::tokens;
 use crate::token::{SessionToken, TokenHash};
@@ -40,7 +40,7 @@ pub(super) async fn preview(visitor: Visitor, request: UpgradeRequest) -> Result
     visitor.promote();
     if proven.version().is_err() {
         let refusal = Refusal::new(RefusalCode::Version, shared.now());
-        return visitor.answer(403, &proven.refuse(&refusal)?).await;
+        return visitor.tell(Answer::Refusal, &proven.refuse(&refusal)?).await;
     }
     let looked = {
         let mut offers = shared.offers();
@@ -50,7 +50,7 @@ pub(super) async fn preview(visitor: Visitor, request: UpgradeRequest) -> Result
         Ok(found) => found,
         Err(code) => {
             let refusal = Refusal::new(code, shared.now());
-            return visitor.answer(403, &proven.refuse(&refusal)?).await;
+            return visitor.tell(Answer::Refusal, &proven.refuse(&refusal)?).await;
         }
     };
     let row = proven.device().and_then(|device| match shared.book.find(device) {
@@ -70,7 +70,7 @@ pub(super) async fn preview(visitor: Visitor, request: UpgradeRequest) -> Result
     if let Some(expires_in) = shared.offer_time_left(number) {
         log.publish(OfferEvent::Extended { expires_in });
     }
-    visitor.answer(200, &envelope).await
+    visitor.tell(Answer::Preview, &envelope).await
 }
 
 /// Flow (a), pair: Proof, Grant, acknowledgement; then the connection lives on.
@@ -95,7 +95,7 @@ pub(super) async fn scan(visitor: Visitor, request: UpgradeRequest) -> Result<()
         Ok(_) => claim(&visitor, details.key, |offers, fresh, now| offers.claim(id, details.key, fresh, now)).await,
     };
     match claimed {
-        Err(refusal) => visitor.answer(403, &proven.refuse(&refusal)?).await,
+        Err(refusal) => visitor.tell(Answer::Refusal, &proven.refuse(&refusal)?).await,
         Ok(claimed) => {
             let socket = visitor.switch(&request).await?;
             grant(visitor, socket, Proven::Scan(Box::new(proven)), details, claimed).await
@@ -111,7 +111,7 @@ pub(super) async fn code(visitor: Visitor, request: UpgradeRequest) -> Result<()
     let entropy = Secret::generate().map_err(|_| Gone)?;
     let Ok((answer, wait)) = opened.answer(&code, &entropy) else { return visitor.refuse().await };
     let mut socket = visitor.switch(&request).await?;
-    send(&mut socket, Frame::Handshake(answer)).await?;
+    socket.send(Frame::Handshake(answer)).await?;
     // The stranger's 10 seconds go on: nothing is proven yet.
     let confirm = handshake_message(&mut socket).await?;
     let received = wait.receive(confirm)?;
@@ -160,7 +160,7 @@ async fn code_confirmed(
     shared.offers().extend_for_answer(number, shared.clock.elapsed());
     shared.offer_log(number).publish(OfferEvent::Previewed { from: shown(visitor.from()) });
     let (envelope, wait) = proven.welcome(&machine)?;
-    send(socket, Frame::Handshake(envelope)).await?;
+    socket.send(Frame::Handshake(envelope)).await?;
     let proceed =
         tokio::time::timeout(limits::CODE_ANSWER_TIME, handshake_message(socket)).await.map_err(|_| Gone)??;
     Ok(wait.receive(&proceed)?)
@@ -312,7 +312,7 @@ async fn grant(
     }
     let log = shared.offer_log(number);
     log.publish(OfferEvent::Claimed { from: shown(from), name });
-    send(&mut socket, Frame::Handshake(envelope)).await?;
+    socket.send(Frame::Handshake(envelope)).await?;
     let time_left = shared.offer_time_left(number).unwrap_or_default();
     let (request, message) =
         tokio::time::timeout(time_left, acknowledgement(&mut socket)).await.map_err(|_| Gone)??;
@@ -324,7 +324,7 @@ async fn grant(
     };
     let answer = Acknowledged { device_name: row.name, role: row.role };
     let result = serde_json::to_value(answer).map_err(|_| Gone)?;
-    send(&mut socket, Frame::Answer { id: request, result: Ok(result) }).await?;
+    socket.send(Frame::Answer { id: request, result: Ok(result) }).await?;
     live::run(visitor, socket, registration, device).await;
     Ok(())
 }
@@ -451,11 +451,7 @@ async fn frame(socket: &mut Socket) -> Result<Frame, Gone> {
 }
 
 async fn refuse_in_frames(socket: &mut Socket, envelope: Envelope) -> Result<(), Gone> {
-    send(socket, Frame::Refused(envelope)).await?;
+    socket.send(Frame::Refused(envelope)).await?;
     socket.close(CloseCode::Protocol, "").await;
     Ok(())
-}
-
-async fn send(socket: &mut Socket, frame: Frame) -> Result<(), Gone> {
-    tokio::time::timeout(limits::STRANGER_TIME, socket.send(&frame)).await.map_err(|_| Gone)?.map_err(|_| Gone)
 }

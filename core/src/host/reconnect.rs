@@ -11,7 +11,7 @@ use super::sessions::{self, Verdict};
 use super::{live, rows};
 use crate::handshake::{ResumeOpened, ResumeProven};
 use crate::identity::DeviceId;
-use crate::net::upgrade::UpgradeRequest;
+use crate::net::upgrade::{Answer, UpgradeRequest};
 use crate::secrets::RecognitionKey;
 use crate::store::host::{audit, devices, tokens};
 use crate::token::{SessionToken, TokenHash};
@@ -29,7 +29,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let Ok(proven) = opened.verify(&tombstone.session_key) else { return visitor.refuse().await };
             visitor.promote();
             let refusal = revoked(&tombstone, shared.now());
-            visitor.answer(403, &proven.refuse(&tombstone.recognition_key, &refusal)?).await
+            visitor.tell(Answer::Refusal, &proven.refuse(&tombstone.recognition_key, &refusal)?).await
         }
         Some(Known::Device(entry)) => {
             let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
@@ -37,7 +37,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let key = entry.row.recognition_key.clone();
             match admit(&visitor, &entry, &proven).await? {
                 Ok((registration, token)) => welcome(visitor, request, proven, key, registration, token).await,
-                Err(refusal) => visitor.answer(403, &proven.refuse(&key, &refusal)?).await,
+                Err(refusal) => visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await,
             }
         }
         None => finish_pairing(visitor, request, opened, device).await,
@@ -59,7 +59,7 @@ async fn finish_pairing(
         Ok(registration) => welcome(visitor, request, proven, claim.recognition_key, registration, None).await,
         Err(Gone) => {
             let refusal = Refusal::new(RefusalCode::TokenUnknown, shared.now());
-            visitor.answer(403, &proven.refuse(&claim.recognition_key, &refusal)?).await
+            visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
         }
     }
 }
@@ -174,7 +174,7 @@ async fn welcome(
     };
     let envelope = proven.welcome(&key, &message)?;
     let mut socket = visitor.switch(&request).await?;
-    live::send(&mut socket, &Frame::Handshake(envelope)).await?;
+    socket.send(Frame::Handshake(envelope)).await?;
     live::run(visitor, socket, registration, device).await;
     Ok(())
 }

@@ -6,20 +6,9 @@ use crate::clock::UnixMillis;
 use crate::host::OfferNumber;
 use crate::identity::{DeviceId, MachineId, Pin};
 use crate::link::Link;
+use crate::net::addresses::ReachableAddress;
 use crate::role::Role;
 use crate::secrets::{KeyKind, TypedCode};
-use crate::wire::{Address, AddressKind};
-
-/// An address at which devices may reach the machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReachableAddress {
-    /// The address.
-    pub address: Address,
-    /// What kind of network it belongs to.
-    pub kind: AddressKind,
-    /// The interface that has it; empty for an advertised one.
-    pub interface: String,
-}
 
 /// The machine and what goes on.
 #[derive(Debug, Clone)]
