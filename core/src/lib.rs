@@ -13,7 +13,7 @@ pub mod client;
 pub mod clock;
 pub mod error;
 pub mod handshake;
-// pub mod host;
+pub mod host;
 pub mod identity;
 pub mod link;
 pub mod names;

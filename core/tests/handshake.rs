@@ -2,6 +2,8 @@
 //! thing that is wrong is refused. Controls show that the tables can fail.
 
 use pairpin_core::handshake::*;
+#![allow(clippy::unwrap_used)]
+
 use pairpin_core::identity::{DeviceId, KeyPair, MachineId, Pin};
 use pairpin_core::role::Role;
 use pairpin_core::secrets::{KeyKind, OfferSecret, RecognitionKey, Secret, TypedCode};

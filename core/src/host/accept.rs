@@ -78,8 +78,8 @@ async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr) {
 async fn overdue(ticket: Ticket, mut promotion: watch::Receiver<bool>) {
     tokio::select! {
         biased;
-        promoted = promotion.wait_for(|promoted| *promoted) => {
-            if promoted.is_ok() {
+        promoted = async { promotion.wait_for(|promoted| *promoted).await.is_ok() } => {
+            if promoted {
                 ticket.promote();
             }
             // Promoted, or the flow is over: either way it is not for us to end it.

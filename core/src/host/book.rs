@@ -58,12 +58,12 @@ impl Book {
     pub(super) fn open(db: Database) -> Result<Self, StoreError> {
         let pages = db.read_blocking(|connection| {
             let mut pages = Pages {
-                latest_welcome: meta::latest_welcome(connection)?,
+                latest_welcome: meta::latest_welcome(connection)?.unwrap_or(UnixMillis::MIN),
                 counter: meta::counter(connection)?,
                 ..Pages::default()
             };
             for row in devices::list(connection)? {
-                let tokens = tokens::of_device(connection, row.id)?;
+                let tokens = tokens::of_device(connection, &row.id)?;
                 pages.devices.insert(row.id, Entry { row, tokens });
             }
             for tombstone in tombstones::list(connection)? {
@@ -91,9 +91,9 @@ impl Book {
             let _turn = book.turn.lock().await;
             let read_back = move |connection: &Connection| {
                 let result = change(connection)?;
-                let row = devices::get(connection, device)?;
-                let tokens = tokens::of_device(connection, device)?;
-                let tombstone = tombstones::get(connection, device)?;
+                let row = devices::get(connection, &device)?;
+                let tokens = tokens::of_device(connection, &device)?;
+                let tombstone = tombstones::get(connection, &device)?;
                 Ok((result, row, tokens, tombstone, meta::counter(connection)?))
             };
             let (result, row, tokens, tombstone, counter) = book.db.write(read_back).await?;
@@ -102,12 +102,11 @@ impl Book {
             match row {
                 Some(mut row) => {
                     // The book may know of a later sighting than the disk.
-                    if let Some(entry) = pages.devices.get(&device) {
-                        if entry.row.last_seen > row.last_seen {
+                    if let Some(entry) = pages.devices.get(&device)
+                        && entry.row.last_seen > row.last_seen {
                             row.last_seen = entry.row.last_seen;
                             row.last_address.clone_from(&entry.row.last_address);
                         }
-                    }
                     pages.devices.insert(device, Entry { row, tokens });
                 }
                 None => {
@@ -122,7 +121,7 @@ impl Book {
         });
         match task.await {
             Ok(result) => result,
-            Err(_) => Err(StoreError::Stopped),
+            Err(_) => Err(StoreError::Closed),
         }
     }
 
@@ -140,7 +139,7 @@ impl Book {
     pub(super) fn register(&self, device: DeviceId, now: UnixMillis) -> Option<Registration> {
         let pages = self.read();
         let entry = pages.devices.get(&device)?;
-        if entry.row.suspended_at.is_some() || pages.tombstones.contains_key(&device) {
+        if entry.row.suspended.is_some() || pages.tombstones.contains_key(&device) {
             return None;
         }
         Some(self.registry.register(device, now))
@@ -154,7 +153,7 @@ impl Book {
             pages.latest_welcome = pages.latest_welcome.max(now);
         }
         if let Some(entry) = pages.devices.get_mut(&device) {
-            entry.row.last_seen = entry.row.last_seen.max(now);
+            entry.row.last_seen = entry.row.last_seen.max(Some(now));
             entry.row.last_address = Some(from.to_string());
             pages.seen.insert(device);
         }
@@ -170,7 +169,7 @@ impl Book {
                 .into_iter()
                 .filter_map(|id| {
                     let row = &pages.devices.get(&id)?.row;
-                    Some((id, row.last_seen, row.last_address.clone().unwrap_or_default()))
+                    Some((id, row.last_seen?, row.last_address.clone().unwrap_or_default()))
                 })
                 .collect();
             (seen, pages.latest_welcome)
@@ -183,9 +182,9 @@ impl Book {
             .db
             .write(move |connection| {
                 for (id, at, address) in &seen {
-                    devices::touch(connection, *id, *at, address)?;
+                    devices::touch(connection, id, *at, address)?;
                 }
-                meta::raise_latest_welcome(connection, floor)
+                meta::raise_latest_welcome(connection, floor).map(|_| ())
             })
             .await;
         if written.is_err() {
@@ -195,10 +194,10 @@ impl Book {
     }
 
     /// Forgets the clock's floor: the clock was wrong and has been set right.
-    pub(super) async fn reset_latest_welcome(&self) -> Result<(), StoreError> {
+    pub(super) async fn reset_latest_welcome(&self, now: UnixMillis) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        self.db.write(meta::reset_latest_welcome).await?;
-        self.write().latest_welcome = 0;
+        self.db.write(move |connection| meta::reset_latest_welcome(connection, now)).await?;
+        self.write().latest_welcome = now;
         Ok(())
     }
 
@@ -210,7 +209,9 @@ impl Book {
         device: Option<DeviceId>,
         text: String,
     ) -> Result<i64, StoreError> {
-        self.db.write(move |connection| audit::append(connection, at, kind, device, &text)).await
+        self.db
+            .write(move |connection| audit::append(connection, at, kind, device.as_ref(), &text).map(|row| row.seq))
+            .await
     }
 
     /// Every paired device.

@@ -15,13 +15,13 @@ use super::offers::{OfferNumber, Offers};
 use super::views::{AuditView, PairedView};
 use super::{DATABASE_FILE, HostError, LOCK_FILE, accept, identity, sessions};
 use crate::clock::{Clock, UnixMillis};
-use crate::identity::{DeviceId, MachineId, Pin};
-use crate::names::clean_name;
-use crate::net::gate::Gate;
+use crate::identity::{DeviceId, KeyPair, MachineId, Pin};
+use crate::names::clean_machine_name;
 use crate::net::addresses::{self, ReachableAddress};
+use crate::net::gate::Gate;
 use crate::net::{listen, tls};
 use crate::store::host::meta;
-use crate::store::{Database, Kind, Lock, StateDir};
+use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 use crate::wire::{Address, AddressKind, CloseCode, Closing, limits};
 
 /// What a host is started with.
@@ -89,13 +89,14 @@ impl Host {
     /// See [`HostError`]: each says what to do. Nothing is left running.
     pub async fn start(config: HostConfig) -> Result<Self, HostError> {
         let dir = StateDir::open(&config.state_dir)?;
-        let lock = dir.lock(LOCK_FILE)?.ok_or_else(|| HostError::AlreadyRunning(config.state_dir.clone()))?;
+        let lock = take_lock(&dir)?;
         let has_database = dir.path(DATABASE_FILE).exists();
         let keys = identity::load_or_make(&dir, has_database, config.new_key)?;
         let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
         let machine = db.write_blocking(meta::machine_id)?;
-        let name = clean_name(&config.name.unwrap_or_else(host_name));
-        let tls = tls::machine_config(&keys.identity, config.clock.wall_ms()).map_err(|error| HostError::Certificate(error.to_string()))?;
+        let name = clean_machine_name(&config.name.unwrap_or_else(host_name));
+        let tls = tls::machine_config(&keys.identity, config.clock.wall_ms())
+            .map_err(|error| HostError::Certificate(error.to_string()))?;
         let listeners = listen::bind(config.bind, config.port)?;
         let listening = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let started_at = config.clock.wall_ms();
@@ -104,8 +105,8 @@ impl Host {
             name,
             platform: config.platform,
             machine,
-            pin: tls::spki_pin(&keys.identity)?,
-            next_pin: tls::spki_pin(&keys.next)?,
+            pin: pin_of(&keys.identity)?,
+            next_pin: pin_of(&keys.next)?,
             tls,
             listening,
             advertise: config.advertise,
@@ -229,9 +230,15 @@ impl Shared {
         let mut tasks = lock(&self.tasks);
         // Finished tasks are let go here, so that the set does not grow with every connection.
         while tasks.try_join_next().is_some() {}
-        if !*self.stopping.borrow() {
+        // Looked up before the guard of the watch could be held across the task.
+        if !self.is_stopping() {
             tasks.spawn(task);
         }
+    }
+
+    /// Whether the host is going down.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
     }
 
     /// Where devices may reach this machine, best first. Loopback is among them only for this
@@ -267,6 +274,19 @@ impl Shared {
         }
         list
     }
+}
+
+/// The lock that a running daemon holds on its state.
+pub(super) fn take_lock(dir: &StateDir) -> Result<Lock, HostError> {
+    dir.lock(LOCK_FILE).map_err(|error| match error {
+        StoreError::Locked { .. } => HostError::AlreadyRunning(dir.as_path().to_owned()),
+        other => other.into(),
+    })
+}
+
+/// The pin of a key that was just read or made.
+pub(super) fn pin_of(key: &KeyPair) -> Result<Pin, HostError> {
+    tls::spki_pin(key).map_err(|error| HostError::Certificate(error.to_string()))
 }
 
 async fn flush_sightings(shared: Arc<Shared>) {

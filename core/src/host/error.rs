@@ -21,8 +21,13 @@ pub enum HostError {
     )]
     KeyMissing(PathBuf),
     /// The identity key cannot be read.
-    #[error("{}: {1}", .0.display())]
-    Key(PathBuf, KeyError),
+    #[error("{}: {cause}", path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: KeyError,
+    },
     /// `--new-key` where nothing is lost.
     #[error("{} is there, so --new-key would lock every device out: leave it out", .0.display())]
     KeyNotMissing(PathBuf),
@@ -34,7 +39,7 @@ pub enum HostError {
     Bind(#[from] BindError),
     /// The state could not be read or written.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The offer could not be made.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -68,4 +73,14 @@ pub enum HostError {
     /// A device could not be answered.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
+}
+
+impl From<StoreError> for HostError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NameTaken(name) => Self::NameTaken(name),
+            StoreError::NameEmpty => Self::NameEmpty,
+            other => Self::Store(other),
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::HostError;
 use crate::error::KeyError;
 use crate::identity::KeyPair;
 use crate::secrets::SecretBytes;
-use crate::store::{StateDir, StoreError};
+use crate::store::StateDir;
 
 /// The identity key's file in the state directory.
 pub const IDENTITY_KEY_FILE: &str = "identity.key";
@@ -56,14 +56,14 @@ pub(super) fn read_next(dir: &StateDir) -> Result<Option<KeyPair>, HostError> {
 
 fn read(dir: &StateDir, file: &str) -> Result<Option<KeyPair>, HostError> {
     let Some(pem) = dir.read_private(file)? else { return Ok(None) };
-    let wrong = |error| HostError::Key(dir.path(file), error);
+    let wrong = |error| HostError::Key { path: dir.path(file), cause: error };
     let pkcs8 = from_pem(pem.expose()).ok_or_else(|| wrong(KeyError::Malformed))?;
     KeyPair::from_pkcs8(pkcs8).map(Some).map_err(wrong)
 }
 
 fn make(dir: &StateDir, file: &str) -> Result<KeyPair, HostError> {
-    let key = KeyPair::generate().map_err(|error| HostError::Key(dir.path(file), error))?;
-    dir.write_private(file, to_pem(key.pkcs8()).as_bytes()).map_err(StoreError::from)?;
+    let key = KeyPair::generate().map_err(|error| HostError::Key { path: dir.path(file), cause: error })?;
+    dir.write_private(file, to_pem(key.pkcs8()).as_bytes())?;
     Ok(key)
 }
 

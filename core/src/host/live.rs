@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use super::accept::{Gone, Visitor};
 use super::book::Known;
 use super::events::HostEvent;
@@ -11,6 +10,7 @@ use super::{reconnect, sessions};
 use crate::identity::DeviceId;
 use crate::net::socket::{Incoming, Socket};
 use crate::wire::{CloseCode, Closing, Frame, limits};
+use serde_json::json;
 
 /// How long a device may take to read the reason of a close before its socket is cut.
 const LAST_WORDS: Duration = Duration::from_millis(300);

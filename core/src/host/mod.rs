@@ -14,10 +14,10 @@ mod error;
 mod events;
 mod identity;
 mod live;
-mod offline;
+pub mod offers;
 #[cfg(test)]
 mod offers_tests;
-pub mod offers;
+mod offline;
 mod pairing;
 mod reconnect;
 mod registry;
@@ -26,17 +26,16 @@ pub mod sessions;
 mod verbs;
 mod views;
 
+pub use crate::net::addresses::ReachableAddress;
 pub use engine::{Host, HostConfig};
 pub use error::HostError;
 pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
 pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE};
 pub use offers::{OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
-pub use crate::net::addresses::ReachableAddress;
 pub use rows::SHELL;
 pub use views::{
-    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView,
-    TombstoneView,
+    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView, TombstoneView,
 };
 
 /// The database's file in the state directory.

@@ -13,6 +13,7 @@ use crate::handshake::MacKey;
 use crate::identity::{DeviceId, PublicKey};
 use crate::role::Role;
 use crate::secrets::{OfferSecret, RecognitionKey, TypedCode};
+use crate::store::host::devices::PairedHow;
 use crate::token::TokenHash;
 use crate::wire::{OfferId, RefusalCode, limits};
 
@@ -85,8 +86,8 @@ pub struct ClaimDetails {
     pub platform: String,
     /// What holds its key.
     pub key_kind: crate::secrets::KeyKind,
-    /// "scan" or "code".
-    pub how: &'static str,
+    /// By which flow.
+    pub how: PairedHow,
     /// The address it came from.
     pub from: std::net::IpAddr,
     /// The check digits of the Grant, for the machine's side.
@@ -255,17 +256,16 @@ impl Offers {
     /// A valid preview: gives the person time to say yes, once. The cause if the offer is spent.
     pub fn preview(&mut self, id: OfferId, now: Duration) -> Result<&Offer, RefusalCode> {
         self.expire(now);
-        match self.live.values_mut().find(|offer| offer.id == id) {
-            Some(offer) if offer.claim.is_some() => Err(RefusalCode::OfferUsed),
-            Some(offer) => {
-                if !offer.previewed {
-                    offer.previewed = true;
-                    offer.ends = offer.ends.max(now + limits::OFFER_EXTENSION);
-                }
-                Ok(offer)
-            }
-            None => Err(self.cause(id)),
+        let cause = self.cause(id);
+        let offer = self.live.values_mut().find(|offer| offer.id == id).ok_or(cause)?;
+        if offer.claim.is_some() {
+            return Err(RefusalCode::OfferUsed);
         }
+        if !offer.previewed {
+            offer.previewed = true;
+            offer.ends = offer.ends.max(now + limits::OFFER_EXTENSION);
+        }
+        Ok(offer)
     }
 
     /// Consumes the offer with this id for `key`, whose proofs were all valid. `fresh` is the R of

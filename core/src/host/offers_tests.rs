@@ -8,6 +8,7 @@ use super::offers::*;
 use crate::handshake::MacKey;
 use crate::identity::{DeviceId, PublicKey};
 use crate::secrets::{KeyKind, RecognitionKey};
+use crate::store::host::devices::PairedHow;
 use crate::token::TokenHash;
 use crate::wire::{OfferId, RefusalCode, limits};
 
@@ -27,7 +28,7 @@ fn grant(token: u8) -> ClaimGrant {
         name: "phone".into(),
         platform: "Android".into(),
         key_kind: KeyKind::Hardware,
-        how: "scan",
+        how: PairedHow::Scan,
         from: [127, 0, 0, 1].into(),
         digits: None,
     };

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use super::engine::{pin_of, take_lock};
 use super::views::{AuditView, DeviceChange, DeviceView, RevokedView, TombstoneView};
-use super::{DATABASE_FILE, HostError, LOCK_FILE, identity, rows};
+use super::{DATABASE_FILE, HostError, identity, rows};
 use crate::clock::{Clock, SystemClock};
 use crate::identity::{DeviceId, Pin};
 use crate::names::clean_name;
-use crate::net::tls;
 use crate::store::host::devices::{self, DeviceRow};
 use crate::store::host::{audit, meta, tombstones};
 use crate::store::{Database, Kind, Lock, StateDir};
@@ -29,7 +29,7 @@ impl OfflineHost {
             return Ok(None);
         }
         let dir = StateDir::open(state_dir)?;
-        let lock = dir.lock(LOCK_FILE)?.ok_or_else(|| HostError::AlreadyRunning(state_dir.to_owned()))?;
+        let lock = take_lock(&dir)?;
         let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
         Ok(Some(Self { db, dir, _lock: lock }))
     }
@@ -42,7 +42,7 @@ impl OfflineHost {
         let missing = |file| HostError::KeyMissing(self.dir.path(file));
         let identity = identity::read_identity(&self.dir)?.ok_or_else(|| missing(super::IDENTITY_KEY_FILE))?;
         let next = identity::read_next(&self.dir)?.ok_or_else(|| missing(super::NEXT_KEY_FILE))?;
-        Ok((tls::spki_pin(&identity)?, tls::spki_pin(&next)?))
+        Ok((pin_of(&identity)?, pin_of(&next)?))
     }
 
     /// Every paired device, by name.
@@ -101,9 +101,8 @@ impl OfflineHost {
     pub fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
         let (by, now) = (by.to_owned(), SystemClock.wall_ms());
         let reason = reason.as_deref().map(clean_name);
-        let revoked = self
-            .db
-            .write_blocking(move |connection| rows::revoke(connection, device, &by, reason.as_deref(), now))?;
+        let revoked =
+            self.db.write_blocking(move |connection| rows::revoke(connection, device, &by, reason.as_deref(), now))?;
         let (row, last_owner) = revoked.ok_or_else(|| HostError::NoDevice(device.text()))?;
         Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut: 0, last_owner })
     }
@@ -121,7 +120,7 @@ impl OfflineHost {
     ///
     /// # Errors
     /// [`HostError::Store`].
-    pub fn latest_welcome(&self) -> Result<i64, HostError> {
+    pub fn latest_welcome(&self) -> Result<Option<i64>, HostError> {
         Ok(self.db.read_blocking(meta::latest_welcome)?)
     }
 
@@ -132,7 +131,7 @@ impl OfflineHost {
     pub fn reset_clock(&self) -> Result<(), HostError> {
         let now = SystemClock.wall_ms();
         Ok(self.db.write_blocking(move |connection| {
-            meta::reset_latest_welcome(connection)?;
+            meta::reset_latest_welcome(connection, now)?;
             audit::append(connection, now, "clock", None, "the clock's floor was reset at the machine's shell")?;
             Ok(())
         })?)

@@ -12,17 +12,18 @@ use super::live;
 use super::offers::{Claim, ClaimDetails, ClaimGrant, ClaimOutcome, Offer, OfferNumber};
 use super::registry::Registration;
 use super::rows::{self, Activated};
-use super::views::PairedView;
 use super::verbs::shown;
+use super::views::PairedView;
 use crate::handshake::{
-    CodeAnswered, CodeOpened, CodeProven, DeviceDetails, Granted, HandshakeError, PreviewOpened, ScanOpened,
-    ScanProven,
+    CodeAnswered, CodeOpened, CodeProven, DeviceDetails, Granted, HandshakeError, PreviewOpened, ScanOpened, ScanProven,
 };
 use crate::identity::{DeviceId, PublicKey};
 use crate::names::clean_name;
 use crate::net::socket::{Incoming, Socket};
 use crate::net::upgrade::{Answer, UpgradeRequest};
 use crate::secrets::{RecognitionKey, Secret};
+use crate::store::StoreError;
+use crate::store::host::devices::PairedHow;
 use crate::store::host::tokens;
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{
@@ -263,10 +264,10 @@ enum Proven {
 }
 
 impl Proven {
-    fn how(&self) -> &'static str {
+    fn how(&self) -> PairedHow {
         match self {
-            Self::Scan(_) => "scan",
-            Self::Code(_) => "code",
+            Self::Scan(_) => PairedHow::Scan,
+            Self::Code(_) => PairedHow::Code,
         }
     }
 
@@ -294,7 +295,7 @@ async fn grant(
     let hash = TokenHash::of(&token);
     if claimed.row {
         let now = shared.now();
-        shared.book.change(device, move |connection| tokens::insert_pending(connection, device, &hash, now)).await?;
+        shared.book.change(device, move |connection| grant_again(connection, &device, &hash, now)).await?;
     }
     let name = clean_name(&details.name);
     let grant = make_grant(&visitor, number, device, &name, &claimed, token);
@@ -329,6 +330,19 @@ async fn grant(
     Ok(())
 }
 
+/// The token of a Grant to a key that has a row: pending, and the one of an earlier Grant is void.
+fn grant_again(
+    connection: &rusqlite::Connection,
+    device: &DeviceId,
+    token: &TokenHash,
+    now: i64,
+) -> Result<(), StoreError> {
+    tokens::void_pending(connection, device, now)?;
+    tokens::insert_pending(connection, device, token, now)?;
+    tokens::prune(connection, device)?;
+    Ok(())
+}
+
 fn make_grant(
     visitor: &Visitor,
     number: OfferNumber,
@@ -345,8 +359,8 @@ fn make_grant(
     let (offered, named) =
         shared.offers().get(number).map(|offer| (offer.role, offer.name.clone())).unwrap_or_default();
     let offered = shared.role_of(offered);
-    let idle = row.as_ref().map_or(limits::IDLE_LIFETIME.as_secs() as i64, |row| row.idle_seconds);
-    let absolute = row.as_ref().map_or(limits::ABSOLUTE_LIFETIME.as_secs() as i64, |row| row.absolute_seconds);
+    let idle = row.as_ref().map_or(limits::IDLE_LIFETIME.as_secs(), |row| row.idle_seconds);
+    let absolute = row.as_ref().map_or(limits::ABSOLUTE_LIFETIME.as_secs(), |row| row.absolute_seconds);
     Grant {
         version: VERSION,
         token,
@@ -362,8 +376,8 @@ fn make_grant(
         next_pin: shared.next_pin,
         epoch: 0,
         counter: shared.book.counter(),
-        idle_seconds: idle.unsigned_abs(),
-        expires_at: shared.judged_now().saturating_add(absolute.saturating_mul(1000)),
+        idle_seconds: idle,
+        expires_at: shared.judged_now().saturating_add_unsigned(absolute.saturating_mul(1000)),
     }
 }
 

@@ -83,7 +83,11 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
         }
         Verdict::Welcome { rotate } => rotate,
         Verdict::Promote => {
-            let promote = move |connection: &rusqlite::Connection| tokens::promote(connection, &presented, now);
+            let promote = move |connection: &rusqlite::Connection| {
+                let promoted = tokens::promote(connection, &device, &presented, now)?;
+                tokens::prune(connection, &device)?;
+                Ok(promoted)
+            };
             match shared.book.change(device, promote).await {
                 Ok(true) => false,
                 // Another connection promoted the other pending token meanwhile, which voids this one.
@@ -112,7 +116,7 @@ async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> 
     let shared = visitor.shared();
     let token = SessionToken::generate().ok()?;
     let (hash, now) = (TokenHash::of(&token), shared.judged_now());
-    let insert = move |connection: &rusqlite::Connection| tokens::insert_pending(connection, device, &hash, now);
+    let insert = move |connection: &rusqlite::Connection| tokens::insert_pending(connection, &device, &hash, now);
     match shared.book.change(device, insert).await {
         Ok(_) => Some(token),
         Err(error) => {
@@ -130,8 +134,8 @@ async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
     let written = shared
         .book
         .change(device, move |connection| {
-            devices::suspend(connection, device, now, why)?;
-            audit::append(connection, now, "suspended", Some(device), &text)
+            devices::suspend(connection, &device, now, why)?;
+            audit::append(connection, now, "suspended", Some(&device), &text)
         })
         .await;
     match written {
@@ -168,7 +172,7 @@ async fn welcome(
         next_pin: shared.next_pin,
         epoch: 0,
         counter: shared.book.counter(),
-        idle_seconds: row.idle_seconds.unsigned_abs(),
+        idle_seconds: row.idle_seconds,
         expires_at: sessions::ends_at(&row),
         approvals: Vec::new(),
     };

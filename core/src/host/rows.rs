@@ -8,11 +8,11 @@ use super::views::{AuditView, DeviceChange, DeviceView, TombstoneView};
 use super::{HostError, sessions};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
-use crate::names::clean_name;
+use crate::names::name_key;
 use crate::role::Role;
 use crate::store::StoreError;
 use crate::store::host::audit::AuditRow;
-use crate::store::host::devices::{self, DeviceRow};
+use crate::store::host::devices::{self, DeviceRow, NewDevice};
 use crate::store::host::tombstones::{self, Tombstone};
 use crate::store::host::{audit, meta, tokens};
 use crate::token::TokenHash;
@@ -42,58 +42,50 @@ pub(super) fn activate(
     now: UnixMillis,
 ) -> Result<Activated, StoreError> {
     let id = DeviceId::of(&claim.key);
-    if tombstones::get(connection, id)?.is_some() {
+    if tombstones::get(connection, &id)?.is_some() {
         return Ok(Activated::Revoked);
     }
     // Decided here and now: two first devices at once must not both become owner.
     let role = offer.role.unwrap_or(Role::for_new_device(devices::owners(connection)? > 0));
     let from = details.from.to_string();
-    let outcome = if let Some(row) = devices::get(connection, id)? {
+    let outcome = if let Some(row) = devices::get(connection, &id)? {
         // Its Grant's token stands as pending: the acknowledgement presents it.
-        tokens::promote(connection, &token, now)?;
+        tokens::promote(connection, &id, &token, now)?;
         if role > row.role {
-            devices::set_role(connection, id, role)?;
+            devices::set_role(connection, &id, role)?;
         }
-        devices::restart_session(connection, id, now)?;
-        devices::unsuspend(connection, id)?;
+        devices::restart_session(connection, &id, now)?;
+        devices::unsuspend(connection, &id)?;
         Activated::Again
     } else {
-        devices::insert(
-            connection,
-            &DeviceRow {
-                id,
-                session_key: claim.key,
-                name: offer.name.clone().unwrap_or_else(|| details.name.clone()),
-                platform: details.platform.clone(),
-                role,
-                key_kind: details.key_kind,
-                recognition_key: claim.recognition_key.clone(),
-                paired_at: now,
-                paired_how: details.how.to_owned(),
-                paired_from: from.clone(),
-                last_seen: now,
-                last_address: Some(from.clone()),
-                idle_seconds: whole_seconds(limits::IDLE_LIFETIME),
-                absolute_seconds: whole_seconds(limits::ABSOLUTE_LIFETIME),
-                session_started_at: now,
-                suspended_at: None,
-                suspended_why: None,
-            },
-        )?;
-        tokens::set_current(connection, id, &token, now)?;
+        let new = NewDevice {
+            session_key: claim.key,
+            name: offer.name.clone().unwrap_or_else(|| details.name.clone()),
+            platform: details.platform.clone(),
+            role,
+            key_kind: details.key_kind,
+            recognition_key: claim.recognition_key.clone(),
+            paired_at: now,
+            paired_how: details.how,
+            paired_from: from.clone(),
+            idle_seconds: limits::IDLE_LIFETIME.as_secs(),
+            absolute_seconds: limits::ABSOLUTE_LIFETIME.as_secs(),
+        };
+        devices::insert(connection, &new)?;
+        tokens::set_current(connection, &id, &token, now)?;
         Activated::New
     };
-    devices::touch(connection, id, now, &from)?;
+    devices::touch(connection, &id, now, &from)?;
     meta::raise_latest_welcome(connection, now)?;
-    let (digits, how) = (details.digits.map(|digits| digits.to_string()).unwrap_or_default(), details.how);
-    let name = devices::get(connection, id)?.map(|row| row.name).unwrap_or_default();
+    let (digits, how) = (details.digits.map(|digits| digits.to_string()).unwrap_or_default(), details.how.as_str());
+    let name = devices::get(connection, &id)?.map(|row| row.name).unwrap_or_default();
     let again = if outcome == Activated::Again { " again" } else { "" };
     let text = format!("paired “{name}”{again} as {role} from {from}, by {how}, check {digits}");
-    audit::append(connection, now, "paired", Some(id), &text)?;
+    audit::append(connection, now, "paired", Some(&id), &text)?;
     Ok(outcome)
 }
 
-/// Makes a device a tombstone. `None` if there is no such device.
+/// Makes a device a tombstone, and says whether it was the last owner. `None` if there is no such device.
 pub(super) fn revoke(
     connection: &Connection,
     id: DeviceId,
@@ -101,46 +93,24 @@ pub(super) fn revoke(
     reason: Option<&str>,
     now: UnixMillis,
 ) -> Result<Option<(DeviceRow, bool)>, StoreError> {
-    let Some(row) = devices::get(connection, id)? else { return Ok(None) };
-    let counter = meta::bump_counter(connection)?;
-    devices::delete(connection, id)?;
-    tombstones::insert(
-        connection,
-        &Tombstone {
-            device: id,
-            session_key: row.session_key,
-            name: row.name.clone(),
-            platform: row.platform.clone(),
-            role: row.role,
-            recognition_key: row.recognition_key.clone(),
-            paired_at: row.paired_at,
-            revoked_at: now,
-            revoked_by: by.to_owned(),
-            reason: reason.map(str::to_owned),
-            counter,
-        },
-    )?;
+    let Some(row) = devices::get(connection, &id)? else { return Ok(None) };
+    tombstones::bury(connection, &id, now, by, reason)?;
     let last_owner = row.role == Role::Owner && devices::owners(connection)? == 0;
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    audit::append(connection, now, "revoked", Some(id), &format!("revoked “{}” by {by}{why}", row.name))?;
+    audit::append(connection, now, "revoked", Some(&id), &format!("revoked “{}” by {by}{why}", row.name))?;
     Ok(Some((row, last_owner)))
 }
 
 /// Gives a device another name.
 pub(super) fn rename(connection: &Connection, id: DeviceId, name: &str, now: UnixMillis) -> Result<(), HostError> {
-    let row = devices::get(connection, id)?.ok_or_else(|| HostError::NoDevice(name.to_owned()))?;
-    let Some(clean) = cleaned(name) else { return Err(HostError::NameEmpty) };
-    let taken = devices::list(connection)?.into_iter().any(|other| other.id != id && same_name(&other.name, &clean));
-    if taken {
-        return Err(HostError::NameTaken(clean));
-    }
-    devices::rename(connection, id, &clean)?;
-    audit::append(connection, now, "renamed", Some(id), &format!("renamed “{}” to “{clean}”", row.name))?;
+    let row = devices::get(connection, &id)?.ok_or_else(|| HostError::NoDevice(name.to_owned()))?;
+    let clean = devices::rename(connection, &id, name)?;
+    audit::append(connection, now, "renamed", Some(&id), &format!("renamed “{}” to “{clean}”", row.name))?;
     Ok(())
 }
 
 /// Ten years, in seconds: the longest life of a session.
-const TEN_YEARS: i64 = 10 * 366 * 24 * 60 * 60;
+const TEN_YEARS: u64 = 10 * 366 * 24 * 60 * 60;
 
 /// Changes a device's role or lifetimes.
 pub(super) fn set(
@@ -149,10 +119,10 @@ pub(super) fn set(
     change: &DeviceChange,
     now: UnixMillis,
 ) -> Result<(), HostError> {
-    let row = devices::get(connection, id)?.ok_or_else(|| HostError::NoDevice(id.text()))?;
+    let row = devices::get(connection, &id)?.ok_or_else(|| HostError::NoDevice(id.text()))?;
     let role = change.role.filter(|role| *role != row.role);
-    let idle = change.idle.map_or(row.idle_seconds, whole_seconds);
-    let absolute = change.absolute.map_or(row.absolute_seconds, whole_seconds);
+    let idle = change.idle.map_or(row.idle_seconds, |idle| idle.as_secs());
+    let absolute = change.absolute.map_or(row.absolute_seconds, |absolute| absolute.as_secs());
     // Everything is checked before anything is written.
     if role.is_some() && row.role == Role::Owner && devices::owners(connection)? <= 1 {
         return Err(HostError::LastOwner(row.name));
@@ -163,16 +133,16 @@ pub(super) fn set(
     }
     let mut said = Vec::new();
     if let Some(role) = role {
-        devices::set_role(connection, id, role)?;
+        devices::set_role(connection, &id, role)?;
         said.push(format!("role {role}"));
     }
     if let Some((idle, absolute)) = lifetimes {
-        devices::set_lifetimes(connection, id, idle, absolute)?;
+        devices::set_lifetimes(connection, &id, Some(idle), Some(absolute))?;
         said.push(format!("idle {idle}s, absolute {absolute}s"));
     }
     if !said.is_empty() {
         let text = format!("set “{}” to {}", row.name, said.join(", "));
-        audit::append(connection, now, "set", Some(id), &text)?;
+        audit::append(connection, now, "set", Some(&id), &text)?;
     }
     Ok(())
 }
@@ -200,7 +170,7 @@ pub(super) fn view(row: &DeviceRow, connected: usize, now: UnixMillis) -> Device
         role: row.role,
         key_kind: row.key_kind,
         paired_at: row.paired_at,
-        paired_how: row.paired_how.clone(),
+        paired_how: row.paired_how,
         paired_from: row.paired_from.clone(),
         last_seen: row.last_seen,
         last_address: row.last_address.clone(),
@@ -209,7 +179,7 @@ pub(super) fn view(row: &DeviceRow, connected: usize, now: UnixMillis) -> Device
         absolute_seconds: row.absolute_seconds,
         expires_at: sessions::expires_at(row),
         expired: sessions::is_expired(row, now),
-        suspended: row.suspended_at.and(row.suspended_why.clone()),
+        suspended: row.suspended.as_ref().map(|suspension| suspension.why.clone()),
     }
 }
 
@@ -231,16 +201,6 @@ pub(super) fn audit_view(row: AuditRow) -> AuditView {
     AuditView { seq: row.seq, at: row.at, kind: row.kind, device: row.device, text: row.text }
 }
 
-fn cleaned(name: &str) -> Option<String> {
-    // The fallback of `clean_name` is for names from outside; a person is told instead.
-    let visible = name.chars().any(|c| !c.is_whitespace() && !c.is_control());
-    visible.then(|| clean_name(name))
-}
-
 fn same_name(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
-}
-
-fn whole_seconds(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+    name_key(a) == name_key(b.trim())
 }

@@ -33,7 +33,8 @@ pub fn judged_now(wall: UnixMillis, latest_welcome: UnixMillis) -> UnixMillis {
 
 /// When a device's session ends if it is not used: the earlier of its two lifetimes.
 pub fn expires_at(device: &DeviceRow) -> UnixMillis {
-    let idle = device.last_seen.saturating_add(seconds(device.idle_seconds));
+    let used = device.last_seen.unwrap_or(device.session_started_at).max(device.session_started_at);
+    let idle = used.saturating_add(seconds(device.idle_seconds));
     idle.min(ends_at(device))
 }
 
@@ -63,7 +64,7 @@ pub fn judge(device: &DeviceRow, tokens: &[TokenRow], presented: &TokenHash, now
         TokenState::Superseded | TokenState::Voided => return Verdict::Refuse(RefusalCode::TokenReplaced),
         TokenState::Current | TokenState::Pending => {}
     }
-    if device.suspended_at.is_some() {
+    if device.suspended.is_some() {
         return Verdict::Refuse(RefusalCode::Suspended);
     }
     if is_expired(device, now) {
@@ -76,6 +77,6 @@ pub fn judge(device: &DeviceRow, tokens: &[TokenRow], presented: &TokenHash, now
     }
 }
 
-fn seconds(seconds: i64) -> UnixMillis {
-    seconds.saturating_mul(1000)
+fn seconds(seconds: u64) -> UnixMillis {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
 }

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use super::events::{HostEvent, OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest};
-use super::views::{
-    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView,
-};
+use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
 use super::{Host, HostError, rows};
 use crate::identity::DeviceId;
 use crate::link::Link;
@@ -79,9 +77,10 @@ impl Host {
             role: self.role_of(offer.role),
             name: offer.name.clone(),
             expires_in: offer.ends.saturating_sub(now),
-            claimed_by: offer.claim.as_ref().map(|claim| {
-                claim.granted.as_ref().map(|granted| granted.details.name.clone()).unwrap_or_default()
-            }),
+            claimed_by: offer
+                .claim
+                .as_ref()
+                .map(|claim| claim.granted.as_ref().map(|granted| granted.details.name.clone()).unwrap_or_default()),
         };
         offers.live().map(view).collect()
     }
@@ -164,8 +163,7 @@ impl Host {
         let now = shared.now();
         // A name or reason from outside is shown to people later.
         let reason = reason.as_deref().map(clean_name);
-        let closing =
-            Closing { code: CloseCode::Revoked, by: Some(by.to_owned()), at: now, reason: reason.clone() };
+        let closing = Closing { code: CloseCode::Revoked, by: Some(by.to_owned()), at: now, reason: reason.clone() };
         let by = by.to_owned();
         let revoked = shared
             .book
@@ -200,7 +198,7 @@ impl Host {
     /// # Errors
     /// [`HostError::Store`].
     pub async fn reset_clock(&self) -> Result<(), HostError> {
-        self.shared.book.reset_latest_welcome().await?;
+        self.shared.book.reset_latest_welcome(self.shared.now()).await?;
         self.shared.audit("clock", None, "the clock's floor was reset at the machine's shell".into()).await
     }
 
@@ -235,11 +233,10 @@ impl super::engine::Shared {
 
     /// Tells watchers of an audit line that was written inside a transaction.
     pub(super) async fn tell_last_audit(&self) {
-        if let Ok(mut lines) = self.book.db().read(|connection| audit::last(connection, 1)).await {
-            if let Some(line) = lines.pop() {
+        if let Ok(mut lines) = self.book.db().read(|connection| audit::last(connection, 1)).await
+            && let Some(line) = lines.pop() {
                 self.events.publish(HostEvent::Audit(rows::audit_view(line)));
             }
-        }
     }
 
     /// Time that is left of an offer.

@@ -9,6 +9,7 @@ use crate::link::Link;
 use crate::net::addresses::ReachableAddress;
 use crate::role::Role;
 use crate::secrets::{KeyKind, TypedCode};
+use crate::store::host::devices::PairedHow;
 
 /// The machine and what goes on.
 #[derive(Debug, Clone)]
@@ -92,20 +93,20 @@ pub struct DeviceView {
     pub key_kind: KeyKind,
     /// When it was paired.
     pub paired_at: UnixMillis,
-    /// "scan" or "code".
-    pub paired_how: String,
+    /// By which flow.
+    pub paired_how: PairedHow,
     /// The address it was paired from.
     pub paired_from: String,
     /// When it was last connected.
-    pub last_seen: UnixMillis,
+    pub last_seen: Option<UnixMillis>,
     /// From where.
     pub last_address: Option<String>,
     /// Connections it has now; always none on a stopped machine.
     pub connected: usize,
     /// Seconds that its session may stay unused.
-    pub idle_seconds: i64,
+    pub idle_seconds: u64,
     /// Seconds that its session may live in all.
-    pub absolute_seconds: i64,
+    pub absolute_seconds: u64,
     /// When its session ends if it is not used.
     pub expires_at: UnixMillis,
     /// Whether its session has ended; a fresh offer starts another.
