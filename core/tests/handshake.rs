@@ -1,9 +1,9 @@
 //! Every flow of the handshake, both roles, without I/O: what is right goes through, and each single
 //! thing that is wrong is refused. Controls show that the tables can fail.
 
-use pairpin_core::handshake::*;
 #![allow(clippy::unwrap_used)]
 
+use pairpin_core::handshake::*;
 use pairpin_core::identity::{DeviceId, KeyPair, MachineId, Pin};
 use pairpin_core::role::Role;
 use pairpin_core::secrets::{KeyKind, OfferSecret, RecognitionKey, Secret, TypedCode};
