@@ -181,6 +181,7 @@ pub struct Offers {
     live: BTreeMap<OfferNumber, Offer>,
     spent: VecDeque<Spent>,
     last: OfferNumber,
+    ended: Vec<OfferNumber>,
     /// The door for typed codes.
     pub door: CodeDoor,
 }
@@ -255,7 +256,7 @@ impl Offers {
 
     /// A valid preview: gives the person time to say yes, once. The cause if the offer is spent.
     pub fn preview(&mut self, id: OfferId, now: Duration) -> Result<&Offer, RefusalCode> {
-        self.expire(now);
+        self.end(now);
         let cause = self.cause(id);
         let offer = self.live.values_mut().find(|offer| offer.id == id).ok_or(cause)?;
         if offer.claim.is_some() {
@@ -271,7 +272,7 @@ impl Offers {
     /// Consumes the offer with this id for `key`, whose proofs were all valid. `fresh` is the R of
     /// the device's row, or a new one.
     pub fn claim(&mut self, id: OfferId, key: PublicKey, fresh: RecognitionKey, now: Duration) -> ClaimOutcome {
-        self.expire(now);
+        self.end(now);
         match self.live.values().find(|offer| offer.id == id).map(|offer| offer.number) {
             Some(number) => self.claim_number(number, key, fresh, now),
             None => {
@@ -290,7 +291,7 @@ impl Offers {
         fresh: RecognitionKey,
         now: Duration,
     ) -> ClaimOutcome {
-        self.expire(now);
+        self.end(now);
         let Some(offer) = self.live.get_mut(&number) else {
             let cause = self.spent.iter().find(|spent| spent.number == number).map(|spent| spent.cause);
             let code = cause.unwrap_or(RefusalCode::OfferExpired);
@@ -335,7 +336,7 @@ impl Offers {
     /// The device has acknowledged: takes the claim out and spends the offer, in one step.
     /// `None` if the time was over, the token is not the last one granted, or it was done before.
     pub fn acknowledge(&mut self, number: OfferNumber, token: &TokenHash, now: Duration) -> Option<(Offer, Claim)> {
-        self.expire(now);
+        self.end(now);
         let claim = self.live.get(&number)?.claim.as_ref()?;
         if !claim.granted.as_ref()?.token.ct_eq(token) {
             return None;
@@ -377,22 +378,28 @@ impl Offers {
         }
     }
 
-    /// Spends what is over; gives the numbers.
+    /// Spends what is over; gives the numbers of all that ended by time since the last call, so that
+    /// who waits for them is told whichever call noticed first.
     pub fn expire(&mut self, now: Duration) -> Vec<OfferNumber> {
+        self.end(now);
+        std::mem::take(&mut self.ended)
+    }
+
+    fn end(&mut self, now: Duration) {
         let over: Vec<OfferNumber> =
             self.live.values().filter(|offer| offer.ends <= now).map(|offer| offer.number).collect();
-        for number in &over {
-            if let Some(offer) = self.live.remove(number) {
+        for number in over {
+            if let Some(offer) = self.live.remove(&number) {
                 self.spend(&offer, RefusalCode::OfferExpired, None, now);
+                self.ended.push(number);
             }
         }
         self.spent.retain(|spent| now.saturating_sub(spent.since) < limits::SPENT_OFFER_TIME);
-        over
     }
 
     /// The offer whose code is live, and the code, unless the door for codes is closed.
     pub fn code(&mut self, now: Duration) -> Option<(OfferNumber, TypedCode)> {
-        self.expire(now);
+        self.end(now);
         if self.door.is_closed(now) {
             return None;
         }

@@ -68,8 +68,7 @@ impl Host {
     /// The outstanding offers, without their secrets.
     pub fn offers(&self) -> Vec<OfferView> {
         let now = self.shared.clock.elapsed();
-        let mut offers = self.shared.offers();
-        offers.expire(now);
+        let offers = self.shared.offers();
         let view = |offer: &super::offers::Offer| OfferView {
             number: offer.number,
             link: offer.link,
@@ -82,7 +81,7 @@ impl Host {
                 .as_ref()
                 .map(|claim| claim.granted.as_ref().map(|granted| granted.details.name.clone()).unwrap_or_default()),
         };
-        offers.live().map(view).collect()
+        offers.live().filter(|offer| offer.ends > now).map(view).collect()
     }
 
     /// Withdraws an offer.
