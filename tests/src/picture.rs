@@ -50,6 +50,18 @@ pub fn paint(screen: &Screen, theme: Theme) -> RgbImage {
     })
 }
 
+/// Paints a screen as terminals do that space their lines: the colour behind a letter fills the
+/// space, the letter (a block, too) does not reach into it.
+pub fn paint_with_gaps(screen: &Screen, theme: Theme) -> RgbImage {
+    const GAP: u32 = 2;
+    let tight = paint(screen, theme);
+    RgbImage::from_fn(tight.width(), tight.height() / HIGH * (HIGH + GAP), |x, y| {
+        let (row, inside) = (y / (HIGH + GAP), y % (HIGH + GAP));
+        let paper = screen.cell(row as usize, (x / WIDE) as usize).paper;
+        if inside < HIGH { *tight.get_pixel(x, row * HIGH + inside) } else { Rgb(shade(paper, theme.paper, theme)) }
+    })
+}
+
 /// Whether a pixel of a cell has the letter's colour.
 fn inked(cell: Cell, x: u32, y: u32) -> bool {
     match cell.letter {
