@@ -197,3 +197,49 @@ where
 pub fn silent() -> Behaviour {
     behaviour(Visitor::listen)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use pairpin_core::handshake::{AwaitPreview, MacKey};
+    use pairpin_core::identity::KeyPair;
+    use pairpin_core::secrets::OfferSecret;
+
+    use super::*;
+    use crate::block_on;
+    use crate::peer::{Answer, Event};
+
+    const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    #[test]
+    fn it_sees_what_a_peer_sends_and_answers_as_told() {
+        let key = KeyPair::generate().unwrap();
+        let act = behaviour(|mut visitor| async move {
+            let (flow, envelope, key) = visitor.request().await?;
+            assert_eq!(flow, Flow::Preview);
+            visitor.switch_and_send(&key, &Frame::Handshake(envelope)).await
+        });
+        let machine = FalseMachine::start(ANYWHERE.into(), &Identity::of(&key), act);
+        block_on(async {
+            let peer = Peer::connect(machine.address).await.unwrap();
+            assert_eq!(peer.pin(), Identity::of(&key).pin());
+            let offer = MacKey::of_offer(&OfferSecret::generate().unwrap());
+            let (request, _) = AwaitPreview::request(&peer.channel, offer, None).unwrap();
+            let Ok(Answer::Switched(mut session)) = peer.ask(Flow::Preview, &request).await else { panic!() };
+            let Ok(Event::Frame(Frame::Handshake(echo))) = session.next().await else { panic!() };
+            assert!(echo == request, "headers lost something of the message or its proofs");
+        });
+        assert!(machine.seen().bytes.starts_with(b"GET /rpc HTTP/1.1\r\n"));
+    }
+
+    #[test]
+    fn a_copied_certificate_proves_nothing() {
+        let (owner, thief) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let certificate = Identity::of(&owner).certificate;
+        let machine = FalseMachine::start(ANYWHERE.into(), &Identity::copied(certificate, &thief), silent());
+        // Even a client that believes any certificate wants to see its key at work.
+        assert!(block_on(Peer::connect(machine.address)).is_err());
+        assert_eq!(machine.seen().connections, 1);
+    }
+}

@@ -219,12 +219,20 @@ impl Machine {
         devices[0].clone()
     }
 
-    /// The whole audit log's kinds, oldest first.
+    /// The audit log, oldest first: a line of JSON an entry.
+    ///
+    /// # Panics
+    /// A line is not JSON.
+    #[track_caller]
+    pub fn audit(&self) -> Vec<Value> {
+        let output = self.run(&["audit", "--json"]).expect(0);
+        output.stdout.lines().map(first_line).collect()
+    }
+
+    /// The audit log's kinds, oldest first.
     #[track_caller]
     pub fn audit_kinds(&self) -> Vec<String> {
-        let answer = self.json(&["audit", "--json"]);
-        let entries = answer["audit"].as_array().cloned().unwrap_or_default();
-        entries.iter().filter_map(|entry| Some(entry["kind"].as_str()?.to_owned())).collect()
+        self.audit().iter().filter_map(|entry| Some(entry["kind"].as_str()?.to_owned())).collect()
     }
 
     /// Makes an offer and leaves it live.

@@ -93,7 +93,7 @@ impl ServerCertVerifier for Credulous {
 /// What a machine shows (a certificate) and proves (a key): the two need not belong together.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    certificate: CertificateDer<'static>,
+    pub(crate) certificate: CertificateDer<'static>,
     key: Vec<u8>,
 }
 
