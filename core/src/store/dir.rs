@@ -35,9 +35,7 @@ impl StateDir {
     /// It is a symbolic link, belongs to another user, or others may enter it: nothing is changed then,
     /// the message says what to run.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        // Collecting the components drops a trailing slash, which would follow a link.
-        let path: PathBuf =
-            std::path::absolute(path).map_err(|error| StoreError::from_io(&error, path))?.components().collect();
+        let path = normal(path)?;
         let io = |error: io::Error| StoreError::from_io(&error, &path);
         if let Some(parent) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io)?;
@@ -50,6 +48,24 @@ impl StateDir {
         if made {
             fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(io)?;
         }
+        Self::open_existing(path)
+    }
+
+    /// Opens the directory if there is one; makes nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn find(path: &Path) -> Result<Option<Self>, StoreError> {
+        let path = normal(path)?;
+        match fs::symlink_metadata(&path) {
+            Ok(_) => Self::open_existing(path).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::from_io(&error, &path)),
+        }
+    }
+
+    fn open_existing(path: PathBuf) -> Result<Self, StoreError> {
+        let io = |error: io::Error| StoreError::from_io(&error, &path);
         let found = fs::symlink_metadata(&path).map_err(io)?;
         check_owned(&path, &found, "directory")?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -136,6 +152,11 @@ impl StateDir {
         check_private_file(&path, &found)?;
         Ok(Some(file))
     }
+}
+
+/// The absolute path. Collecting the components drops a trailing slash, which would follow a link.
+fn normal(path: &Path) -> Result<PathBuf, StoreError> {
+    Ok(std::path::absolute(path).map_err(|error| StoreError::from_io(&error, path))?.components().collect())
 }
 
 /// Refuses what is not a regular file of ours that nobody else may use.
