@@ -136,9 +136,7 @@ impl StateDir {
     /// Opens a file of the directory and checks it; `None` where there is none.
     pub(super) fn open_at(&self, name: &str, flags: OFlags, mode: Mode) -> Result<Option<File>, StoreError> {
         let path = self.path(name);
-        if name.is_empty() || name.contains('/') || name == "." || name == ".." {
-            return Err(StoreError::Internal(format!("{name:?} is no file name")));
-        }
+        check_name(name)?;
         // NONBLOCK: a pipe in the file's place is refused below and not waited for.
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = match openat(&*self.handle, name, flags, mode) {
@@ -152,6 +150,14 @@ impl StateDir {
         check_private_file(&path, &found)?;
         Ok(Some(file))
     }
+}
+
+/// A name that stays in the directory.
+pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
+    if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
+        return Err(StoreError::Internal(format!("{name:?} is no file name")));
+    }
+    Ok(())
 }
 
 /// The absolute path. Collecting the components drops a trailing slash, which would follow a link.

@@ -134,7 +134,7 @@ fn a_refused_file_keeps_its_unmerged_writes() {
     // A writer that died: its rows are in the -wal file alone.
     let copies = {
         let database = Database::open(&path, Kind::Host).unwrap();
-        database.write_blocking(|conn| meta::bump_counter(conn)).unwrap();
+        database.write_blocking(meta::bump_counter).unwrap();
         ["machine.db", "machine.db-wal"].map(|name| (name, fs::read(path.with_file_name(name)).unwrap()))
     };
     for (name, bytes) in &copies {
@@ -173,7 +173,7 @@ fn many_processes_may_find_no_database_at_once() {
         for _ in 0..8 {
             scope.spawn(|| {
                 let database = Database::open(&path, Kind::Host).unwrap();
-                database.write_blocking(|conn| meta::bump_counter(conn)).unwrap();
+                database.write_blocking(meta::bump_counter).unwrap();
             });
         }
     });

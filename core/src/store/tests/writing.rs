@@ -51,7 +51,7 @@ fn an_answer_comes_after_commit() {
 async fn a_read_sees_every_write_that_was_answered() {
     let (_dir, database) = host_database();
     for number in 1..=50 {
-        assert_eq!(database.write(|conn| meta::bump_counter(conn)).await.unwrap(), number);
+        assert_eq!(database.write(meta::bump_counter).await.unwrap(), number);
         assert_eq!(database.read(meta::counter).await.unwrap(), number);
     }
 }
@@ -92,20 +92,20 @@ async fn a_panic_in_a_closure_leaves_the_store_running() {
         })
         .await;
     assert!(matches!(panicked, Err(StoreError::Internal(_))));
-    assert_eq!(database.write(|conn| meta::bump_counter(conn)).await.unwrap(), 1);
+    assert_eq!(database.write(meta::bump_counter).await.unwrap(), 1);
 }
 
 #[tokio::test]
 async fn when_the_transaction_is_lost_nobody_in_it_is_told_success() {
     let (_dir, database) = host_database();
     let (release, holder) = hold(&database);
-    let before = database.write(|conn| meta::bump_counter(conn));
+    let before = database.write(meta::bump_counter);
     // What SQLite does by itself after an I/O error.
     let breaker = database.write(|conn| -> Result<(), StoreError> {
         conn.execute_batch("ROLLBACK")?;
         Err(StoreError::Full { path: "machine.db".into() })
     });
-    let after = database.write(|conn| meta::bump_counter(conn));
+    let after = database.write(meta::bump_counter);
     let (before, breaker, after, ()) = tokio::join!(before, breaker, after, async { release.send(()).unwrap() });
     holder.join().unwrap_or(());
     assert!(matches!(before, Err(StoreError::Full { .. })), "{before:?}");
@@ -142,7 +142,7 @@ fn a_full_disk_is_named_and_later_writes_work_again() {
 #[test]
 fn a_read_cannot_write() {
     let (_dir, database) = host_database();
-    let error = database.read_blocking(|conn| meta::bump_counter(conn)).unwrap_err();
+    let error = database.read_blocking(meta::bump_counter).unwrap_err();
     assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
 }
 
@@ -167,7 +167,7 @@ async fn hundreds_of_tasks_share_the_writer_and_none_is_lost() {
     let tasks: Vec<_> = (0..500)
         .map(|_| {
             let database = database.clone();
-            tokio::spawn(async move { database.write(|conn| meta::bump_counter(conn)).await.unwrap() })
+            tokio::spawn(async move { database.write(meta::bump_counter).await.unwrap() })
         })
         .collect();
     let mut seen = Vec::new();
@@ -189,7 +189,7 @@ fn dropping_the_last_handle_finishes_the_queue() {
             .spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 runtime.block_on(async {
-                    let write = std::pin::pin!(database.write(|conn| meta::bump_counter(conn)));
+                    let write = std::pin::pin!(database.write(meta::bump_counter));
                     futures_util::future::poll_immediate(write).await.is_none()
                 })
             })
