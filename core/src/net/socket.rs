@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
@@ -31,7 +32,7 @@ pub enum Incoming {
     Ping,
     /// The other side lives.
     Pong,
-    /// The other side closed; nothing follows.
+    /// The other side closed. Call [`Socket::recv`] once more, which ends the connection in order.
     Closed {
         /// The close code it gave, see [`CloseCode::number`].
         code: Option<u16>,
@@ -77,6 +78,7 @@ impl From<WsError> for SocketError {
 pub struct Socket {
     inner: WebSocketStream<BoxedStream>,
     heart: Heartbeat,
+    closed: bool,
 }
 
 impl Socket {
@@ -99,7 +101,7 @@ impl Socket {
             .max_message_size(Some(limits::FRAME))
             .max_frame_size(Some(limits::FRAME));
         let inner = WebSocketStream::from_raw_socket(stream, role, Some(config)).await;
-        Self { inner, heart: Heartbeat::new(Instant::now()) }
+        Self { inner, heart: Heartbeat::new(Instant::now()), closed: false }
     }
 
     /// Sends a frame and flushes it. Dropped halfway, the rest of the frame goes out with the next.
@@ -143,6 +145,8 @@ impl Socket {
                 Ok(Some(Err(error))) => {
                     return match SocketError::from(error) {
                         SocketError::Closed => Ok(None),
+                        // After a close it does not matter how the other side hangs up.
+                        _ if self.closed => Ok(None),
                         error => Err(error),
                     };
                 }
@@ -163,7 +167,10 @@ impl Socket {
                 }
                 Message::Ping(_) => Ok(Some(Incoming::Ping)),
                 Message::Pong(_) => Ok(Some(Incoming::Pong)),
-                Message::Close(frame) => Ok(Some(Incoming::Closed { code: frame.map(|frame| frame.code.into()) })),
+                Message::Close(frame) => {
+                    self.closed = true;
+                    Ok(Some(Incoming::Closed { code: frame.map(|frame| frame.code.into()) }))
+                }
                 // Streams of data are not in version 1: who sends some does not speak it.
                 Message::Binary(_) | Message::Frame(_) => Err(SocketError::Unreadable),
             };
@@ -181,6 +188,7 @@ impl Socket {
                 // overtakes the close.
                 while let Some(Ok(_)) = self.inner.next().await {}
             }
+            self.inner.get_mut().shutdown().await
         };
         // The time is all that bounds the other side here: what it answers is of no interest.
         let _ = timeout(CLOSE_TIME, closed).await;
