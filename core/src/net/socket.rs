@@ -3,6 +3,7 @@
 //! Both engines hold one [`Socket`] for each connection and sit in [`Socket::recv`], which also asks
 //! a silent other side whether it lives. Text frames are `wire::Frame`s.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -79,6 +80,12 @@ pub struct Socket {
     inner: WebSocketStream<BoxedStream>,
     heart: Heartbeat,
     closed: bool,
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("closed", &self.closed).finish_non_exhaustive()
+    }
 }
 
 impl Socket {
