@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use rustix::fs::{AtFlags, Mode, OFlags, renameat, statat, unlinkat};
 use zeroize::Zeroizing;
 
-use super::dir::StateDir;
+use super::dir::{StateDir, check_name};
 use super::error::StoreError;
 use crate::secrets::SecretBytes;
 
@@ -41,6 +41,7 @@ impl StateDir {
     /// # Errors
     /// The disk is full or cannot be written; the old content stands.
     pub fn write_private(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        check_name(name)?;
         let fresh = fresh_name(name);
         let io = |error: io::Error| StoreError::from_io(&error, &self.path(name));
         let mut file = self.lock_fresh(&fresh)?;
@@ -60,6 +61,7 @@ impl StateDir {
     /// # Errors
     /// The directory cannot be written.
     pub fn delete_private(&self, name: &str) -> Result<(), StoreError> {
+        check_name(name)?;
         for name in [name, &fresh_name(name)] {
             match unlinkat(self.handle(), name, AtFlags::empty()) {
                 Ok(()) | Err(rustix::io::Errno::NOENT) => {}

@@ -219,7 +219,7 @@ pub fn insert(conn: &Connection, new: &NewDevice) -> Result<DeviceRow, StoreErro
             new.session_key,
             name,
             names::name_key(&name),
-            new.platform,
+            names::clean_platform(&new.platform),
             new.role,
             new.key_kind,
             new.recognition_key,
@@ -287,7 +287,7 @@ pub fn touch(conn: &Connection, id: &DeviceId, at: UnixMillis, address: &str) ->
 /// [`StoreError::NotFound`].
 pub fn set_facts(conn: &Connection, id: &DeviceId, platform: &str, key_kind: KeyKind) -> Result<(), StoreError> {
     let sql = "UPDATE devices SET platform = ?2, key_kind = ?3 WHERE id = ?1";
-    found(conn.execute(sql, params![id, platform, key_kind])?)
+    found(conn.execute(sql, params![id, names::clean_platform(platform), key_kind])?)
 }
 
 /// Begins the session anew: its cap counts from `at`.
