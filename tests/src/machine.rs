@@ -124,7 +124,9 @@ impl Machine {
     /// The command `pairpin serve`.
     pub fn serve_command(&self) -> Command {
         let mut command = self.command(&["serve", "--name", "homebox", "--bind", &self.address.ip().to_string()]);
-        command.args(["--port", &self.address.port().to_string()]).args(&self.arguments);
+        // Named also for the links: the addresses of 127.0.0.0/8 are on no interface but for one.
+        let address = self.address.to_string();
+        command.args(["--port", &self.address.port().to_string(), "--advertise", &address]).args(&self.arguments);
         command
     }
 
