@@ -11,6 +11,7 @@ pub mod http;
 pub mod link;
 pub mod machine;
 pub mod peer;
+pub mod phone;
 pub mod picture;
 pub mod process;
 pub mod pty;

@@ -8,6 +8,7 @@ use std::path::Path;
 use pairpin_tests::device::Device;
 use pairpin_tests::link::changed;
 use pairpin_tests::machine::Machine;
+use pairpin_tests::phone::Phone;
 use pairpin_tests::picture::png_of_noise;
 use pairpin_tests::process::{Output, run};
 use pairpin_tests::scratch;
@@ -33,19 +34,18 @@ fn check_message(output: &Output) {
 }
 
 /// A machine with a paired device, stopped.
-fn stopped_pair() -> (Machine, Device) {
+fn stopped_pair() -> (Machine, Phone) {
     let mut machine = Machine::started();
-    let device = Device::new();
-    device.join(machine.offer(&["--name", "laptop"]).link_text()).expect(0);
+    let phone = Phone::paired(&machine, "phone");
     machine.stop().expect(0);
-    (machine, device)
+    (machine, phone)
 }
 
 /// The machine runs again and the device is welcome: nothing was lost.
 #[track_caller]
-fn nothing_is_lost(machine: &mut Machine, device: &Device) {
+fn nothing_is_lost(machine: &mut Machine, phone: &mut Phone) {
     machine.start();
-    assert!(device.is_welcome());
+    assert!(phone.is_welcome(machine));
     assert_eq!(machine.devices().len(), 1);
 }
 
@@ -139,7 +139,7 @@ fn a_port_in_use_is_named_with_the_next_step() {
         std::net::IpAddr::V4(ip) => ip,
         std::net::IpAddr::V6(_) => panic!("not IPv4"),
     });
-    serve(&other).expect(1).says("7747").says("in use").says("--port");
+    serve(&other).expect(1).says("7747").says("in use").says("another port");
     machine.status();
 }
 
@@ -158,7 +158,7 @@ fn a_second_daemon_on_the_same_state_is_refused() {
 
 #[test]
 fn a_database_of_a_newer_pairpin_is_refused_and_left_alone() {
-    let (mut machine, device) = stopped_pair();
+    let (mut machine, mut phone) = stopped_pair();
     let path = machine.file("machine.db");
     let version: i64 = pragma(&path);
     set_pragma(&path, 1_000_000);
@@ -166,7 +166,7 @@ fn a_database_of_a_newer_pairpin_is_refused_and_left_alone() {
     serve(&machine).expect(1).says("update");
     assert_eq!(fs::read(&path).unwrap(), before, "the newer database was changed");
     set_pragma(&path, version);
-    nothing_is_lost(&mut machine, &device);
+    nothing_is_lost(&mut machine, &mut phone);
 }
 
 fn pragma(path: &Path) -> i64 {
@@ -183,7 +183,7 @@ fn set_pragma(path: &Path, version: i64) {
 
 #[test]
 fn a_corrupted_database_is_refused_and_left_for_rescue() {
-    let (mut machine, device) = stopped_pair();
+    let (mut machine, mut phone) = stopped_pair();
     let path = machine.file("machine.db");
     for side in ["machine.db-wal", "machine.db-shm"] {
         let _ = fs::remove_file(machine.file(side));
@@ -202,55 +202,55 @@ fn a_corrupted_database_is_refused_and_left_for_rescue() {
         assert!(machine.file("identity.key").exists());
     }
     fs::write(&path, &good).unwrap();
-    nothing_is_lost(&mut machine, &device);
+    nothing_is_lost(&mut machine, &mut phone);
 }
 
 #[test]
 fn a_key_file_that_others_can_read_is_refused_with_the_command_that_mends_it() {
-    let (mut machine, device) = stopped_pair();
+    let (mut machine, mut phone) = stopped_pair();
     let key = machine.file("identity.key");
     mode(&key, 0o640);
     serve(&machine).expect(1).says("chmod 600").says("identity.key");
     mode(&key, 0o600);
-    nothing_is_lost(&mut machine, &device);
+    nothing_is_lost(&mut machine, &mut phone);
 }
 
 #[test]
 fn a_state_directory_that_others_can_enter_is_refused_with_the_command_that_mends_it() {
-    let (mut machine, device) = stopped_pair();
+    let (mut machine, mut phone) = stopped_pair();
     mode(&machine.state(), 0o755);
     serve(&machine).expect(1).says("chmod 700");
     mode(&machine.state(), 0o700);
-    nothing_is_lost(&mut machine, &device);
+    nothing_is_lost(&mut machine, &mut phone);
 }
 
 #[test]
 fn a_symlinked_key_is_refused() {
-    let (mut machine, device) = stopped_pair();
+    let (mut machine, mut phone) = stopped_pair();
     let (key, elsewhere) = (machine.file("identity.key"), machine.file("elsewhere.key"));
     fs::rename(&key, &elsewhere).unwrap();
     symlink(&elsewhere, &key).unwrap();
     serve(&machine).expect(1).says("identity.key");
     fs::remove_file(&key).unwrap();
     fs::rename(&elsewhere, &key).unwrap();
-    nothing_is_lost(&mut machine, &device);
+    nothing_is_lost(&mut machine, &mut phone);
 }
 
 #[test]
 fn a_symlinked_state_directory_is_refused() {
-    let (mut machine, device) = stopped_pair();
+    let (mut machine, mut phone) = stopped_pair();
     let (state, elsewhere) = (machine.state(), machine.state().with_extension("elsewhere"));
     fs::rename(&state, &elsewhere).unwrap();
     symlink(&elsewhere, &state).unwrap();
-    serve(&machine).expect(1).says("symlink");
+    serve(&machine).expect(1).says("symbolic link");
     fs::remove_file(&state).unwrap();
     fs::rename(&elsewhere, &state).unwrap();
-    nothing_is_lost(&mut machine, &device);
+    nothing_is_lost(&mut machine, &mut phone);
 }
 
 #[test]
 fn a_damaged_key_is_refused_and_never_replaced() {
-    let (mut machine, device) = stopped_pair();
+    let (mut machine, mut phone) = stopped_pair();
     let key = machine.file("identity.key");
     let good = fs::read(&key).unwrap();
     for bad in [&b""[..], b"nonsense", &good[..good.len() / 2]] {
@@ -259,12 +259,12 @@ fn a_damaged_key_is_refused_and_never_replaced() {
         assert_eq!(fs::read(&key).unwrap(), bad);
     }
     fs::write(&key, &good).unwrap();
-    nothing_is_lost(&mut machine, &device);
+    nothing_is_lost(&mut machine, &mut phone);
 }
 
 #[test]
 fn a_directory_that_cannot_be_written_is_named() {
-    let (mut machine, device) = stopped_pair();
+    let (mut machine, mut phone) = stopped_pair();
     // Root writes into any directory, so a file stands in its way.
     let (state, elsewhere) = (machine.state(), machine.state().with_extension("elsewhere"));
     fs::rename(&state, &elsewhere).unwrap();
@@ -279,7 +279,7 @@ fn a_directory_that_cannot_be_written_is_named() {
         fs::remove_dir(&state).unwrap();
     }
     fs::rename(&elsewhere, &state).unwrap();
-    nothing_is_lost(&mut machine, &device);
+    nothing_is_lost(&mut machine, &mut phone);
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn unknown_flags_and_verbs_are_usage_errors() {
 
 #[test]
 fn without_a_daemon_verbs_that_need_one_are_exit_5() {
-    let (machine, _device) = stopped_pair();
+    let (machine, _phone) = stopped_pair();
     for arguments in [&["pair", "--no-wait"][..], &["offers", "list"], &["offers", "cancel", "--all"]] {
         let refused = machine.run(arguments).expect(5).says("pairpin serve");
         check_message(&refused);

@@ -3,6 +3,7 @@
 
 use pairpin_tests::device::Device;
 use pairpin_tests::machine::Machine;
+use pairpin_tests::phone::Phone;
 use serde_json::Value;
 
 /// Checks that an object has these members, each of the type that the letter says: s(tring),
@@ -77,8 +78,7 @@ fn offers_and_their_events_have_their_shape_and_the_list_no_secret() {
     check(&list["offers"][0], &[("expires_in_seconds", "n"), ("claimed_by", "?s")]);
     let text = list.to_string();
     assert!(!text.contains(offer.code()) && !text.contains("pairpin:"), "a secret is in {text}");
-    Device::new().join(offer.link_text()).expect(0);
-    check(&offer.event("previewed"), &[("v", "n"), ("from", "s")]);
+    Phone::pair(&machine, "phone", &offer).unwrap();
     check(&offer.event("claimed"), &[("from", "s"), ("name", "s")]);
     let paired = offer.event("paired");
     check(&paired, &[("device", "o"), ("digits", "s"), ("from", "s"), ("again", "b")]);
@@ -89,7 +89,7 @@ fn offers_and_their_events_have_their_shape_and_the_list_no_secret() {
 fn devices_tombstones_and_audit_have_their_shape() {
     let machine = Machine::started();
     assert_eq!(machine.devices().len(), 0);
-    Device::new().join(machine.offer(&["--name", "laptop"]).link_text()).expect(0);
+    Phone::pair(&machine, "phone", &machine.offer(&["--name", "laptop"])).unwrap();
     let device = machine.only_device();
     check(&device, DEVICE);
     for time in ["paired_at", "last_seen", "expires_at"] {
@@ -125,7 +125,7 @@ fn a_device_lists_its_machines_in_their_shape() {
 #[test]
 fn json_is_the_only_thing_on_stdout() {
     let machine = Machine::started();
-    Device::new().join(machine.offer(&[]).link_text()).expect(0);
+    Phone::paired(&machine, "phone");
     for arguments in [
         &["status", "--json"][..],
         &["devices", "--json"],

@@ -2,6 +2,7 @@
 
 use pairpin_tests::device::Device;
 use pairpin_tests::machine::Machine;
+use pairpin_tests::phone::Phone;
 
 #[test]
 fn an_expired_offer_is_called_expired() {
@@ -55,7 +56,7 @@ fn a_restart_withdraws_every_offer() {
 #[test]
 fn an_offer_made_by_a_named_pair_gives_that_name_and_role() {
     let machine = Machine::started();
-    Device::new().join(machine.offer(&["--name", "Ana's phone", "--role", "viewer"]).link_text()).expect(0);
+    Phone::pair(&machine, "x", &machine.offer(&["--name", "Ana's phone", "--role", "viewer"])).unwrap();
     let device = machine.only_device();
     assert_eq!((&device["name"], &device["role"]), (&"Ana's phone".into(), &"viewer".into()));
 }
@@ -64,7 +65,7 @@ fn an_offer_made_by_a_named_pair_gives_that_name_and_role() {
 fn two_devices_of_one_name_get_names_of_their_own() {
     let machine = Machine::started();
     for _ in 0..2 {
-        Device::new().join(machine.offer(&["--name", "phone"]).link_text()).expect(0);
+        Phone::paired(&machine, "phone");
     }
     let mut names: Vec<String> = machine.devices().iter().map(|d| d["name"].as_str().unwrap().to_owned()).collect();
     names.sort();

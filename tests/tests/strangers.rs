@@ -9,10 +9,10 @@ use pairpin_core::identity::DeviceId;
 use pairpin_core::secrets::{OfferSecret, RecognitionKey, Secret};
 use pairpin_core::wire::{Envelope, Flow};
 use pairpin_tests::block_on;
-use pairpin_tests::device::Device;
 use pairpin_tests::http::{GOOD_FIRST_LINE, good_headers, request};
 use pairpin_tests::machine::Machine;
 use pairpin_tests::peer::{Answer, Identity, Peer, tcp_from, within};
+use pairpin_tests::phone::Phone;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -45,7 +45,8 @@ fn added(headers: &Headers, name: &str, value: &str) -> Headers {
 #[test]
 fn every_refusal_of_a_stranger_is_the_same_to_the_byte() {
     let machine = Machine::started();
-    let live = machine.offer(&[]).link().secret;
+    let offer = machine.offer(&[]);
+    let live = offer.link().secret;
     block_on(async {
         let peer = Peer::connect(machine.address).await.unwrap();
         let guess = OfferSecret::generate().unwrap();
@@ -113,8 +114,7 @@ fn every_refusal_of_a_stranger_is_the_same_to_the_byte() {
     });
     assert_eq!(machine.devices().len(), 0);
     // The control: none of this burnt the offer.
-    let device = Device::new();
-    device.join(machine.offer(&[]).link_text()).expect(0);
+    Phone::pair(&machine, "phone", &offer).unwrap();
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_preview_with_the_secret_is_answered_and_burns_nothing() {
             }
         }
     });
-    Device::new().join(offer.link_text()).expect(0);
+    Phone::pair(&machine, "phone", &offer).unwrap();
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn what_is_not_tls_is_closed_and_hurts_nobody() {
             assert!(!String::from_utf8_lossy(&answer).contains("HTTP"), "an answer in the clear: {answer:?}");
         }
     });
-    Device::new().join(machine.offer(&[]).link_text()).expect(0);
+    Phone::paired(&machine, "phone");
 }
 
 #[test]
@@ -205,9 +205,8 @@ fn a_silent_stranger_is_sent_away_after_ten_seconds() {
 #[test]
 fn a_crowd_of_silent_strangers_keeps_no_device_out() {
     let machine = Machine::started();
-    let device = Device::new();
-    device.join(machine.offer(&[]).link_text()).expect(0);
-    block_on(async {
+    let mut phone = Phone::paired(&machine, "phone");
+    let crowd = block_on(async {
         let mut crowd = Vec::new();
         // More than the cap of all, from many sources, and more than the cap of one, from the
         // device's own address.
@@ -217,26 +216,29 @@ fn a_crowd_of_silent_strangers_keeps_no_device_out() {
         for _ in 0..16 {
             crowd.push(TcpStream::connect(machine.address).await.unwrap());
         }
-        let began = Instant::now();
-        assert!(device.is_welcome());
-        Device::new().join(machine.offer(&[]).link_text()).expect(0);
-        assert!(began.elapsed() < Duration::from_secs(8), "it waited for the strangers to be sent away");
-        drop(crowd);
+        crowd.into_iter().map(|stream| stream.into_std().unwrap()).collect::<Vec<_>>()
     });
+    let began = Instant::now();
+    assert!(phone.is_welcome(&machine));
+    Phone::paired(&machine, "another");
+    assert!(began.elapsed() < Duration::from_secs(8), "it waited for the strangers to be sent away");
+    drop(crowd);
 }
 
 #[test]
 fn a_crowd_of_strangers_does_not_cut_a_paired_device() {
     let machine = Machine::started();
-    let device = Device::new();
-    device.join(machine.offer(&[]).link_text()).expect(0);
-    let mut watch = device.start(&["machines", "watch", "--json"]);
-    watch.line("online", |line| line.contains("\"online\":true"));
+    let phone = Identity::new("phone");
+    let secret = machine.offer(&[]).link().secret;
     block_on(async {
+        let peer = Peer::connect(machine.address).await.unwrap();
+        let (_, mut session) = phone.pair(peer, &secret).await.unwrap();
         for number in 0..200_u8 {
             // Held to the end of its turn only: each is new to the machine.
             let _ = tcp_from(Ipv4Addr::new(127, 0, 10, number + 1), machine.address).await.unwrap();
         }
+        // An answer of any kind shows that the connection lives.
+        session.call("unknown", serde_json::Value::Null).await.unwrap().unwrap_err();
+        assert_eq!(machine.only_device()["connected"], 1);
     });
-    assert_eq!(machine.only_device()["connected"], 1);
 }
