@@ -16,6 +16,7 @@ pub mod handshake;
 pub mod host;
 pub mod identity;
 pub mod link;
+pub mod names;
 pub mod net;
 pub mod qr;
 pub mod role;

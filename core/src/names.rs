@@ -1,0 +1,136 @@
+//! Names and other short texts that come from the other side or from a person, made safe to show.
+//!
+//! A device names itself, and a terminal, a list or a phone's screen shows that name: so no control
+//! characters, nothing that turns the direction of writing, nothing invisible, one line, bounded.
+//! `store` calls these for every name it keeps; the engines for platforms and reasons.
+
+use crate::wire::limits;
+
+/// A device's name, cleaned: [`clean`] at [`limits::NAME`], or "device" where nothing is left.
+pub fn clean_name(text: &str) -> String {
+    clean(text, limits::NAME).unwrap_or_else(|| "device".to_owned())
+}
+
+/// A machine's name, cleaned: [`clean`] at [`limits::NAME`], or "machine" where nothing is left.
+pub fn clean_machine_name(text: &str) -> String {
+    clean(text, limits::NAME).unwrap_or_else(|| "machine".to_owned())
+}
+
+/// One line of at most `max` characters without control, format or invisible characters, white space
+/// collapsed to single blanks; `None` where nothing is left.
+pub fn clean(text: &str, max: usize) -> Option<String> {
+    let mut out = String::new();
+    let mut length = 0;
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_whitespace() {
+            gap = true;
+            continue;
+        }
+        if c.is_control() || is_invisible(c) {
+            continue;
+        }
+        let blank = gap && length > 0;
+        let needed = if blank { 2 } else { 1 };
+        if length + needed > max {
+            break;
+        }
+        if blank {
+            out.push(' ');
+        }
+        out.push(c);
+        length += needed;
+        gap = false;
+    }
+    if out.is_empty() { None } else { Some(out) }
+}
+
+/// `name`, or where it is taken the first free one of "name 2", "name 3" and so on, cut so that it stays
+/// within [`limits::NAME`].
+///
+/// # Errors
+/// Those of `is_taken`.
+pub fn free_name<E>(name: &str, mut is_taken: impl FnMut(&str) -> Result<bool, E>) -> Result<String, E> {
+    let mut candidate = name.to_owned();
+    let mut number = 1_u64;
+    while is_taken(&candidate)? {
+        number += 1;
+        let suffix = format!(" {number}");
+        let room = limits::NAME.saturating_sub(suffix.chars().count());
+        let stem: String = name.chars().take(room).collect();
+        candidate = format!("{}{suffix}", stem.trim_end());
+    }
+    Ok(candidate)
+}
+
+/// The form in which names are compared: two names that differ in case alone are the same name.
+pub fn name_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Characters of Unicode's general category Cf (bidi controls, joiners, tags), and others that show
+/// nothing or a blank: with them two names could look the same, or a line could read backwards.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{00AD}' | '\u{034F}' | '\u{0600}'..='\u{0605}' | '\u{061C}' | '\u{06DD}' | '\u{070F}'
+        | '\u{0890}'..='\u{0891}' | '\u{08E2}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
+        | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_line_without_anything_that_moves_or_hides_text() {
+        for (text, name) in [
+            ("  My \t phone\r\n", "My phone"),
+            ("\u{1b}[31mred\u{7}", "[31mred"),
+            ("abc\u{202E}exe.txt", "abcexe.txt"),
+            ("a\u{200B}b\u{2066}c\u{FEFF}", "abc"),
+            ("line\u{2028}two", "line two"),
+            ("a\u{85}b", "a b"),
+            ("Büro-Ñandú 電話", "Büro-Ñandú 電話"),
+            ("", "device"),
+            (" \u{200D}\u{3164}\u{0} ", "device"),
+        ] {
+            assert_eq!(clean_name(text), name, "{text:?}");
+        }
+        assert_eq!(clean_machine_name("\u{202E}"), "machine");
+    }
+
+    #[test]
+    fn a_name_is_cut_at_its_limit_and_does_not_end_in_a_blank() {
+        assert_eq!(clean_name(&"ä".repeat(100)).chars().count(), limits::NAME);
+        let cut = clean_name(&format!("{} b", "a".repeat(limits::NAME - 1)));
+        assert_eq!(cut, "a".repeat(limits::NAME - 1));
+    }
+
+    #[test]
+    fn a_taken_name_gets_the_first_free_number() {
+        let taken = ["phone", "phone 2"];
+        let free = free_name("phone", |name| Ok::<_, ()>(taken.contains(&name)));
+        assert_eq!(free.unwrap(), "phone 3");
+    }
+
+    #[test]
+    fn a_long_taken_name_stays_within_the_limit() {
+        let long = "x".repeat(limits::NAME);
+        let free = free_name(&long, |name| Ok::<_, ()>(name == long)).unwrap();
+        assert_eq!(free.chars().count(), limits::NAME);
+        assert!(free.ends_with("x 2"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cleaning_is_bounded_and_cleaning_again_changes_nothing(text in "\\PC{0,80}|.{0,80}") {
+            let once = clean_name(&text);
+            assert!((1..=limits::NAME).contains(&once.chars().count()));
+            assert!(!once.chars().any(|c| c.is_control() || is_invisible(c)));
+            assert_eq!(clean_name(&once), once);
+        }
+    }
+}

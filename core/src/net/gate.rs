@@ -1,0 +1,158 @@
+//! How many strangers a machine bears at once, and who goes when one too many comes.
+//!
+//! The machine's engine asks for a [`Ticket`] with every accepted socket and races the whole
+//! handshake against [`Ticket::evicted`]. The newcomer always gets in, so that strangers cannot keep
+//! a paired device out, even from its own address: the oldest silent stranger of that address goes,
+//! else the oldest silent one of the busiest address.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::wire::limits;
+
+/// What counts as one address: an IPv4 address, or an IPv6 /64, which is one subscriber's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Source(IpAddr);
+
+impl Source {
+    fn of(peer: IpAddr) -> Self {
+        match peer.to_canonical() {
+            IpAddr::V6(ip) => Self(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into()),
+            v4 => Self(v4),
+        }
+    }
+}
+
+struct Stranger {
+    source: Source,
+    silent: bool,
+    evict: watch::Sender<bool>,
+}
+
+/// The strangers that are in, by rising number: the first is the oldest.
+#[derive(Default)]
+struct Inside {
+    next: u64,
+    strangers: BTreeMap<u64, Stranger>,
+    per_source: HashMap<Source, usize>,
+}
+
+impl Inside {
+    fn count(&self, source: Source) -> usize {
+        self.per_source.get(&source).copied().unwrap_or(0)
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Stranger> {
+        let stranger = self.strangers.remove(&number)?;
+        if let Some(count) = self.per_source.get_mut(&stranger.source) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_source.remove(&stranger.source);
+            }
+        }
+        Some(stranger)
+    }
+
+    fn oldest(&self, source: Source, silent_only: bool) -> Option<u64> {
+        let mut of_source = self.strangers.iter().filter(|(_, s)| s.source == source);
+        of_source.find(|(_, s)| s.silent || !silent_only).map(|(number, _)| *number)
+    }
+
+    /// Of equally busy sources the one whose stranger came first.
+    fn busiest(&self) -> Option<Source> {
+        let mut best: Option<(usize, Source)> = None;
+        for stranger in self.strangers.values() {
+            let count = self.count(stranger.source);
+            if best.is_none_or(|(most, _)| count > most) {
+                best = Some((count, stranger.source));
+            }
+        }
+        best.map(|(_, source)| source)
+    }
+
+    /// Whom a newcomer from `source` pushes out, if anybody.
+    fn victim(&self, source: Source) -> Option<u64> {
+        if self.count(source) >= limits::STRANGERS_PER_SOURCE {
+            return self.oldest(source, true).or_else(|| self.oldest(source, false));
+        }
+        if self.strangers.len() < limits::STRANGERS {
+            return None;
+        }
+        let busiest = self.busiest()?;
+        self.oldest(source, true).or_else(|| self.oldest(busiest, true)).or_else(|| self.oldest(busiest, false))
+    }
+}
+
+/// The caps on strangers of one machine.
+#[derive(Clone, Default)]
+pub struct Gate {
+    inside: Arc<Mutex<Inside>>,
+}
+
+impl Gate {
+    /// A gate with nobody inside.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets a newcomer in; at a cap somebody else is evicted for it.
+    pub fn admit(&self, peer: IpAddr) -> Ticket {
+        let source = Source::of(peer);
+        let (evict, evicted) = watch::channel(false);
+        let mut inside = self.lock();
+        if let Some(victim) = inside.victim(source).and_then(|number| inside.remove(number)) {
+            victim.evict.send_replace(true);
+        }
+        let number = inside.next;
+        inside.next += 1;
+        inside.strangers.insert(number, Stranger { source, silent: true, evict });
+        *inside.per_source.entry(source).or_default() += 1;
+        Ticket { number, evicted, gate: self.clone() }
+    }
+
+    /// How many strangers are inside.
+    pub fn strangers(&self) -> usize {
+        self.lock().strangers.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stranger's place. Dropping it, or [`promote`](Self::promote), frees the place.
+pub struct Ticket {
+    number: u64,
+    evicted: watch::Receiver<bool>,
+    gate: Gate,
+}
+
+impl Ticket {
+    /// Resolves when this stranger has to go: drop its connection then. Never for one that stays.
+    pub async fn evicted(&self) {
+        let mut evicted = self.evicted.clone();
+        if evicted.wait_for(|gone| *gone).await.is_err() {
+            // The sender goes only with the place, and the place with this ticket.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The stranger has said something that is well formed: silent ones go before it.
+    pub fn heard(&self) {
+        if let Some(stranger) = self.gate.lock().strangers.get_mut(&self.number) {
+            stranger.silent = false;
+        }
+    }
+
+    /// It has proven something and is no stranger any more; it cannot be evicted from now on.
+    pub fn promote(self) {}
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.gate.lock().remove(self.number);
+    }
+}

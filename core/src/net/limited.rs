@@ -1,0 +1,103 @@
+//! A cap on the bytes that are read from a stranger, TLS records included.
+//!
+//! [`super::tls::accept`] puts it under TLS; the machine's engine lifts it once the other side has
+//! proven something. See [`super::gate`] for the caps on how many strangers there are.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A stream of which only so many bytes can be read until the limit is lifted.
+#[derive(Debug)]
+pub struct LimitedStream<S> {
+    inner: S,
+    limit: Limit,
+}
+
+/// The handle by which a [`LimitedStream`]'s limit is lifted; it outlives the layers above.
+#[derive(Debug, Clone)]
+pub struct Limit(Arc<AtomicUsize>);
+
+const LIFTED: usize = usize::MAX;
+
+/// A stranger sent more than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the other side sent too much before it had proven anything")]
+pub struct LimitReached;
+
+impl Limit {
+    /// Lets any number of bytes through from now on. It cannot be undone.
+    pub fn lift(&self) {
+        self.0.store(LIFTED, Ordering::Relaxed);
+    }
+
+    /// Bytes that may still be read; `None` once lifted.
+    pub fn left(&self) -> Option<usize> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|left| *left != LIFTED)
+    }
+
+    // A lift that comes in between must win, so this is no plain store.
+    fn spend(&self, bytes: usize) {
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            (left != LIFTED).then(|| left.saturating_sub(bytes))
+        });
+    }
+}
+
+impl<S> LimitedStream<S> {
+    /// Lets `bytes` be read from `inner`, then fails every read with [`LimitReached`].
+    pub fn new(inner: S, bytes: usize) -> Self {
+        Self { inner, limit: Limit(Arc::new(AtomicUsize::new(bytes.min(LIFTED - 1)))) }
+    }
+
+    /// The handle to lift the limit with.
+    pub fn limit(&self) -> Limit {
+        self.limit.clone()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for LimitedStream<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(left) = self.limit.left() else { return Pin::new(&mut self.inner).poll_read(cx, buf) };
+        if left == 0 && buf.remaining() > 0 {
+            return Poll::Ready(Err(io::Error::other(LimitReached)));
+        }
+        let room = buf.remaining().min(left);
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
+        let read = part.filled().len();
+        buf.advance(read);
+        self.limit.spend(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

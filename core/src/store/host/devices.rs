@@ -1,0 +1,331 @@
+//! The devices that are paired with this machine: one session key, one row.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::clock::UnixMillis;
+use crate::identity::{DeviceId, PublicKey};
+use crate::names;
+use crate::role::Role;
+use crate::secrets::{KeyKind, RecognitionKey};
+use crate::store::StoreError;
+use crate::store::values::{from_integer, to_integer, word_column};
+use crate::wire::limits;
+
+/// By which flow a device was paired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairedHow {
+    /// It scanned (or was given) a link.
+    Scan,
+    /// A person typed the code.
+    Code,
+}
+
+impl PairedHow {
+    /// The word shown to people and stored in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Code => "code",
+        }
+    }
+
+    /// Reads the word written by [`as_str`](Self::as_str).
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Scan, Self::Code].into_iter().find(|how| how.as_str() == text)
+    }
+}
+
+word_column!(PairedHow, PairedHow::parse);
+
+/// A suspended session: the row stays, nobody is welcomed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    /// When.
+    pub at: UnixMillis,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// A paired device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// Its id: a hash of its session key.
+    pub id: DeviceId,
+    /// Its session public key.
+    pub session_key: PublicKey,
+    /// Its name, unique in any case of letters.
+    pub name: String,
+    /// What it says it runs on.
+    pub platform: String,
+    /// What it may do.
+    pub role: Role,
+    /// What it says holds its key.
+    pub key_kind: KeyKind,
+    /// R, by which it recognises this machine.
+    pub recognition_key: RecognitionKey,
+    /// When it was first paired.
+    pub paired_at: UnixMillis,
+    /// By which flow.
+    pub paired_how: PairedHow,
+    /// From which address.
+    pub paired_from: String,
+    /// When it was last welcomed or heard.
+    pub last_seen: Option<UnixMillis>,
+    /// From which address.
+    pub last_address: Option<String>,
+    /// Seconds that its session may stay unused.
+    pub idle_seconds: u64,
+    /// Seconds that its session may live in all.
+    pub absolute_seconds: u64,
+    /// When its session began: at pairing, and at each pairing again.
+    pub session_started_at: UnixMillis,
+    /// Whether, when and why it is suspended.
+    pub suspended: Option<Suspension>,
+}
+
+/// What a new row needs. The id follows from the key; the name is cleaned and made free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDevice {
+    /// Its session public key.
+    pub session_key: PublicKey,
+    /// The name it gives itself, or the offer gave it.
+    pub name: String,
+    /// What it says it runs on.
+    pub platform: String,
+    /// What it may do.
+    pub role: Role,
+    /// What it says holds its key.
+    pub key_kind: KeyKind,
+    /// R, fresh.
+    pub recognition_key: RecognitionKey,
+    /// Now.
+    pub paired_at: UnixMillis,
+    /// By which flow.
+    pub paired_how: PairedHow,
+    /// From which address.
+    pub paired_from: String,
+    /// Seconds that its session may stay unused.
+    pub idle_seconds: u64,
+    /// Seconds that its session may live in all.
+    pub absolute_seconds: u64,
+}
+
+const COLUMNS: &str = "id, session_key, name, platform, role, key_kind, recognition_key, paired_at, paired_how,
+    paired_from, last_seen, last_address, idle_seconds, absolute_seconds, session_started_at, suspended_at,
+    suspended_why";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
+    let suspended_at: Option<UnixMillis> = row.get(15)?;
+    let suspended_why: Option<String> = row.get(16)?;
+    Ok(DeviceRow {
+        id: row.get(0)?,
+        session_key: row.get(1)?,
+        name: row.get(2)?,
+        platform: row.get(3)?,
+        role: row.get(4)?,
+        key_kind: row.get(5)?,
+        recognition_key: row.get(6)?,
+        paired_at: row.get(7)?,
+        paired_how: row.get(8)?,
+        paired_from: row.get(9)?,
+        last_seen: row.get(10)?,
+        last_address: row.get(11)?,
+        idle_seconds: from_integer(row.get(12)?),
+        absolute_seconds: from_integer(row.get(13)?),
+        session_started_at: row.get(14)?,
+        suspended: suspended_at.zip(suspended_why).map(|(at, why)| Suspension { at, why }),
+    })
+}
+
+/// All devices, by the time of pairing.
+///
+/// # Errors
+/// The database.
+pub fn list(conn: &Connection) -> Result<Vec<DeviceRow>, StoreError> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM devices ORDER BY paired_at, id"))?;
+    let rows = statement.query_map([], from_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The device of this id.
+///
+/// # Errors
+/// The database.
+pub fn get(conn: &Connection, id: &DeviceId) -> Result<Option<DeviceRow>, StoreError> {
+    Ok(conn.query_row(&format!("SELECT {COLUMNS} FROM devices WHERE id = ?1"), [id], from_row).optional()?)
+}
+
+/// The device with this session key.
+///
+/// # Errors
+/// The database.
+pub fn by_key(conn: &Connection, key: &PublicKey) -> Result<Option<DeviceRow>, StoreError> {
+    Ok(conn.query_row(&format!("SELECT {COLUMNS} FROM devices WHERE session_key = ?1"), [key], from_row).optional()?)
+}
+
+/// The device of this name, in any case of letters.
+///
+/// # Errors
+/// The database.
+pub fn by_name(conn: &Connection, name: &str) -> Result<Option<DeviceRow>, StoreError> {
+    let key = names::name_key(name.trim());
+    Ok(conn.query_row(&format!("SELECT {COLUMNS} FROM devices WHERE name_key = ?1"), [key], from_row).optional()?)
+}
+
+/// How many there are.
+///
+/// # Errors
+/// The database.
+pub fn count(conn: &Connection) -> Result<usize, StoreError> {
+    let number: i64 = conn.query_row("SELECT count(*) FROM devices", [], |row| row.get(0))?;
+    Ok(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+/// How many owners there are.
+///
+/// # Errors
+/// The database.
+pub fn owners(conn: &Connection) -> Result<usize, StoreError> {
+    let number: i64 =
+        conn.query_row("SELECT count(*) FROM devices WHERE role = ?1", [Role::Owner], |row| row.get(0))?;
+    Ok(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+/// Adds a device under a cleaned name, with a suffix (" 2", " 3") where that is taken.
+///
+/// # Errors
+/// [`StoreError::KeyRevoked`] for a key with a tombstone, [`StoreError::Exists`] for one that has a row,
+/// [`StoreError::TooManyDevices`].
+pub fn insert(conn: &Connection, new: &NewDevice) -> Result<DeviceRow, StoreError> {
+    if super::tombstones::by_key(conn, &new.session_key)?.is_some() {
+        return Err(StoreError::KeyRevoked);
+    }
+    if by_key(conn, &new.session_key)?.is_some() {
+        return Err(StoreError::Exists("device key"));
+    }
+    if count(conn)? >= limits::DEVICES {
+        return Err(StoreError::TooManyDevices(limits::DEVICES));
+    }
+    let name =
+        names::free_name(&names::clean_name(&new.name), |name| Ok::<_, StoreError>(by_name(conn, name)?.is_some()))?;
+    let id = DeviceId::of(&new.session_key);
+    let sql = "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key,
+                   paired_at, paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?9)";
+    conn.execute(
+        sql,
+        params![
+            id,
+            new.session_key,
+            name,
+            names::name_key(&name),
+            new.platform,
+            new.role,
+            new.key_kind,
+            new.recognition_key,
+            new.paired_at,
+            new.paired_how,
+            new.paired_from,
+            to_integer(new.idle_seconds),
+            to_integer(new.absolute_seconds),
+        ],
+    )?;
+    get(conn, &id)?.ok_or(StoreError::NotFound("device"))
+}
+
+/// Gives a device another name, cleaned. Returns the name as stored.
+///
+/// # Errors
+/// [`StoreError::NameEmpty`], [`StoreError::NameTaken`] or [`StoreError::NotFound`].
+pub fn rename(conn: &Connection, id: &DeviceId, name: &str) -> Result<String, StoreError> {
+    let name = names::clean(name, limits::NAME).ok_or(StoreError::NameEmpty)?;
+    if by_name(conn, &name)?.is_some_and(|other| other.id != *id) {
+        return Err(StoreError::NameTaken(name));
+    }
+    found(conn.execute(
+        "UPDATE devices SET name = ?2, name_key = ?3 WHERE id = ?1",
+        params![id, name, names::name_key(&name)],
+    )?)?;
+    Ok(name)
+}
+
+/// Changes what a device may do.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_role(conn: &Connection, id: &DeviceId, role: Role) -> Result<(), StoreError> {
+    found(conn.execute("UPDATE devices SET role = ?2 WHERE id = ?1", params![id, role])?)
+}
+
+/// Changes a session's lifetimes, in seconds; `None` leaves one as it is.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_lifetimes(
+    conn: &Connection,
+    id: &DeviceId,
+    idle_seconds: Option<u64>,
+    absolute_seconds: Option<u64>,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET idle_seconds = coalesce(?2, idle_seconds),
+                   absolute_seconds = coalesce(?3, absolute_seconds) WHERE id = ?1";
+    found(conn.execute(sql, params![id, idle_seconds.map(to_integer), absolute_seconds.map(to_integer)])?)
+}
+
+/// Notes that a device was seen at `at` from `address`.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn touch(conn: &Connection, id: &DeviceId, at: UnixMillis, address: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET last_seen = ?2, last_address = ?3 WHERE id = ?1";
+    found(conn.execute(sql, params![id, at, address])?)
+}
+
+/// Updates what a device says of itself when it pairs again with the same key.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_facts(conn: &Connection, id: &DeviceId, platform: &str, key_kind: KeyKind) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET platform = ?2, key_kind = ?3 WHERE id = ?1";
+    found(conn.execute(sql, params![id, platform, key_kind])?)
+}
+
+/// Begins the session anew: its cap counts from `at`.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn restart_session(conn: &Connection, id: &DeviceId, at: UnixMillis) -> Result<(), StoreError> {
+    found(conn.execute("UPDATE devices SET session_started_at = ?2 WHERE id = ?1", params![id, at])?)
+}
+
+/// Suspends a device; whether it was not suspended before. The first cause stands.
+///
+/// # Errors
+/// The database.
+pub fn suspend(conn: &Connection, id: &DeviceId, at: UnixMillis, why: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE devices SET suspended_at = ?2, suspended_why = ?3 WHERE id = ?1 AND suspended_at IS NULL";
+    Ok(conn.execute(sql, params![id, at, why])? == 1)
+}
+
+/// Lifts a suspension; whether there was one.
+///
+/// # Errors
+/// The database.
+pub fn unsuspend(conn: &Connection, id: &DeviceId) -> Result<bool, StoreError> {
+    let sql = "UPDATE devices SET suspended_at = NULL, suspended_why = NULL
+               WHERE id = ?1 AND suspended_at IS NOT NULL";
+    Ok(conn.execute(sql, [id])? == 1)
+}
+
+/// Removes a device and all its token hashes; whether there was one. To keep its key out as well, see
+/// [`tombstones::bury`](super::tombstones::bury).
+///
+/// # Errors
+/// The database.
+pub fn delete(conn: &Connection, id: &DeviceId) -> Result<bool, StoreError> {
+    Ok(conn.execute("DELETE FROM devices WHERE id = ?1", [id])? == 1)
+}
+
+fn found(changed: usize) -> Result<(), StoreError> {
+    if changed == 1 { Ok(()) } else { Err(StoreError::NotFound("device")) }
+}
