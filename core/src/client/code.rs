@@ -18,11 +18,10 @@ use crate::identity::Pin;
 use crate::names;
 use crate::net::socket::Socket;
 use crate::net::tls::PinCheck;
-use crate::net::upgrade::{self, Response};
 use crate::role::Role;
 use crate::secrets::{Secret, TypedCode};
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
-use crate::wire::{Address, CloseCode, Envelope, Flow, Frame, RefusalCode, limits};
+use crate::wire::{Address, CloseCode, Flow, Frame, RefusalCode, limits};
 
 /// A machine that knows the code, before the person says yes. Drop it to say no.
 pub struct CodePreview {
@@ -76,7 +75,7 @@ impl CodePreview {
         };
         let adopt = pairing.clone();
         let prepared = client.durable(move |ledger| ledger.adopt(draft, &adopt)).await?;
-        let (envelope, wait) = met.proceed(&client.details(&prepared))?;
+        let (envelope, wait) = met.proceed(&client.details(prepared.key, prepared.key_kind))?;
         let name = prepared.row.name.clone();
         let sent = socket.send(Frame::Handshake(envelope)).await;
         sent.map_err(|_| line::interrupted(&name))?;
@@ -130,7 +129,7 @@ impl Client {
             _ => return Err(ClientError::CodeClosed),
         };
         let draft = self.durable(move |ledger| ledger.draft_key(&pin)).await?;
-        let confirm = wait.receive(&answer, &self.details_of(&draft))?;
+        let confirm = wait.receive(&answer, &self.details(draft.key, draft.key_kind))?;
         let (signing, message) = (draft.clone(), confirm.to_sign());
         let signature = self.durable(move |ledger| ledger.sign_draft(&signing, &message)).await?;
         let (envelope, wait) = confirm.signed(signature);

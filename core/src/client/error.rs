@@ -9,8 +9,9 @@ use super::text;
 use crate::clock::UnixMillis;
 use crate::handshake::HandshakeError;
 use crate::identity::Pin;
+use crate::names;
 use crate::secrets::SecretStoreError;
-use crate::wire::{Address, Refusal, RefusalCode};
+use crate::wire::{Address, Refusal, RefusalCode, limits};
 
 /// What to do about an error: chooses the exit code of the command line and the phones' screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,7 +63,7 @@ impl fmt::Display for Told {
 
 impl From<&Refusal> for Told {
     fn from(refusal: &Refusal) -> Self {
-        let shown = |text: &Option<String>| text.as_deref().map(text::shown).filter(|text| !text.is_empty());
+        let shown = |text: &Option<String>| text.as_deref().and_then(|text| names::clean(text, limits::NAME));
         Self { by: shown(&refusal.by), at: refusal.at, reason: shown(&refusal.reason) }
     }
 }
@@ -92,13 +93,15 @@ pub enum ClientError {
     #[error("no address of the machine is known, scan a new offer from it")]
     NoAddress,
     /// Nobody answered at any address.
-    #[error("{} did not answer{}{}; {}", .name, tried_text(.tried), networks_text(.networks), next_step(.tried))]
+    #[error("{} did not answer{}{}; {}", .name, tried_text(.tried), networks_text(.networks), next_step(*.refused))]
     Unreachable {
         /// The machine, or "the machine" while its name is not known.
         name: String,
         /// What was dialled.
         tried: Vec<Tried>,
-        /// The networks this device is in, as "10.0.0.7 (wlan0)".
+        /// Whether something answered there, on another port.
+        refused: bool,
+        /// The networks this device is in, as "10.0.0.7 (LAN wlan0)".
         networks: Vec<String>,
     },
     /// The machine answered and then fell silent or hung up.
@@ -137,8 +140,9 @@ pub enum ClientError {
     },
     /// A paired machine has its key but not the recognition key.
     #[error(
-        "what answers as {name} has its key but not the rest of what it knows: the key was copied, or \
-         its state was lost; nothing was sent to it, look at the machine itself before you pair again"
+        "what answers as {name} has its key but not what it gave this device when they paired: the key \
+         was copied, or the machine was reset; if you know that it was reset: pairpin machines forget \
+         {name}, and scan a fresh offer from its own screen"
     )]
     KeyCopied {
         /// The machine.
@@ -174,6 +178,12 @@ pub enum ClientError {
     /// Neither of the tokens is the machine's.
     #[error("{name} or this device was restored from a backup, the session is lost: pair again with a fresh offer from there")]
     Restored {
+        /// The machine.
+        name: String,
+    },
+    /// The pairing was begun and not finished.
+    #[error("the pairing with {name} was not finished, scan its offer again")]
+    Unfinished {
         /// The machine.
         name: String,
     },
@@ -317,8 +327,8 @@ fn networks_text(networks: &[String]) -> String {
     format!("; this device is {}", networks.join(", "))
 }
 
-fn next_step(tried: &[Tried]) -> &'static str {
-    if tried.iter().any(|tried| tried.cause.contains("refused")) {
+fn next_step(refused: bool) -> &'static str {
+    if refused {
         "is pairpin serve running there, on that port?"
     } else {
         "bring both into the same network or tailnet, and check that pairpin serve runs and its firewall lets it in"
@@ -333,7 +343,7 @@ fn skew_text(skew: &Option<i64>) -> String {
 }
 
 fn versions_text(machine: &Option<String>) -> String {
-    machine.as_deref().map(|versions| format!(" (the machine: {})", text::shown(versions))).unwrap_or_default()
+    machine.as_deref().and_then(|versions| names::clean(versions, limits::NAME)).map(|versions| format!(" (the machine: {versions})")).unwrap_or_default()
 }
 
 fn tries_text(left: u32) -> String {
@@ -360,7 +370,7 @@ mod tests {
             ClientError::OfferWithdrawn,
             ClientError::OfferUnknown,
             ClientError::NoAddress,
-            ClientError::Unreachable { name: name(), tried, networks: vec!["10.0.0.7 (wlan0)".into()] },
+            ClientError::Unreachable { name: name(), tried, refused: false, networks: vec!["10.0.0.7 (wlan0)".into()] },
             ClientError::Interrupted { name: name() },
             ClientError::NotPairpin { address: name() },
             ClientError::OtherKey { address: "a".parse().unwrap(), seen: pin },
@@ -371,6 +381,7 @@ mod tests {
             ClientError::Expired { name: name(), skew_seconds: Some(-3600) },
             ClientError::Restored { name: name() },
             ClientError::UnknownDevice { name: name() },
+            ClientError::Unfinished { name: name() },
             ClientError::Version { machine: Some("1".into()) },
             ClientError::CodeWrong { tries_left: 2 },
             ClientError::CodeClosed,
@@ -393,7 +404,12 @@ mod tests {
     #[test]
     fn an_unreachable_machine_names_what_was_tried_and_where_we_are() {
         let tried = vec![Tried { address: "192.168.1.5".parse().unwrap(), cause: "timed out".into() }];
-        let error = ClientError::Unreachable { name: "homebox".into(), tried, networks: vec!["10.0.0.7 (wlan0)".into()] };
+        let error = ClientError::Unreachable {
+            name: "homebox".into(),
+            tried,
+            refused: false,
+            networks: vec!["10.0.0.7 (wlan0)".into()],
+        };
         let text = error.to_string();
         assert!(text.contains("192.168.1.5:7747 (timed out)") && text.contains("10.0.0.7 (wlan0)"), "{text}");
         assert_eq!(error.kind(), ErrorKind::NotReachable);

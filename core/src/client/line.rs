@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use super::error::{ClientError, Tried};
 use crate::net::addresses::local_addresses;
-use crate::net::dial::{self, DialError, Dialled, PinCheck, Timeouts};
+use crate::net::dial::{self, Cause, DialError, Dialled, Timeouts};
 use crate::net::socket::{Incoming, Socket};
-use crate::net::upgrade::{self, Response};
-use crate::wire::{AddressKind, Address, Envelope, Flow, Frame};
+use crate::net::tls::PinCheck;
+use crate::net::upgrade::{self, Response, UpgradeError};
+use crate::wire::{Address, AddressKind, Envelope, Flow, Frame};
 
 /// How long one answer of a machine may take.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -34,14 +35,15 @@ pub(super) enum FirstAnswer {
 /// Dials `addresses` for a row or a link. `name` is for the error's text.
 pub(super) async fn dial(name: &str, addresses: &[Address], check: PinCheck) -> Result<Dialled, DialFailed> {
     dial::dial(addresses, check, Timeouts::default()).await.map_err(|error| match error {
-        DialError::WrongKey { address, seen } => DialFailed::WrongKey { address, seen },
+        DialError::WrongKey { address, seen, .. } => DialFailed::WrongKey { address, seen },
         DialError::NoAddress => DialFailed::Other(ClientError::NoAddress),
         DialError::NotPairpin { address, .. } => {
             DialFailed::Other(ClientError::NotPairpin { address: address.to_string() })
         }
         DialError::Unreachable { causes } => DialFailed::Other(ClientError::Unreachable {
             name: name.to_owned(),
-            tried: causes.into_iter().map(|(address, cause)| Tried { address, cause }).collect(),
+            refused: causes.iter().any(|(_, cause)| *cause == Cause::Refused),
+            tried: causes.into_iter().map(|(address, cause)| Tried { address, cause: cause.to_string() }).collect(),
             networks: own_networks(),
         }),
     })
@@ -63,6 +65,7 @@ pub(super) enum DialFailed {
 /// The networks this device is in, as shown beside a machine that cannot be reached.
 fn own_networks() -> Vec<String> {
     local_addresses()
+        .unwrap_or_default()
         .into_iter()
         .filter(|local| !matches!(local.kind, AddressKind::Loopback | AddressKind::Container))
         .map(|local| format!("{} ({} {})", local.ip, local.kind.as_str(), local.interface))
@@ -79,12 +82,17 @@ pub(super) async fn ask(
 ) -> Result<FirstAnswer, ClientError> {
     let mut stream = dialled.stream;
     let response = in_time(name, upgrade::request(&mut stream, flow, envelope)).await?;
-    match response.map_err(|_| interrupted(name))? {
+    let response = response.map_err(|error| match error {
+        UpgradeError::Cut(_) => interrupted(name),
+        UpgradeError::NotPairpin(_) => ClientError::NotPairpin { address: dialled.address.to_string() },
+        UpgradeError::Random(error) => ClientError::State(error.to_string()),
+    })?;
+    match response {
         Response::Answered(envelope) => Ok(FirstAnswer::Answered(envelope)),
         Response::Refused(envelope) => Ok(FirstAnswer::Refused(envelope)),
         Response::Stranger { versions } => Ok(FirstAnswer::Stranger { versions }),
         Response::Switched => {
-            let mut socket = Socket::client(stream);
+            let mut socket = Socket::device(stream).await;
             match next_handshake(name, &mut socket).await? {
                 Ok(envelope) => Ok(FirstAnswer::Opened(socket, envelope)),
                 Err(refused) => Ok(FirstAnswer::Refused(refused)),

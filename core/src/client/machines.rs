@@ -4,6 +4,7 @@
 
 use super::Client;
 use super::error::{ClientError, Told};
+use super::ledger::told;
 use crate::clock::UnixMillis;
 use crate::identity::Pin;
 use crate::names;
@@ -170,12 +171,8 @@ impl MachineView {
 fn stored_state(row: &MachineRow) -> MachineState {
     match row.state {
         RowState::Unfinished | RowState::Granted => MachineState::Unfinished,
-        RowState::Revoked => MachineState::Revoked(Told {
-            by: row.revoked_by.clone(),
-            at: row.revoked_at,
-            reason: row.revoked_reason.clone(),
-        }),
-        RowState::Active => match row.key_changed_seen {
+        RowState::Revoked => MachineState::Revoked(told(row)),
+        RowState::Active => match row.key_changed.map(|change| change.seen) {
             Some(seen) if seen == row.pin => MachineState::KeyCopied,
             Some(seen) => MachineState::KeyChanged { seen },
             None => {

@@ -6,14 +6,16 @@
 
 use super::Client;
 use super::error::{ClientError, Told, of_pairing_refusal};
-use super::ledger::{Pairing, Prepared};
+use super::ledger::Pairing;
 use super::line::{self, DialFailed, FirstAnswer};
 use super::machines::MachineView;
 use super::preview::{PairPreview, PairQuestion, ends_pairing, stranger};
 use crate::handshake::{DeviceDetails, GrantReceived, ScanDraft};
-use crate::net::dial::PinCheck;
+use crate::identity::PublicKey;
 use crate::net::socket::Socket;
+use crate::net::tls::PinCheck;
 use crate::role::Role;
+use crate::secrets::KeyKind;
 use crate::store::device::machines::MachineRow;
 use crate::wire::{Acknowledged, Address, Flow, Refusal, RefusalCode};
 
@@ -56,7 +58,7 @@ impl Client {
         let pairing = Pairing {
             pin: preview.pin,
             offer: Some(preview.offer.offer_id()),
-            machine: Some(preview.machine),
+            machine: preview.machine,
             name: preview.name.clone(),
             platform: preview.platform.clone(),
             role: preview.role,
@@ -77,7 +79,7 @@ impl Client {
             DialFailed::Other(error) => error,
         })?;
         let address = dialled.address.clone();
-        let draft = ScanDraft::new(&dialled.channel, preview.offer.clone(), &self.details(&prepared))?;
+        let draft = ScanDraft::new(&dialled.channel, preview.offer.clone(), &self.details(prepared.key, prepared.key_kind))?;
         let (row, message) = (prepared.row.clone(), draft.to_sign());
         let signature = self.durable(move |ledger| ledger.sign(&row, &message)).await?;
         let (envelope, wait) = draft.signed(signature);
@@ -96,10 +98,10 @@ impl Client {
     }
 
     /// What this device says of itself with a row's key.
-    pub(super) fn details(&self, prepared: &Prepared) -> DeviceDetails {
+    pub(super) fn details(&self, key: PublicKey, key_kind: KeyKind) -> DeviceDetails {
         DeviceDetails {
-            key: prepared.key,
-            key_kind: prepared.key_kind,
+            key,
+            key_kind,
             name: self.inner.device_name.clone(),
             platform: self.inner.platform.clone(),
         }

@@ -7,14 +7,14 @@ use super::Client;
 use super::error::{ClientError, of_pairing_refusal};
 use super::line::{self, DialFailed, FirstAnswer};
 use super::pair::Paired;
-use super::text;
 use crate::handshake::{AwaitPreview, MacKey, PreviewReceived};
 use crate::identity::{DeviceId, MachineId, Pin};
 use crate::link::Link;
-use crate::net::dial::PinCheck;
+use crate::names;
+use crate::net::tls::PinCheck;
 use crate::role::Role;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
-use crate::wire::{Address, Flow, Refusal, RefusalCode};
+use crate::wire::{Address, Flow, Refusal, RefusalCode, limits};
 
 /// Rows of one machine id under other pins that are asked for, at most.
 const RECOGNITION_TRIES: usize = 4;
@@ -104,8 +104,8 @@ impl Client {
         let preview = &received.preview;
         let (question, replaces) = self.question(pin, &address, preview.machine, &offer).await?;
         Ok(PairPreview {
-            name: text::name(&preview.name),
-            platform: text::shown(&preview.platform),
+            name: names::clean_machine_name(&preview.name),
+            platform: names::clean(&preview.platform, limits::NAME).unwrap_or_default(),
             pin,
             address,
             role: preview.role,
@@ -155,7 +155,7 @@ impl Client {
         let same_id = self.durable(move |ledger| ledger.live_by_machine(&machine, &pin)).await?;
         let mut unproven = None;
         for row in same_id.into_iter().take(RECOGNITION_TRIES) {
-            let Some(device) = row.device_id else { continue };
+            let device = row.device_id;
             let asked_row = row.clone();
             let record = self.durable(move |ledger| ledger.record(&asked_row)).await?;
             let here = std::slice::from_ref(address);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::secrets::{RecognitionKey, SecretBytes, SecretStoreError};
 use crate::token::{SessionToken, TokenHash};
+use crate::wire::OfferId;
 
 /// Tokens kept at once: the newest, and the older one until a welcome under the newest.
 const TOKENS: usize = 2;
@@ -24,6 +25,9 @@ pub(super) struct Record {
     /// taken up again.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) digits: Option<String>,
+    /// The offer of the last Grant, by which the same link is known again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) offer: Option<OfferId>,
 }
 
 /// The record is damaged, or from a later version.
@@ -34,7 +38,7 @@ fn unreadable() -> SecretStoreError {
 impl Record {
     /// The record of a first Grant.
     pub(super) fn new(token: SessionToken, recognition_key: RecognitionKey) -> Self {
-        Self { v: 1, tokens: vec![token], recognition_key, digits: None }
+        Self { v: 1, tokens: vec![token], recognition_key, digits: None, offer: None }
     }
 
     /// Reads what [`encode`](Self::encode) wrote.

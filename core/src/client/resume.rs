@@ -8,11 +8,11 @@ use super::error::{ClientError, Told};
 use super::line::{self, DialFailed, FirstAnswer};
 use super::preview::speaks_ours;
 use crate::handshake::{HandshakeError, ResumeDraft};
-use crate::net::dial::PinCheck;
 use crate::net::socket::Socket;
-use crate::store::device::machines::{MachineRow, MachineState as RowState};
+use crate::net::tls::PinCheck;
+use crate::store::device::machines::MachineRow;
 use crate::token::{SessionToken, TokenHash};
-use crate::wire::{Address, CloseCode, Envelope, Flow, Refusal, RefusalCode, Welcome};
+use crate::wire::{Address, CloseCode, Flow, Refusal, RefusalCode, Welcome};
 
 /// The clocks may differ by this much before it is worth a word.
 const SKEW_SHOWN_MS: i64 = 5 * 60 * 1000;
@@ -71,15 +71,13 @@ impl Client {
         refused: &[TokenHash],
     ) -> Result<Attempt, ClientError> {
         let name = &row.name;
-        let missing = || ClientError::SecretsMissing { name: name.clone(), store: row.secret_store.as_str() };
-        let device = row.device_id.ok_or_else(missing)?;
         let check = PinCheck::Exact(vec![row.pin]);
         let dialled = line::dial(name, &in_order(row), check).await.map_err(|failed| match failed {
             DialFailed::WrongKey { seen, .. } => ClientError::KeyChanged { name: name.clone(), seen },
             DialFailed::Other(error) => error,
         })?;
         let address = dialled.address.clone();
-        let draft = ResumeDraft::new(&dialled.channel, device, &token)?;
+        let draft = ResumeDraft::new(&dialled.channel, row.device_id, &token)?;
         let (signing, message) = (row.clone(), draft.to_sign());
         let (signature, record) = self
             .durable(move |ledger| Ok((ledger.sign(&signing, &message)?, ledger.record(&signing)?)))

@@ -1,30 +1,6 @@
-//! Text from a machine, made fit for a person's screen.
-//!
-//! A machine is trusted with what it may do, not with the terminal: control characters, line breaks
-//! and characters that reorder text are taken out before anything is stored or shown.
+//! Small texts for people.
 
 use crate::clock::UnixMillis;
-use crate::wire::limits;
-
-/// One line of at most [`limits::NAME`] visible characters.
-pub(super) fn shown(text: &str) -> String {
-    let visible = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !unfit(*c));
-    let line: String = visible.collect();
-    line.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").chars().take(limits::NAME).collect()
-}
-
-/// Control characters, and those that hide or reorder what stands beside them.
-fn unfit(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// The name of a machine, never empty.
-pub(super) fn name(text: &str) -> String {
-    let name = shown(text);
-    if name.is_empty() { "machine".to_owned() } else { name }
-}
 
 /// The day of a time, UTC, as 2026-01-31 (civil-from-days, Howard Hinnant's algorithm).
 pub(super) fn day(at: UnixMillis) -> String {
@@ -43,13 +19,6 @@ pub(super) fn day(at: UnixMillis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_moves_a_cursor_or_reorders_text_survives() {
-        assert_eq!(shown("home\u{1b}[2Jbox\r\n\u{202e}evil\u{0}"), "home[2Jbox evil");
-        assert_eq!(name(" \u{200b} "), "machine");
-        assert_eq!(shown(&"x".repeat(500)).len(), limits::NAME);
-    }
 
     #[test]
     fn days_are_those_of_the_calendar() {

@@ -196,7 +196,7 @@ impl Keeper {
             }
             let id = self.row;
             let row = self.client.durable(move |ledger| ledger.row(id)).await.ok()?;
-            if row.key_changed_seen.is_none() {
+            if row.key_changed.is_none() {
                 return Some(());
             }
         }
