@@ -1,1 +1,45 @@
-//! Being built.
+//! The machine's engine: it listens, pairs devices, welcomes them back, and cuts them off.
+//!
+//! The daemon makes one [`Host`] and translates for people; nothing about trust is decided outside.
+//! Read in this order: [`offers`] and [`codes`] (what may be used once), [`sessions`] (who may come
+//! back), `rows` (how that becomes durable), `book` (memory in step with the disk), then the
+//! connections: `accept`, `pairing`, `reconnect`, `live`. On a stopped machine the same verbs are
+//! [`OfflineHost`]'s.
+
+mod accept;
+mod book;
+pub mod codes;
+mod engine;
+mod error;
+mod events;
+mod identity;
+mod live;
+pub mod offers;
+#[cfg(test)]
+mod offers_tests;
+mod offline;
+mod pairing;
+mod reconnect;
+mod registry;
+mod rows;
+pub mod sessions;
+mod verbs;
+mod views;
+
+pub use crate::net::addresses::ReachableAddress;
+pub use engine::{Host, HostConfig};
+pub use error::HostError;
+pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
+pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE};
+pub use offers::{OfferNumber, OfferRequest};
+pub use offline::OfflineHost;
+pub use rows::SHELL;
+pub use views::{
+    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView, TombstoneView,
+};
+
+/// The database's file in the state directory.
+pub const DATABASE_FILE: &str = "machine.db";
+
+/// The file whose lock the running daemon holds.
+pub const LOCK_FILE: &str = "serve.lock";

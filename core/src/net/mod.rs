@@ -16,6 +16,9 @@ pub mod tls;
 pub mod upgrade;
 mod verifier;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::time::Duration;
 

@@ -102,7 +102,7 @@ impl Socket {
         Self { inner, heart: Heartbeat::new(Instant::now()) }
     }
 
-    /// Sends a frame and flushes it. Give it time to end: a frame sent halfway ends the connection.
+    /// Sends a frame and flushes it. Dropped halfway, the rest of the frame goes out with the next.
     ///
     /// # Errors
     /// [`SocketError::Silent`] where the other side has not read for [`limits::HEARTBEAT_DEADLINE`].

@@ -1,0 +1,248 @@
+//! The machine's devices in memory, in step with the database.
+//!
+//! A reconnect is judged here without touching the disk; every change is committed first and shows
+//! here after. The order matters twice: a change holds the book's turn from before its transaction
+//! until the book shows it, and a connection registers under the same lock that a revoke takes, so
+//! that a device is either cut by the revoke or never let in.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use rusqlite::Connection;
+
+use super::registry::{Registration, Registry};
+use crate::clock::UnixMillis;
+use crate::identity::DeviceId;
+use crate::role::Role;
+use crate::store::host::devices::{self, DeviceRow};
+use crate::store::host::tokens::{self, TokenRow};
+use crate::store::host::tombstones::{self, Tombstone};
+use crate::store::host::{audit, meta};
+use crate::store::{Database, StoreError};
+
+/// A paired device and its tokens.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) row: DeviceRow,
+    pub(super) tokens: Vec<TokenRow>,
+}
+
+/// What the book says about a device id.
+#[derive(Debug, Clone)]
+pub(super) enum Known {
+    Device(Box<Entry>),
+    Tombstone(Box<Tombstone>),
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    devices: HashMap<DeviceId, Entry>,
+    tombstones: HashMap<DeviceId, Tombstone>,
+    latest_welcome: UnixMillis,
+    counter: u64,
+    seen: HashSet<DeviceId>,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(super) struct Book {
+    db: Database,
+    pages: Arc<RwLock<Pages>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    pub(super) registry: Registry,
+}
+
+impl Book {
+    /// Reads everything from the database.
+    pub(super) fn open(db: Database) -> Result<Self, StoreError> {
+        let pages = db.read_blocking(|connection| {
+            let mut pages = Pages {
+                latest_welcome: meta::latest_welcome(connection)?.unwrap_or(UnixMillis::MIN),
+                counter: meta::counter(connection)?,
+                ..Pages::default()
+            };
+            for row in devices::list(connection)? {
+                let tokens = tokens::of_device(connection, &row.id)?;
+                pages.devices.insert(row.id, Entry { row, tokens });
+            }
+            for tombstone in tombstones::list(connection)? {
+                pages.tombstones.insert(tombstone.device, tombstone);
+            }
+            Ok(pages)
+        })?;
+        let pages = Arc::new(RwLock::new(pages));
+        Ok(Self { db, pages, turn: Arc::default(), registry: Registry::default() })
+    }
+
+    pub(super) fn db(&self) -> &Database {
+        &self.db
+    }
+
+    /// Changes something about one device: commits, and only then shows it. Finishes even when the
+    /// caller is dropped, so that the book never lags behind the disk.
+    pub(super) async fn change<T, F>(&self, device: DeviceId, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let book = self.clone();
+        let task = tokio::spawn(async move {
+            let _turn = book.turn.lock().await;
+            let read_back = move |connection: &Connection| {
+                let result = change(connection)?;
+                let row = devices::get(connection, &device)?;
+                let tokens = tokens::of_device(connection, &device)?;
+                let tombstone = tombstones::get(connection, &device)?;
+                Ok((result, row, tokens, tombstone, meta::counter(connection)?))
+            };
+            let (result, row, tokens, tombstone, counter) = book.db.write(read_back).await?;
+            let mut pages = book.write();
+            pages.counter = counter;
+            match row {
+                Some(mut row) => {
+                    // The book may know of a later sighting than the disk.
+                    if let Some(entry) = pages.devices.get(&device)
+                        && entry.row.last_seen > row.last_seen {
+                            row.last_seen = entry.row.last_seen;
+                            row.last_address.clone_from(&entry.row.last_address);
+                        }
+                    pages.devices.insert(device, Entry { row, tokens });
+                }
+                None => {
+                    pages.devices.remove(&device);
+                    pages.seen.remove(&device);
+                }
+            }
+            if let Some(tombstone) = tombstone {
+                pages.tombstones.insert(device, tombstone);
+            }
+            Ok(result)
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Closed),
+        }
+    }
+
+    /// What is known about an id.
+    pub(super) fn find(&self, device: DeviceId) -> Option<Known> {
+        let pages = self.read();
+        // A tombstone wins over a row: a restored row does not let a revoked key in.
+        if let Some(tombstone) = pages.tombstones.get(&device) {
+            return Some(Known::Tombstone(Box::new(tombstone.clone())));
+        }
+        pages.devices.get(&device).map(|entry| Known::Device(Box::new(entry.clone())))
+    }
+
+    /// Registers a connection if the device is (still) paired, not suspended and not revoked.
+    pub(super) fn register(&self, device: DeviceId, now: UnixMillis) -> Option<Registration> {
+        let pages = self.read();
+        let entry = pages.devices.get(&device)?;
+        if entry.row.suspended.is_some() || pages.tombstones.contains_key(&device) {
+            return None;
+        }
+        Some(self.registry.register(device, now))
+    }
+
+    /// A device is connected now: moves its idle lifetime and, at a welcome, the clock's floor.
+    /// Written to the disk by the next [`flush`](Self::flush).
+    pub(super) fn saw(&self, device: DeviceId, from: IpAddr, now: UnixMillis, welcome: bool) {
+        let mut pages = self.write();
+        if welcome {
+            pages.latest_welcome = pages.latest_welcome.max(now);
+        }
+        if let Some(entry) = pages.devices.get_mut(&device) {
+            entry.row.last_seen = entry.row.last_seen.max(Some(now));
+            entry.row.last_address = Some(from.to_string());
+            pages.seen.insert(device);
+        }
+    }
+
+    /// Writes what [`saw`](Self::saw) noted, in one transaction.
+    pub(super) async fn flush(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        let (seen, floor) = {
+            let mut pages = self.write();
+            let ids = std::mem::take(&mut pages.seen);
+            let seen: Vec<_> = ids
+                .into_iter()
+                .filter_map(|id| {
+                    let row = &pages.devices.get(&id)?.row;
+                    Some((id, row.last_seen?, row.last_address.clone().unwrap_or_default()))
+                })
+                .collect();
+            (seen, pages.latest_welcome)
+        };
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let again: Vec<DeviceId> = seen.iter().map(|(id, ..)| *id).collect();
+        let written = self
+            .db
+            .write(move |connection| {
+                for (id, at, address) in &seen {
+                    devices::touch(connection, id, *at, address)?;
+                }
+                meta::raise_latest_welcome(connection, floor).map(|_| ())
+            })
+            .await;
+        if written.is_err() {
+            self.write().seen.extend(again);
+        }
+        written
+    }
+
+    /// Forgets the clock's floor: the clock was wrong and has been set right.
+    pub(super) async fn reset_latest_welcome(&self, now: UnixMillis) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        self.db.write(move |connection| meta::reset_latest_welcome(connection, now)).await?;
+        self.write().latest_welcome = now;
+        Ok(())
+    }
+
+    /// Appends to the audit log.
+    pub(super) async fn append_audit(
+        &self,
+        at: UnixMillis,
+        kind: &'static str,
+        device: Option<DeviceId>,
+        text: String,
+    ) -> Result<i64, StoreError> {
+        self.db
+            .write(move |connection| audit::append(connection, at, kind, device.as_ref(), &text).map(|row| row.seq))
+            .await
+    }
+
+    /// Every paired device.
+    pub(super) fn rows(&self) -> Vec<DeviceRow> {
+        self.read().devices.values().map(|entry| entry.row.clone()).collect()
+    }
+
+    /// Every tombstone.
+    pub(super) fn tombstones(&self) -> Vec<Tombstone> {
+        self.read().tombstones.values().cloned().collect()
+    }
+
+    /// How many devices, and how many owners among them, are paired.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let pages = self.read();
+        (pages.devices.len(), pages.devices.values().filter(|entry| entry.row.role == Role::Owner).count())
+    }
+
+    pub(super) fn latest_welcome(&self) -> UnixMillis {
+        self.read().latest_welcome
+    }
+
+    pub(super) fn counter(&self) -> u64 {
+        self.read().counter
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Pages> {
+        self.pages.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Pages> {
+        self.pages.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,340 @@
+//! Starting and stopping the host, and what its connections share.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::book::{Book, Known};
+use super::events::{EventLog, EventWatch, HostEvent, OfferEvent};
+use super::offers::{OfferNumber, Offers};
+use super::views::{AuditView, PairedView};
+use super::{DATABASE_FILE, HostError, LOCK_FILE, accept, identity, sessions};
+use crate::clock::{Clock, UnixMillis};
+use crate::identity::{DeviceId, KeyPair, MachineId, Pin};
+use crate::names::clean_machine_name;
+use crate::net::addresses::{self, ReachableAddress};
+use crate::net::gate::Gate;
+use crate::net::{listen, tls};
+use crate::store::host::meta;
+use crate::store::{Database, Kind, Lock, StateDir, StoreError};
+use crate::wire::{Address, AddressKind, CloseCode, Closing, limits};
+
+/// What a host is started with.
+#[derive(Clone)]
+pub struct HostConfig {
+    /// Where keys and database are kept.
+    pub state_dir: PathBuf,
+    /// The one address to listen on; all of them where it is left out.
+    pub bind: Option<IpAddr>,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// The machine's name; the host name where it is left out.
+    pub name: Option<String>,
+    /// The machine's platform, as "Debian 12, x86_64".
+    pub platform: String,
+    /// Addresses to put first in every link and Grant.
+    pub advertise: Vec<Address>,
+    /// The identity key is lost: make a new one beside the existing database.
+    pub new_key: bool,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A running host. Cheap to clone; [`Host::stop`] ends it for all clones.
+#[derive(Clone)]
+pub struct Host {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all connections of a host share.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) name: String,
+    pub(super) platform: String,
+    pub(super) machine: MachineId,
+    pub(super) pin: Pin,
+    pub(super) next_pin: Pin,
+    pub(super) tls: Arc<rustls::ServerConfig>,
+    pub(super) listening: Vec<SocketAddr>,
+    pub(super) advertise: Vec<Address>,
+    pub(super) started_at: UnixMillis,
+    pub(super) book: Book,
+    pub(super) gate: Gate,
+    pub(super) failures: super::accept::FailureLog,
+    pub(super) events: EventLog<HostEvent>,
+    offers: Mutex<Offers>,
+    logs: Mutex<BTreeMap<OfferNumber, EventLog<OfferEvent>>>,
+    offers_changed: tokio::sync::Notify,
+    addresses: watch::Sender<Vec<Address>>,
+    stopping: watch::Sender<bool>,
+    tasks: Mutex<JoinSet<()>>,
+    _lock: Lock,
+}
+
+/// How often sightings of devices are written to the disk.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// How often outstanding offers are looked at for their end. With none, nothing wakes up.
+const OFFER_TICK: Duration = Duration::from_millis(250);
+
+impl Host {
+    /// Opens the state, listens and begins to accept.
+    ///
+    /// # Errors
+    /// See [`HostError`]: each says what to do. Nothing is left running.
+    pub async fn start(config: HostConfig) -> Result<Self, HostError> {
+        let dir = StateDir::open(&config.state_dir)?;
+        let lock = take_lock(&dir)?;
+        let has_database = dir.path(DATABASE_FILE).exists();
+        let keys = identity::load_or_make(&dir, has_database, config.new_key)?;
+        let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
+        let machine = db.write_blocking(meta::machine_id)?;
+        let name = clean_machine_name(&config.name.unwrap_or_else(host_name));
+        let tls = tls::machine_config(&keys.identity, config.clock.wall_ms())
+            .map_err(|error| HostError::Certificate(error.to_string()))?;
+        let listeners = listen::bind(config.bind, config.port)?;
+        let listening = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let started_at = config.clock.wall_ms();
+        let shared = Arc::new(Shared {
+            clock: config.clock,
+            name,
+            platform: config.platform,
+            machine,
+            pin: pin_of(&keys.identity)?,
+            next_pin: pin_of(&keys.next)?,
+            tls,
+            listening,
+            advertise: config.advertise,
+            started_at,
+            book: Book::open(db)?,
+            gate: Gate::new(),
+            failures: super::accept::FailureLog::default(),
+            events: EventLog::new(),
+            offers: Mutex::default(),
+            logs: Mutex::default(),
+            offers_changed: tokio::sync::Notify::new(),
+            addresses: watch::Sender::new(Vec::new()),
+            stopping: watch::Sender::new(false),
+            tasks: Mutex::new(JoinSet::new()),
+            _lock: lock,
+        });
+        if keys.is_new && has_database {
+            let text = format!("new identity key, fingerprint {}", shared.pin.fingerprint());
+            shared.audit("key", None, text).await?;
+        }
+        for listener in listeners {
+            shared.spawn(accept::listen(Arc::clone(&shared), listener));
+        }
+        shared.spawn(flush_sightings(Arc::clone(&shared)));
+        shared.spawn(end_offers(Arc::clone(&shared)));
+        shared.addresses.send_replace(shared.addresses_for_devices());
+        shared.spawn(refresh_addresses(Arc::clone(&shared)));
+        Ok(Self { shared })
+    }
+
+    /// Watches everything that happens from now on.
+    pub fn events(&self) -> EventWatch {
+        EventWatch::new(self.shared.events.clone())
+    }
+
+    /// Tells every device that the machine stops, closes everything, and writes what is still to be
+    /// written. Devices come back by themselves.
+    pub async fn stop(&self) {
+        let shared = &self.shared;
+        shared.stopping.send_replace(true);
+        shared.events.publish(HostEvent::Stopping);
+        let closing = Closing { code: CloseCode::Stopping, by: None, at: shared.now(), reason: None };
+        shared.book.registry.cut_all(&closing).await;
+        if let Err(error) = shared.book.flush().await {
+            tracing::warn!(%error, "the last sightings could not be written");
+        }
+        let mut tasks = std::mem::take(&mut *lock(&shared.tasks));
+        tasks.shutdown().await;
+    }
+}
+
+impl Shared {
+    /// The wall clock, as the record of what happens.
+    pub(super) fn now(&self) -> UnixMillis {
+        self.clock.wall_ms()
+    }
+
+    /// The time by which stored lifetimes are judged.
+    pub(super) fn judged_now(&self) -> UnixMillis {
+        sessions::judged_now(self.clock.wall_ms(), self.book.latest_welcome())
+    }
+
+    pub(super) fn offers(&self) -> MutexGuard<'_, Offers> {
+        lock(&self.offers)
+    }
+
+    /// Wakes the task that ends offers: there is a new one.
+    pub(super) fn offers_changed(&self) {
+        self.offers_changed.notify_one();
+    }
+
+    /// The log of an offer; made at its first use. Logs of long spent offers are dropped.
+    pub(super) fn offer_log(&self, number: OfferNumber) -> EventLog<OfferEvent> {
+        let mut logs = lock(&self.logs);
+        while logs.len() > limits::OFFERS + limits::SPENT_OFFERS {
+            logs.pop_first();
+        }
+        logs.entry(number).or_insert_with(EventLog::new).clone()
+    }
+
+    pub(super) fn find_offer_log(&self, number: OfferNumber) -> Option<EventLog<OfferEvent>> {
+        lock(&self.logs).get(&number).cloned()
+    }
+
+    /// The address list, told to connected devices when it changes.
+    pub(super) fn watch_addresses(&self) -> watch::Receiver<Vec<Address>> {
+        self.addresses.subscribe()
+    }
+
+    /// The device that used an offer, with its name, while it is paired.
+    pub(super) fn paired_by(&self, number: OfferNumber) -> Option<(DeviceId, String)> {
+        let device = DeviceId::of(&self.offers().used_by(number)?);
+        match self.book.find(device) {
+            Some(Known::Device(entry)) => Some((device, entry.row.name)),
+            _ => None,
+        }
+    }
+
+    /// Tells the watchers that a device is paired. `digits` were noted when it was granted.
+    pub(super) async fn paired(&self, paired: PairedView) {
+        self.offer_log(paired.offer).publish(OfferEvent::Paired(paired.clone()));
+        self.events.publish(HostEvent::Paired(paired));
+        self.tell_last_audit().await;
+    }
+
+    /// Writes a line of the audit log and tells the watchers.
+    pub(super) async fn audit(
+        &self,
+        kind: &'static str,
+        device: Option<DeviceId>,
+        text: String,
+    ) -> Result<(), HostError> {
+        let at = self.now();
+        let seq = self.book.append_audit(at, kind, device, text.clone()).await?;
+        self.events.publish(HostEvent::Audit(AuditView { seq, at, kind: kind.to_owned(), device, text }));
+        Ok(())
+    }
+
+    /// Runs a task until it ends or the host stops.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = lock(&self.tasks);
+        // Finished tasks are let go here, so that the set does not grow with every connection.
+        while tasks.try_join_next().is_some() {}
+        // Looked up before the guard of the watch could be held across the task.
+        if !self.is_stopping() {
+            tasks.spawn(task);
+        }
+    }
+
+    /// Whether the host is going down.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Where devices may reach this machine, best first. Loopback is among them only for this
+    /// machine's own eyes, unless it is all there is.
+    pub(super) fn reachable(&self) -> Vec<ReachableAddress> {
+        let advertised = self.advertise.iter().map(|address| ReachableAddress {
+            address: address.clone(),
+            kind: AddressKind::Advertised,
+            interface: String::new(),
+        });
+        let found = addresses::reachable(&self.listening).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the machine's addresses could not be listed");
+            Vec::new()
+        });
+        advertised.chain(found).collect()
+    }
+
+    /// Whether only this machine can reach it.
+    pub(super) fn loopback_only(&self) -> bool {
+        self.listening.iter().all(|address| address.ip().to_canonical().is_loopback())
+    }
+
+    /// What goes into links, Grants and welcomes: never loopback, unless it is bound to nothing else;
+    /// container bridges last.
+    pub(super) fn addresses_for_devices(&self) -> Vec<Address> {
+        let loopback_only = self.loopback_only();
+        let usable = |kind: AddressKind| kind != AddressKind::Loopback || loopback_only;
+        let mut list: Vec<Address> = Vec::new();
+        for reachable in self.reachable().into_iter().filter(|reachable| usable(reachable.kind)) {
+            if !list.contains(&reachable.address) && list.len() < limits::ADDRESSES {
+                list.push(reachable.address);
+            }
+        }
+        list
+    }
+}
+
+/// The lock that a running daemon holds on its state.
+pub(super) fn take_lock(dir: &StateDir) -> Result<Lock, HostError> {
+    dir.lock(LOCK_FILE).map_err(|error| match error {
+        StoreError::Locked { .. } => HostError::AlreadyRunning(dir.as_path().to_owned()),
+        other => other.into(),
+    })
+}
+
+/// The pin of a key that was just read or made.
+pub(super) fn pin_of(key: &KeyPair) -> Result<Pin, HostError> {
+    tls::spki_pin(key).map_err(|error| HostError::Certificate(error.to_string()))
+}
+
+async fn flush_sightings(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(FLUSH).await;
+        if let Err(error) = shared.book.flush().await {
+            tracing::warn!(%error, "sightings of devices could not be written, trying again");
+        }
+    }
+}
+
+/// How often the machine looks whether its addresses have changed.
+const ADDRESS_REFRESH: Duration = Duration::from_secs(30);
+
+async fn refresh_addresses(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(ADDRESS_REFRESH).await;
+        let now = shared.addresses_for_devices();
+        shared.addresses.send_if_modified(|known| {
+            let changed = *known != now;
+            *known = now;
+            changed
+        });
+    }
+}
+
+async fn end_offers(shared: Arc<Shared>) {
+    loop {
+        let (ended, outstanding) = {
+            let mut offers = shared.offers();
+            let ended = offers.expire(shared.clock.elapsed());
+            (ended, offers.live().next().is_some())
+        };
+        for number in ended {
+            shared.offer_log(number).publish(OfferEvent::Expired);
+        }
+        if outstanding {
+            tokio::time::sleep(OFFER_TICK).await;
+        } else {
+            shared.offers_changed.notified().await;
+        }
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,86 @@
+//! What can go wrong for the person at the machine, each with its next step.
+
+use std::path::PathBuf;
+
+use super::offers::MintError;
+use crate::error::{KeyError, RandomError};
+use crate::handshake::HandshakeError;
+use crate::net::listen::BindError;
+use crate::store::StoreError;
+
+/// An engine call failed. The text is for the person at the machine's shell.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// Another daemon has this state directory.
+    #[error("pairpin serve is already running on {}, use it, or stop it first", .0.display())]
+    AlreadyRunning(PathBuf),
+    /// The database is there but the identity key is not.
+    #[error(
+        "the identity key {} is missing but this machine has paired devices, restore the file from a backup, or run \
+         `pairpin serve --new-key` and scan a fresh QR on every device", .0.display()
+    )]
+    KeyMissing(PathBuf),
+    /// The identity key cannot be read.
+    #[error("{}: {cause}", path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: KeyError,
+    },
+    /// `--new-key` where nothing is lost.
+    #[error("{} is there, so --new-key would lock every device out: leave it out", .0.display())]
+    KeyNotMissing(PathBuf),
+    /// The certificate could not be made.
+    #[error("the certificate could not be made from the identity key: {0}")]
+    Certificate(String),
+    /// The port could not be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The state could not be read or written.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The offer could not be made.
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The offer could not be written as a link.
+    #[error("the offer does not fit a link: {0}")]
+    Link(String),
+    /// No such offer.
+    #[error("there is no offer {0}, see `pairpin offers`")]
+    NoOffer(u32),
+    /// No such device.
+    #[error("no device is called {0:?}, see `pairpin devices`")]
+    NoDevice(String),
+    /// The beginning of an id fits several devices.
+    #[error("{0:?} fits several devices, type more of the id or the whole name")]
+    Ambiguous(String),
+    /// The name is taken.
+    #[error("another device is called {0:?}, choose another name")]
+    NameTaken(String),
+    /// The name is empty after cleaning.
+    #[error("a name needs at least one visible character")]
+    NameEmpty,
+    /// A lifetime makes no sense.
+    #[error("a session's lifetimes go from 1 minute to 10 years, and it cannot stay unused for longer than it lives")]
+    Lifetime,
+    /// The last owner may not be demoted.
+    #[error("{0:?} is the last owner: pair another owner first with `pairpin pair --role owner`")]
+    LastOwner(String),
+    /// A device could not be answered.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+}
+
+impl From<StoreError> for HostError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NameTaken(name) => Self::NameTaken(name),
+            StoreError::NameEmpty => Self::NameEmpty,
+            other => Self::Store(other),
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! Offers: what has been made, for whom it is claimed, what is spent. Pure state; time is handed in.
+//!
+//! `host::pairing` asks it at each step of flows (a) and (b); `Host::create_offer` and the like fill
+//! and empty it. It lives in memory only, on the clock that counts sleep, so a restart withdraws
+//! every offer. A one-time thing is consumed by one call under one lock: [`Offers::claim`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::codes::CodeDoor;
+use crate::error::RandomError;
+use crate::handshake::MacKey;
+use crate::identity::{DeviceId, PublicKey};
+use crate::role::Role;
+use crate::secrets::{OfferSecret, RecognitionKey, TypedCode};
+use crate::store::host::devices::PairedHow;
+use crate::token::TokenHash;
+use crate::wire::{OfferId, RefusalCode, limits};
+
+/// Names an offer to people at the machine: "offer 3". Counts from 1 in each run of the daemon.
+pub type OfferNumber = u32;
+
+/// What a new offer should be.
+#[derive(Debug, Clone, Default)]
+pub struct OfferRequest {
+    /// With a link and so a QR.
+    pub link: bool,
+    /// With a typed code.
+    pub code: bool,
+    /// The role it gives; otherwise the rule of [`Role::for_new_device`] decides.
+    pub role: Option<Role>,
+    /// The name for the new device; otherwise its own.
+    pub name: Option<String>,
+    /// Its life; otherwise the default for its kind.
+    pub lifetime: Option<Duration>,
+}
+
+/// An outstanding offer.
+#[derive(Debug)]
+pub struct Offer {
+    /// Its number.
+    pub number: OfferNumber,
+    /// Whether it has a link.
+    pub link: bool,
+    /// Its typed code, while that is live.
+    pub code: Option<TypedCode>,
+    /// The role it gives, where one was named.
+    pub role: Option<Role>,
+    /// The name for the new device, where one was given.
+    pub name: Option<String>,
+    /// When it ends, on the clock that counts sleep.
+    pub ends: Duration,
+    /// The device it is claimed for.
+    pub claim: Option<Claim>,
+    key: MacKey,
+    id: OfferId,
+    previewed: bool,
+}
+
+/// The device for which an offer is consumed, until it acknowledges.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Its session key: the same key gets a fresh Grant, nobody else does.
+    pub key: PublicKey,
+    /// The R it is granted, the same each time.
+    pub recognition_key: RecognitionKey,
+    /// The token it was granted last.
+    pub granted: Option<ClaimGrant>,
+}
+
+/// What the last Grant of a claim said: needed to activate the device.
+#[derive(Debug, Clone)]
+pub struct ClaimGrant {
+    /// The token's hash.
+    pub token: TokenHash,
+    /// What the device says of itself, cleaned.
+    pub details: ClaimDetails,
+}
+
+/// What a device in a claim says of itself, and where it came from.
+#[derive(Debug, Clone)]
+pub struct ClaimDetails {
+    /// Name for the list.
+    pub name: String,
+    /// Platform.
+    pub platform: String,
+    /// What holds its key.
+    pub key_kind: crate::secrets::KeyKind,
+    /// By which flow.
+    pub how: PairedHow,
+    /// The address it came from.
+    pub from: std::net::IpAddr,
+    /// The check digits of the Grant, for the machine's side.
+    pub digits: Option<crate::handshake::CheckDigits>,
+}
+
+/// A spent offer: kept to name the cause when somebody shows it again.
+#[derive(Debug)]
+struct Spent {
+    number: OfferNumber,
+    id: OfferId,
+    key: MacKey,
+    cause: RefusalCode,
+    used_by: Option<PublicKey>,
+    since: Duration,
+}
+
+/// How an offer was found by the id that a device named.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It is live: its key checks the proofs.
+    Live(MacKey),
+    /// It is spent: its key checks the proofs, then the cause is told.
+    Spent(MacKey),
+}
+
+impl Found {
+    /// The key that checks the device's proofs.
+    pub fn key(&self) -> &MacKey {
+        match self {
+            Self::Live(key) | Self::Spent(key) => key,
+        }
+    }
+}
+
+/// What became of a claim whose proofs were all valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimOutcome {
+    /// The offer is this key's now. `again` where it already was.
+    Claimed {
+        /// The offer.
+        number: OfferNumber,
+        /// The R to grant.
+        recognition_key: RecognitionKey,
+        /// Whether the same key had claimed it before.
+        again: bool,
+    },
+    /// It is spent or another's. `alarm` where another device has used it.
+    Refused {
+        /// The offer, if it is remembered.
+        number: Option<OfferNumber>,
+        /// The cause.
+        code: RefusalCode,
+        /// Another key with a valid proof on a used offer: somebody else has seen the QR.
+        alarm: bool,
+    },
+}
+
+/// A new offer: the secrets are in it once and never again.
+#[derive(Debug)]
+pub struct Minted {
+    /// Its number.
+    pub number: OfferNumber,
+    /// The secret for its link.
+    pub secret: Option<OfferSecret>,
+    /// Its typed code.
+    pub code: Option<TypedCode>,
+    /// Its life.
+    pub lifetime: Duration,
+    /// An older offer whose code is no longer live because this one has a code.
+    pub code_replaced: Option<OfferNumber>,
+}
+
+/// Why an offer cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// Too many are outstanding.
+    #[error("{} offers are outstanding already, withdraw some with `pairpin offers cancel --all`", limits::OFFERS)]
+    TooMany,
+    /// The wanted life is out of bounds.
+    #[error("an offer lives {}s at least and {}m at most", limits::OFFER_TIME_MIN.as_secs(), limits::OFFER_TIME_MAX.as_secs() / 60)]
+    Lifetime,
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+/// All offers of a machine.
+#[derive(Debug, Default)]
+pub struct Offers {
+    live: BTreeMap<OfferNumber, Offer>,
+    spent: VecDeque<Spent>,
+    last: OfferNumber,
+    ended: Vec<OfferNumber>,
+    /// The door for typed codes.
+    pub door: CodeDoor,
+}
+
+impl Offers {
+    /// Makes an offer. One with a code takes the code from an older one: only one code is live at a
+    /// time, because a device that types a code cannot say which offer it means.
+    ///
+    /// # Errors
+    /// See [`MintError`].
+    pub fn mint(&mut self, request: &OfferRequest, now: Duration) -> Result<Minted, MintError> {
+        if self.live.len() >= limits::OFFERS {
+            return Err(MintError::TooMany);
+        }
+        let default = if request.link { limits::OFFER_TIME } else { limits::CODE_TIME };
+        let lifetime = request.lifetime.unwrap_or(default);
+        if lifetime < limits::OFFER_TIME_MIN || lifetime > limits::OFFER_TIME_MAX {
+            return Err(MintError::Lifetime);
+        }
+        let secret = OfferSecret::generate()?;
+        let code = if request.code { Some(TypedCode::generate()?) } else { None };
+        let mut code_replaced = None;
+        if code.is_some() {
+            if !request.link {
+                // `pairpin pair --code` at the shell opens the door again.
+                self.door.open();
+            }
+            self.door.new_code();
+            for offer in self.live.values_mut().filter(|offer| offer.claim.is_none()) {
+                if offer.code.take().is_some() {
+                    code_replaced = Some(offer.number);
+                }
+            }
+        }
+        self.last += 1;
+        let key = MacKey::of_offer(&secret);
+        let offer = Offer {
+            number: self.last,
+            link: request.link,
+            code: code.clone(),
+            role: request.role,
+            name: request.name.clone(),
+            ends: now + lifetime,
+            claim: None,
+            id: key.offer_id(),
+            key,
+            previewed: false,
+        };
+        self.live.insert(offer.number, offer);
+        let secret = request.link.then_some(secret);
+        Ok(Minted { number: self.last, secret, code, lifetime, code_replaced })
+    }
+
+    /// The outstanding offers, oldest first.
+    pub fn live(&self) -> impl Iterator<Item = &Offer> {
+        self.live.values()
+    }
+
+    /// One outstanding offer.
+    pub fn get(&self, number: OfferNumber) -> Option<&Offer> {
+        self.live.get(&number)
+    }
+
+    /// Finds the offer a device names: live, or spent and remembered.
+    pub fn find(&self, id: OfferId) -> Option<Found> {
+        // Offers whose code alone was shown have a secret that nobody holds.
+        if let Some(offer) = self.live.values().find(|offer| offer.id == id && offer.link) {
+            return Some(Found::Live(offer.key.clone()));
+        }
+        self.spent.iter().find(|spent| spent.id == id).map(|spent| Found::Spent(spent.key.clone()))
+    }
+
+    /// A valid preview: gives the person time to say yes, once. The cause if the offer is spent.
+    pub fn preview(&mut self, id: OfferId, now: Duration) -> Result<&Offer, RefusalCode> {
+        self.end(now);
+        let cause = self.cause(id);
+        let offer = self.live.values_mut().find(|offer| offer.id == id).ok_or(cause)?;
+        if offer.claim.is_some() {
+            return Err(RefusalCode::OfferUsed);
+        }
+        if !offer.previewed {
+            offer.previewed = true;
+            offer.ends = offer.ends.max(now + limits::OFFER_EXTENSION);
+        }
+        Ok(offer)
+    }
+
+    /// Consumes the offer with this id for `key`, whose proofs were all valid. `fresh` is the R of
+    /// the device's row, or a new one.
+    pub fn claim(&mut self, id: OfferId, key: PublicKey, fresh: RecognitionKey, now: Duration) -> ClaimOutcome {
+        self.end(now);
+        match self.live.values().find(|offer| offer.id == id).map(|offer| offer.number) {
+            Some(number) => self.claim_number(number, key, fresh, now),
+            None => {
+                let spent = self.spent.iter().find(|spent| spent.id == id);
+                let alarm = spent.is_some_and(|spent| spent.used_by.is_some_and(|by| by != key));
+                ClaimOutcome::Refused { number: spent.map(|spent| spent.number), code: self.cause(id), alarm }
+            }
+        }
+    }
+
+    /// Consumes an offer by its number, for a device that proved its code.
+    pub fn claim_number(
+        &mut self,
+        number: OfferNumber,
+        key: PublicKey,
+        fresh: RecognitionKey,
+        now: Duration,
+    ) -> ClaimOutcome {
+        self.end(now);
+        let Some(offer) = self.live.get_mut(&number) else {
+            let cause = self.spent.iter().find(|spent| spent.number == number).map(|spent| spent.cause);
+            let code = cause.unwrap_or(RefusalCode::OfferExpired);
+            return ClaimOutcome::Refused { number: Some(number), code, alarm: false };
+        };
+        match &offer.claim {
+            Some(claim) if claim.key == key => {
+                let recognition_key = claim.recognition_key.clone();
+                ClaimOutcome::Claimed { number, recognition_key, again: true }
+            }
+            Some(_) => ClaimOutcome::Refused { number: Some(number), code: RefusalCode::OfferUsed, alarm: true },
+            None => {
+                offer.claim = Some(Claim { key, recognition_key: fresh.clone(), granted: None });
+                // From the first valid Proof: time to acknowledge, given once.
+                offer.ends = now + limits::OFFER_EXTENSION;
+                ClaimOutcome::Claimed { number, recognition_key: fresh, again: false }
+            }
+        }
+    }
+
+    /// Remembers what was granted under a claim; an older Grant's token is void from now on.
+    /// `false` if the claim is gone.
+    pub fn granted(&mut self, number: OfferNumber, key: &PublicKey, grant: ClaimGrant) -> bool {
+        let claim = self.live.get_mut(&number).and_then(|offer| offer.claim.as_mut());
+        match claim.filter(|claim| claim.key == *key) {
+            Some(claim) => {
+                claim.granted = Some(grant);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The claim of a device that comes back under a token it was granted and never acknowledged.
+    pub fn claim_of(&self, device: DeviceId) -> Option<(OfferNumber, Claim)> {
+        self.live.values().find_map(|offer| {
+            let claim = offer.claim.as_ref().filter(|claim| DeviceId::of(&claim.key) == device)?;
+            Some((offer.number, claim.clone()))
+        })
+    }
+
+    /// The device has acknowledged: takes the claim out and spends the offer, in one step.
+    /// `None` if the time was over, the token is not the last one granted, or it was done before.
+    pub fn acknowledge(&mut self, number: OfferNumber, token: &TokenHash, now: Duration) -> Option<(Offer, Claim)> {
+        self.end(now);
+        let claim = self.live.get(&number)?.claim.as_ref()?;
+        if !claim.granted.as_ref()?.token.ct_eq(token) {
+            return None;
+        }
+        let mut offer = self.live.remove(&number)?;
+        let claim = offer.claim.take()?;
+        self.spend(&offer, RefusalCode::OfferUsed, Some(claim.key), now);
+        Some((offer, claim))
+    }
+
+    /// An acknowledgement could not be written: the claim stands again as it was.
+    pub fn put_back(&mut self, mut offer: Offer, claim: Claim) {
+        self.spent.retain(|spent| spent.number != offer.number);
+        offer.claim = Some(claim);
+        self.live.insert(offer.number, offer);
+    }
+
+    /// A code was confirmed: gives the person time to say yes, once.
+    pub fn extend_for_answer(&mut self, number: OfferNumber, now: Duration) {
+        if let Some(offer) = self.live.get_mut(&number).filter(|offer| !offer.previewed) {
+            offer.previewed = true;
+            offer.ends = offer.ends.max(now + limits::OFFER_EXTENSION);
+        }
+    }
+
+    /// The key of the device that used a spent offer.
+    pub fn used_by(&self, number: OfferNumber) -> Option<PublicKey> {
+        self.spent.iter().find(|spent| spent.number == number).and_then(|spent| spent.used_by)
+    }
+
+    /// Withdraws an offer at the machine. `false` if there is none of that number.
+    pub fn withdraw(&mut self, number: OfferNumber, now: Duration) -> bool {
+        match self.live.remove(&number) {
+            Some(offer) => {
+                self.spend(&offer, RefusalCode::OfferWithdrawn, None, now);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Spends what is over; gives the numbers of all that ended by time since the last call, so that
+    /// who waits for them is told whichever call noticed first.
+    pub fn expire(&mut self, now: Duration) -> Vec<OfferNumber> {
+        self.end(now);
+        std::mem::take(&mut self.ended)
+    }
+
+    fn end(&mut self, now: Duration) {
+        let over: Vec<OfferNumber> =
+            self.live.values().filter(|offer| offer.ends <= now).map(|offer| offer.number).collect();
+        for number in over {
+            if let Some(offer) = self.live.remove(&number) {
+                self.spend(&offer, RefusalCode::OfferExpired, None, now);
+                self.ended.push(number);
+            }
+        }
+        self.spent.retain(|spent| now.saturating_sub(spent.since) < limits::SPENT_OFFER_TIME);
+    }
+
+    /// The offer whose code is live, and the code, unless the door for codes is closed.
+    pub fn code(&mut self, now: Duration) -> Option<(OfferNumber, TypedCode)> {
+        self.end(now);
+        if self.door.is_closed(now) {
+            return None;
+        }
+        self.live.values().rev().find_map(|offer| Some((offer.number, offer.code.clone()?)))
+    }
+
+    /// Takes a burnt code from its offer; an offer that was its code alone is spent.
+    pub fn burn_code(&mut self, number: OfferNumber, now: Duration) {
+        if let Some(offer) = self.live.get_mut(&number) {
+            offer.code = None;
+            if !offer.link {
+                self.withdraw(number, now);
+            }
+        }
+    }
+
+    fn cause(&self, id: OfferId) -> RefusalCode {
+        self.spent.iter().find(|spent| spent.id == id).map_or(RefusalCode::OfferExpired, |spent| spent.cause)
+    }
+
+    fn spend(&mut self, offer: &Offer, cause: RefusalCode, used_by: Option<PublicKey>, now: Duration) {
+        if self.spent.len() >= limits::SPENT_OFFERS {
+            self.spent.pop_front();
+        }
+        let (number, id, key) = (offer.number, offer.id, offer.key.clone());
+        self.spent.push_back(Spent { number, id, key, cause, used_by, since: now });
+    }
+}

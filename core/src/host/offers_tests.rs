@@ -1,0 +1,168 @@
+//! Tests of [`super::offers`], beside it because they outgrew the file.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::offers::*;
+use crate::handshake::MacKey;
+use crate::identity::{DeviceId, PublicKey};
+use crate::secrets::{KeyKind, RecognitionKey};
+use crate::store::host::devices::PairedHow;
+use crate::token::TokenHash;
+use crate::wire::{OfferId, RefusalCode, limits};
+
+const KEY: PublicKey = PublicKey::from_bytes([1; 65]);
+const OTHER: PublicKey = PublicKey::from_bytes([2; 65]);
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn fresh(byte: u8) -> RecognitionKey {
+    RecognitionKey::from_bytes([byte; 32])
+}
+
+fn grant(token: u8) -> ClaimGrant {
+    let details = ClaimDetails {
+        name: "phone".into(),
+        platform: "Android".into(),
+        key_kind: KeyKind::Hardware,
+        how: PairedHow::Scan,
+        from: [127, 0, 0, 1].into(),
+        digits: None,
+    };
+    ClaimGrant { token: TokenHash::from_bytes([token; 32]), details }
+}
+
+fn minted(offers: &mut Offers, now: Duration) -> (OfferNumber, OfferId) {
+    let request = OfferRequest { link: true, code: true, ..OfferRequest::default() };
+    let minted = offers.mint(&request, now).unwrap();
+    (minted.number, MacKey::of_offer(&minted.secret.unwrap()).offer_id())
+}
+
+fn refused(outcome: &ClaimOutcome) -> Option<(RefusalCode, bool)> {
+    match outcome {
+        ClaimOutcome::Refused { code, alarm, .. } => Some((*code, *alarm)),
+        ClaimOutcome::Claimed { .. } => None,
+    }
+}
+
+#[test]
+fn an_offer_is_one_keys_and_the_same_key_may_try_again() {
+    let mut offers = Offers::default();
+    let (number, id) = minted(&mut offers, at(0));
+    let first = offers.claim(id, KEY, fresh(1), at(1));
+    assert_eq!(first, ClaimOutcome::Claimed { number, recognition_key: fresh(1), again: false });
+    let again = offers.claim(id, KEY, fresh(2), at(2));
+    assert_eq!(again, ClaimOutcome::Claimed { number, recognition_key: fresh(1), again: true }, "R stays");
+    let other = offers.claim(id, OTHER, fresh(3), at(3));
+    assert_eq!(refused(&other), Some((RefusalCode::OfferUsed, true)));
+}
+
+#[test]
+fn only_the_last_granted_token_acknowledges_and_only_once() {
+    let mut offers = Offers::default();
+    let (number, id) = minted(&mut offers, at(0));
+    offers.claim(id, KEY, fresh(1), at(1));
+    assert!(offers.acknowledge(number, &TokenHash::from_bytes([1; 32]), at(1)).is_none(), "nothing granted yet");
+    assert!(offers.granted(number, &KEY, grant(1)));
+    assert!(offers.granted(number, &KEY, grant(2)));
+    assert!(!offers.granted(number, &OTHER, grant(3)));
+    assert!(offers.acknowledge(number, &TokenHash::from_bytes([1; 32]), at(2)).is_none(), "the old one is void");
+    assert!(offers.acknowledge(number, &TokenHash::from_bytes([2; 32]), at(2)).is_some());
+    assert!(offers.acknowledge(number, &TokenHash::from_bytes([2; 32]), at(2)).is_none());
+    assert_eq!(refused(&offers.claim(id, KEY, fresh(1), at(3))), Some((RefusalCode::OfferUsed, false)), "its own");
+    assert_eq!(refused(&offers.claim(id, OTHER, fresh(1), at(3))), Some((RefusalCode::OfferUsed, true)));
+}
+
+#[test]
+fn an_unacknowledged_claim_ends_and_leaves_nothing() {
+    let mut offers = Offers::default();
+    let (number, id) = minted(&mut offers, at(0));
+    offers.claim(id, KEY, fresh(1), at(100));
+    offers.granted(number, &KEY, grant(1));
+    assert!(offers.claim_of(DeviceId::of(&KEY)).is_some());
+    // A valid Proof gives 60 s, once: coming again does not give more.
+    offers.claim(id, KEY, fresh(1), at(159));
+    assert!(offers.acknowledge(number, &TokenHash::from_bytes([1; 32]), at(160)).is_none());
+    assert!(offers.claim_of(DeviceId::of(&KEY)).is_none());
+    assert_eq!(refused(&offers.claim(id, OTHER, fresh(1), at(161))), Some((RefusalCode::OfferExpired, false)));
+}
+
+#[test]
+fn a_preview_gives_a_minute_more_once() {
+    let mut offers = Offers::default();
+    let (number, id) = minted(&mut offers, at(0));
+    assert_eq!(offers.preview(id, at(10)).unwrap().ends, at(120), "there is time enough");
+    let (late, late_id) = minted(&mut offers, at(0));
+    assert_eq!(offers.preview(late_id, at(119)).unwrap().ends, at(179));
+    assert_eq!(offers.preview(late_id, at(178)).unwrap().ends, at(179));
+    assert_eq!(offers.expire(at(120)), [number]);
+    assert_eq!(offers.expire(at(179)), [late]);
+    assert_eq!(offers.preview(late_id, at(180)).err(), Some(RefusalCode::OfferExpired));
+}
+
+#[test]
+fn a_spent_offer_names_its_cause_for_a_day() {
+    let mut offers = Offers::default();
+    let (number, id) = minted(&mut offers, at(0));
+    offers.withdraw(number, at(5));
+    assert!(matches!(offers.find(id), Some(Found::Spent(_))));
+    assert_eq!(refused(&offers.claim(id, KEY, fresh(1), at(6))), Some((RefusalCode::OfferWithdrawn, false)));
+    offers.expire(at(5) + limits::SPENT_OFFER_TIME);
+    assert!(offers.find(id).is_none());
+}
+
+#[test]
+fn one_code_is_live_at_a_time_and_a_claim_spends_link_and_code() {
+    let mut offers = Offers::default();
+    let (first, first_id) = minted(&mut offers, at(0));
+    let (second, _) = minted(&mut offers, at(0));
+    assert_eq!(offers.code(at(1)).unwrap().0, second);
+    assert!(offers.preview(first_id, at(1)).is_ok(), "the older link lives on");
+    offers.claim_number(second, KEY, fresh(1), at(1));
+    offers.granted(second, &KEY, grant(1));
+    offers.acknowledge(second, &TokenHash::from_bytes([1; 32]), at(2)).unwrap();
+    assert!(offers.code(at(2)).is_none());
+    assert!(offers.get(first).is_some());
+}
+
+#[test]
+fn what_strangers_or_scripts_can_make_grow_is_bounded() {
+    let mut offers = Offers::default();
+    let request = OfferRequest { link: true, ..OfferRequest::default() };
+    for _ in 0..limits::OFFERS {
+        offers.mint(&request, at(0)).unwrap();
+    }
+    assert_eq!(offers.mint(&request, at(0)).err(), Some(MintError::TooMany));
+    let short = OfferRequest { lifetime: Some(at(1)), ..request };
+    assert_eq!(Offers::default().mint(&short, at(0)).err(), Some(MintError::Lifetime));
+}
+
+proptest! {
+    /// Whatever comes in whatever order, at most one key ever gets an acknowledgement through.
+    #[test]
+    fn at_most_one_key_is_ever_paired_by_an_offer(steps in prop::collection::vec((0u8..4, 0u8..3, 0u64..200), 1..40)) {
+        let mut offers = Offers::default();
+        let (number, id) = minted(&mut offers, at(0));
+        let mut now = 0;
+        let mut paired = Vec::new();
+        for (step, who, wait) in steps {
+            now += wait / 10;
+            let key = PublicKey::from_bytes([who; 65]);
+            match step {
+                0 => { let _ = offers.preview(id, at(now)); }
+                1 => { offers.claim(id, key, fresh(who), at(now)); }
+                2 => { offers.granted(number, &key, grant(who)); }
+                _ => {
+                    if let Some((_, claim)) = offers.acknowledge(number, &TokenHash::from_bytes([who; 32]), at(now)) {
+                        prop_assert_eq!(claim.key, key);
+                        paired.push(who);
+                    }
+                }
+            }
+        }
+        prop_assert!(paired.len() <= 1);
+    }
+}

@@ -1,0 +1,153 @@
+//! The device verbs on a stopped machine: the same transactions, without a running host.
+
+use std::path::Path;
+
+use super::engine::{pin_of, take_lock};
+use super::views::{AuditView, DeviceChange, DeviceView, RevokedView, TombstoneView};
+use super::{DATABASE_FILE, HostError, identity, rows};
+use crate::clock::{Clock, SystemClock};
+use crate::identity::{DeviceId, Pin};
+use crate::names::clean_name;
+use crate::store::host::devices::{self, DeviceRow};
+use crate::store::host::{audit, meta, tombstones};
+use crate::store::{Database, Kind, Lock, StateDir};
+
+/// A stopped machine's state, held so that no daemon starts meanwhile. Its calls block.
+pub struct OfflineHost {
+    db: Database,
+    dir: StateDir,
+    _lock: Lock,
+}
+
+impl OfflineHost {
+    /// Opens the state of a stopped machine; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`HostError::AlreadyRunning`]: ask the daemon. [`HostError::Store`].
+    pub fn open(state_dir: &Path) -> Result<Option<Self>, HostError> {
+        if !state_dir.join(DATABASE_FILE).exists() {
+            return Ok(None);
+        }
+        let dir = StateDir::open(state_dir)?;
+        let lock = take_lock(&dir)?;
+        let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
+        Ok(Some(Self { db, dir, _lock: lock }))
+    }
+
+    /// The machine's pin and next pin.
+    ///
+    /// # Errors
+    /// [`HostError::Key`]; [`HostError::KeyMissing`].
+    pub fn pins(&self) -> Result<(Pin, Pin), HostError> {
+        let missing = |file| HostError::KeyMissing(self.dir.path(file));
+        let identity = identity::read_identity(&self.dir)?.ok_or_else(|| missing(super::IDENTITY_KEY_FILE))?;
+        let next = identity::read_next(&self.dir)?.ok_or_else(|| missing(super::NEXT_KEY_FILE))?;
+        Ok((pin_of(&identity)?, pin_of(&next)?))
+    }
+
+    /// Every paired device, by name.
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub fn devices(&self) -> Result<Vec<DeviceView>, HostError> {
+        let now = SystemClock.wall_ms();
+        let mut views: Vec<_> = self.rows()?.iter().map(|row| rows::view(row, 0, now)).collect();
+        views.sort_by_key(|view| view.name.to_lowercase());
+        Ok(views)
+    }
+
+    /// Every device that was revoked, newest first.
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub fn tombstones(&self) -> Result<Vec<TombstoneView>, HostError> {
+        let mut all = self.db.read_blocking(tombstones::list)?;
+        all.sort_by_key(|tombstone| std::cmp::Reverse(tombstone.revoked_at));
+        Ok(all.iter().map(rows::tombstone_view).collect())
+    }
+
+    /// As [`super::Host::find_device`].
+    ///
+    /// # Errors
+    /// [`HostError::NoDevice`], [`HostError::Ambiguous`], [`HostError::Store`].
+    pub fn find_device(&self, selector: &str) -> Result<DeviceView, HostError> {
+        Ok(rows::view(&rows::select(&self.rows()?, selector)?, 0, SystemClock.wall_ms()))
+    }
+
+    /// As [`super::Host::rename_device`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rename_device(&self, device: DeviceId, name: &str) -> Result<DeviceView, HostError> {
+        let (name, now) = (name.to_owned(), SystemClock.wall_ms());
+        self.change(move |connection| rows::rename(connection, device, &name, now))?;
+        self.find_device(&device.text())
+    }
+
+    /// As [`super::Host::set_device`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_device(&self, device: DeviceId, change: DeviceChange) -> Result<DeviceView, HostError> {
+        let now = SystemClock.wall_ms();
+        self.change(move |connection| rows::set(connection, device, &change, now))?;
+        self.find_device(&device.text())
+    }
+
+    /// As [`super::Host::revoke`]; there are no sockets to cut.
+    ///
+    /// # Errors
+    /// [`HostError::NoDevice`], [`HostError::Store`].
+    pub fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
+        let (by, now) = (by.to_owned(), SystemClock.wall_ms());
+        let reason = reason.as_deref().map(clean_name);
+        let revoked =
+            self.db.write_blocking(move |connection| rows::revoke(connection, device, &by, reason.as_deref(), now))?;
+        let (row, last_owner) = revoked.ok_or_else(|| HostError::NoDevice(device.text()))?;
+        Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut: 0, last_owner })
+    }
+
+    /// The last lines of the audit log, oldest first.
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub fn audit_tail(&self, limit: usize) -> Result<Vec<AuditView>, HostError> {
+        let lines = self.db.read_blocking(move |connection| audit::last(connection, limit))?;
+        Ok(lines.into_iter().map(rows::audit_view).collect())
+    }
+
+    /// The latest time at which a device was welcomed, below which the clock is not believed.
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub fn latest_welcome(&self) -> Result<Option<i64>, HostError> {
+        Ok(self.db.read_blocking(meta::latest_welcome)?)
+    }
+
+    /// As [`super::Host::reset_clock`].
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub fn reset_clock(&self) -> Result<(), HostError> {
+        let now = SystemClock.wall_ms();
+        Ok(self.db.write_blocking(move |connection| {
+            meta::reset_latest_welcome(connection, now)?;
+            audit::append(connection, now, "clock", None, "the clock's floor was reset at the machine's shell")?;
+            Ok(())
+        })?)
+    }
+
+    fn rows(&self) -> Result<Vec<DeviceRow>, HostError> {
+        Ok(self.db.read_blocking(devices::list)?)
+    }
+
+    fn change<F>(&self, change: F) -> Result<(), HostError>
+    where
+        F: FnOnce(&rusqlite::Connection) -> Result<(), HostError> + Send + 'static,
+    {
+        self.db.write_blocking(move |connection| match change(connection) {
+            Err(HostError::Store(error)) => Err(error),
+            other => Ok(other),
+        })?
+    }
+}

@@ -1,0 +1,200 @@
+//! Flow (d) on the machine: a paired device comes back.
+//!
+//! The order of checks is the protocol's: the id is known, the signature holds, then the token, then
+//! the state. Without a valid signature the answer is that of an unknown id, and nothing changes.
+
+use super::accept::{Gone, Visitor};
+use super::book::{Entry, Known};
+use super::pairing::{self, revoked};
+use super::registry::Registration;
+use super::sessions::{self, Verdict};
+use super::{live, rows};
+use crate::handshake::{ResumeOpened, ResumeProven};
+use crate::identity::DeviceId;
+use crate::net::upgrade::{Answer, UpgradeRequest};
+use crate::secrets::RecognitionKey;
+use crate::store::host::{audit, devices, tokens};
+use crate::token::{SessionToken, TokenHash};
+use crate::wire::{CloseCode, Closing, Frame, Refusal, RefusalCode, VERSION, Welcome};
+
+/// Flow (d): id, token, proof; then the welcome, and the connection lives on.
+pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<(), Gone> {
+    let shared = visitor.shared();
+    let Ok(opened) = ResumeOpened::open(visitor.channel(), &request.envelope) else {
+        return visitor.refuse().await;
+    };
+    let device = opened.device();
+    match shared.book.find(device) {
+        Some(Known::Tombstone(tombstone)) => {
+            let Ok(proven) = opened.verify(&tombstone.session_key) else { return visitor.refuse().await };
+            visitor.promote();
+            let refusal = revoked(&tombstone, shared.now());
+            visitor.tell(Answer::Refusal, &proven.refuse(&tombstone.recognition_key, &refusal)?).await
+        }
+        Some(Known::Device(entry)) => {
+            let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
+            visitor.promote();
+            let key = entry.row.recognition_key.clone();
+            match admit(&visitor, &entry, &proven).await? {
+                Ok((registration, token)) => welcome(visitor, request, proven, key, registration, token).await,
+                Err(refusal) => visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await,
+            }
+        }
+        None => finish_pairing(visitor, request, opened, device).await,
+    }
+}
+
+/// A device comes back under a token that it was granted but never acknowledged: that acknowledges.
+async fn finish_pairing(
+    visitor: Visitor,
+    request: UpgradeRequest,
+    opened: ResumeOpened,
+    device: DeviceId,
+) -> Result<(), Gone> {
+    let shared = visitor.shared();
+    let Some((number, claim)) = shared.offers().claim_of(device) else { return visitor.refuse().await };
+    let Ok(proven) = opened.verify(&claim.key) else { return visitor.refuse().await };
+    visitor.promote();
+    match pairing::acknowledge(&visitor, number, device, &proven.token()).await {
+        Ok(registration) => welcome(visitor, request, proven, claim.recognition_key, registration, None).await,
+        Err(Gone) => {
+            let refusal = Refusal::new(RefusalCode::TokenUnknown, shared.now());
+            visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
+        }
+    }
+}
+
+type Admitted = (Registration, Option<SessionToken>);
+
+/// Judges the token and does what follows: nothing is sent before it is on the disk.
+async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Result<Result<Admitted, Refusal>, Gone> {
+    let shared = visitor.shared();
+    let refuse = |code| Ok(Err(Refusal::new(code, shared.now())));
+    if proven.version().is_err() {
+        return refuse(RefusalCode::Version);
+    }
+    let device = proven.device();
+    let (presented, now) = (proven.token(), shared.judged_now());
+    let rotate = match sessions::judge(&entry.row, &entry.tokens, &presented, now) {
+        Verdict::Refuse(code) => return refuse(code),
+        Verdict::Theft => {
+            suspend(visitor, device, &entry.row.name, now).await;
+            return refuse(RefusalCode::Suspended);
+        }
+        Verdict::Welcome { rotate } => rotate,
+        Verdict::Promote => {
+            let promote = move |connection: &rusqlite::Connection| {
+                let promoted = tokens::promote(connection, &device, &presented, now)?;
+                tokens::prune(connection, &device)?;
+                Ok(promoted)
+            };
+            match shared.book.change(device, promote).await {
+                Ok(true) => false,
+                // Another connection promoted the other pending token meanwhile, which voids this one.
+                Ok(false) => return refuse(RefusalCode::TokenReplaced),
+                Err(error) => return unavailable(visitor, &error),
+            }
+        }
+    };
+    let Some(registration) = shared.book.register(device, shared.now()) else {
+        return match shared.book.find(device) {
+            Some(Known::Tombstone(tombstone)) => Ok(Err(revoked(&tombstone, shared.now()))),
+            _ => refuse(RefusalCode::Suspended),
+        };
+    };
+    let token = if rotate { new_token(visitor, device).await } else { None };
+    Ok(Ok((registration, token)))
+}
+
+fn unavailable(visitor: &Visitor, error: &crate::store::StoreError) -> Result<Result<Admitted, Refusal>, Gone> {
+    tracing::error!(%error, "a reconnect could not be written");
+    Ok(Err(Refusal::new(RefusalCode::Unavailable, visitor.shared().now())))
+}
+
+/// A pending token, durable before the device sees it. Where the disk fails, the old one serves on.
+async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> {
+    let shared = visitor.shared();
+    let token = SessionToken::generate().ok()?;
+    let (hash, now) = (TokenHash::of(&token), shared.judged_now());
+    let insert = move |connection: &rusqlite::Connection| tokens::insert_pending(connection, &device, &hash, now);
+    match shared.book.change(device, insert).await {
+        Ok(_) => Some(token),
+        Err(error) => {
+            tracing::warn!(%error, "a new token could not be written, the old one serves on");
+            None
+        }
+    }
+}
+
+/// A superseded token came with a valid signature: somebody has a copy of the device's keys.
+async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
+    let shared = visitor.shared();
+    let why = "its replaced token was used again: its keys may have been copied";
+    let text = format!("suspended “{name}” from {}: {why}", super::verbs::shown(visitor.from()));
+    let written = shared
+        .book
+        .change(device, move |connection| {
+            devices::suspend(connection, &device, now, why)?;
+            audit::append(connection, now, "suspended", Some(&device), &text)
+        })
+        .await;
+    match written {
+        Ok(_) => shared.tell_last_audit().await,
+        Err(error) => tracing::error!(%error, "a suspension could not be written"),
+    }
+    let closing = Closing { code: CloseCode::Suspended, by: None, at: now, reason: None };
+    shared.book.registry.cut(device, &closing).await;
+}
+
+/// Sends the welcome and lives on.
+async fn welcome(
+    visitor: Visitor,
+    request: UpgradeRequest,
+    proven: ResumeProven,
+    key: RecognitionKey,
+    registration: Registration,
+    token: Option<SessionToken>,
+) -> Result<(), Gone> {
+    let shared = visitor.shared();
+    let device = proven.device();
+    shared.book.saw(device, visitor.from(), shared.now(), true);
+    let row = match shared.book.find(device) {
+        Some(Known::Device(entry)) => entry.row,
+        _ => return Err(Gone),
+    };
+    let message = Welcome {
+        version: VERSION,
+        role: row.role,
+        name: shared.name.clone(),
+        device_name: row.name.clone(),
+        addresses: shared.addresses_for_devices(),
+        token,
+        next_pin: shared.next_pin,
+        epoch: 0,
+        counter: shared.book.counter(),
+        idle_seconds: row.idle_seconds,
+        expires_at: sessions::ends_at(&row),
+        approvals: Vec::new(),
+    };
+    let envelope = proven.welcome(&key, &message)?;
+    let mut socket = visitor.switch(&request).await?;
+    socket.send(Frame::Handshake(envelope)).await?;
+    live::run(visitor, socket, registration, device).await;
+    Ok(())
+}
+
+/// Used by `live`: the device revokes itself.
+pub(super) async fn unpair(visitor: &Visitor, device: DeviceId) -> Result<bool, Gone> {
+    let shared = visitor.shared();
+    let now = shared.now();
+    let by = match shared.book.find(device) {
+        Some(Known::Device(entry)) => format!("“{}” itself", entry.row.name),
+        _ => return Err(Gone),
+    };
+    let revoked = shared
+        .book
+        .change(device, move |connection| rows::revoke(connection, device, &by, Some("unpaired"), now))
+        .await?;
+    shared.tell_last_audit().await;
+    revoked.map(|(_, last_owner)| last_owner).ok_or(Gone)
+}

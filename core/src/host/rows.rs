@@ -1,0 +1,206 @@
+//! The device verbs as transactions: the one place where a pairing becomes a row and a revoke a
+//! tombstone. Called by the running host through its book, and by [`super::OfflineHost`] directly.
+
+use rusqlite::Connection;
+
+use super::offers::{Claim, ClaimDetails, Offer};
+use super::views::{AuditView, DeviceChange, DeviceView, TombstoneView};
+use super::{HostError, sessions};
+use crate::clock::UnixMillis;
+use crate::identity::DeviceId;
+use crate::names::name_key;
+use crate::role::Role;
+use crate::store::StoreError;
+use crate::store::host::audit::AuditRow;
+use crate::store::host::devices::{self, DeviceRow, NewDevice};
+use crate::store::host::tombstones::{self, Tombstone};
+use crate::store::host::{audit, meta, tokens};
+use crate::token::TokenHash;
+use crate::wire::limits;
+
+/// Who acts when somebody acts at the machine's shell.
+pub const SHELL: &str = "the machine's shell";
+
+/// What an acknowledgement led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activated {
+    /// A new row.
+    New,
+    /// The row it had, with a new session.
+    Again,
+    /// The key was revoked meanwhile: no device.
+    Revoked,
+}
+
+/// Makes an acknowledged claim a device, or renews the row it has.
+pub(super) fn activate(
+    connection: &Connection,
+    offer: &Offer,
+    claim: &Claim,
+    token: TokenHash,
+    details: &ClaimDetails,
+    now: UnixMillis,
+) -> Result<Activated, StoreError> {
+    let id = DeviceId::of(&claim.key);
+    if tombstones::get(connection, &id)?.is_some() {
+        return Ok(Activated::Revoked);
+    }
+    // Decided here and now: two first devices at once must not both become owner.
+    let role = offer.role.unwrap_or(Role::for_new_device(devices::owners(connection)? > 0));
+    let from = details.from.to_string();
+    let outcome = if let Some(row) = devices::get(connection, &id)? {
+        // Its Grant's token stands as pending: the acknowledgement presents it.
+        tokens::promote(connection, &id, &token, now)?;
+        if role > row.role {
+            devices::set_role(connection, &id, role)?;
+        }
+        devices::restart_session(connection, &id, now)?;
+        devices::unsuspend(connection, &id)?;
+        Activated::Again
+    } else {
+        let new = NewDevice {
+            session_key: claim.key,
+            name: offer.name.clone().unwrap_or_else(|| details.name.clone()),
+            platform: details.platform.clone(),
+            role,
+            key_kind: details.key_kind,
+            recognition_key: claim.recognition_key.clone(),
+            paired_at: now,
+            paired_how: details.how,
+            paired_from: from.clone(),
+            idle_seconds: limits::IDLE_LIFETIME.as_secs(),
+            absolute_seconds: limits::ABSOLUTE_LIFETIME.as_secs(),
+        };
+        devices::insert(connection, &new)?;
+        tokens::set_current(connection, &id, &token, now)?;
+        Activated::New
+    };
+    devices::touch(connection, &id, now, &from)?;
+    meta::raise_latest_welcome(connection, now)?;
+    let (digits, how) = (details.digits.map(|digits| digits.to_string()).unwrap_or_default(), details.how.as_str());
+    let name = devices::get(connection, &id)?.map(|row| row.name).unwrap_or_default();
+    let again = if outcome == Activated::Again { " again" } else { "" };
+    let text = format!("paired “{name}”{again} as {role} from {from}, by {how}, check {digits}");
+    audit::append(connection, now, "paired", Some(&id), &text)?;
+    Ok(outcome)
+}
+
+/// Makes a device a tombstone, and says whether it was the last owner. `None` if there is no such device.
+pub(super) fn revoke(
+    connection: &Connection,
+    id: DeviceId,
+    by: &str,
+    reason: Option<&str>,
+    now: UnixMillis,
+) -> Result<Option<(DeviceRow, bool)>, StoreError> {
+    let Some(row) = devices::get(connection, &id)? else { return Ok(None) };
+    tombstones::bury(connection, &id, now, by, reason)?;
+    let last_owner = row.role == Role::Owner && devices::owners(connection)? == 0;
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    audit::append(connection, now, "revoked", Some(&id), &format!("revoked “{}” by {by}{why}", row.name))?;
+    Ok(Some((row, last_owner)))
+}
+
+/// Gives a device another name.
+pub(super) fn rename(connection: &Connection, id: DeviceId, name: &str, now: UnixMillis) -> Result<(), HostError> {
+    let row = devices::get(connection, &id)?.ok_or_else(|| HostError::NoDevice(name.to_owned()))?;
+    let clean = devices::rename(connection, &id, name)?;
+    audit::append(connection, now, "renamed", Some(&id), &format!("renamed “{}” to “{clean}”", row.name))?;
+    Ok(())
+}
+
+/// Ten years, in seconds: the longest life of a session.
+const TEN_YEARS: u64 = 10 * 366 * 24 * 60 * 60;
+
+/// Changes a device's role or lifetimes.
+pub(super) fn set(
+    connection: &Connection,
+    id: DeviceId,
+    change: &DeviceChange,
+    now: UnixMillis,
+) -> Result<(), HostError> {
+    let row = devices::get(connection, &id)?.ok_or_else(|| HostError::NoDevice(id.text()))?;
+    let role = change.role.filter(|role| *role != row.role);
+    let idle = change.idle.map_or(row.idle_seconds, |idle| idle.as_secs());
+    let absolute = change.absolute.map_or(row.absolute_seconds, |absolute| absolute.as_secs());
+    // Everything is checked before anything is written.
+    if role.is_some() && row.role == Role::Owner && devices::owners(connection)? <= 1 {
+        return Err(HostError::LastOwner(row.name));
+    }
+    let lifetimes = ((idle, absolute) != (row.idle_seconds, row.absolute_seconds)).then_some((idle, absolute));
+    if lifetimes.is_some() && (idle < 60 || absolute > TEN_YEARS || idle > absolute) {
+        return Err(HostError::Lifetime);
+    }
+    let mut said = Vec::new();
+    if let Some(role) = role {
+        devices::set_role(connection, &id, role)?;
+        said.push(format!("role {role}"));
+    }
+    if let Some((idle, absolute)) = lifetimes {
+        devices::set_lifetimes(connection, &id, Some(idle), Some(absolute))?;
+        said.push(format!("idle {idle}s, absolute {absolute}s"));
+    }
+    if !said.is_empty() {
+        let text = format!("set “{}” to {}", row.name, said.join(", "));
+        audit::append(connection, now, "set", Some(&id), &text)?;
+    }
+    Ok(())
+}
+
+/// Finds one device: by its exact name, its id, or an unambiguous beginning of its id.
+pub(super) fn select(rows: &[DeviceRow], selector: &str) -> Result<DeviceRow, HostError> {
+    if let Some(row) = rows.iter().find(|row| same_name(&row.name, selector)) {
+        return Ok(row.clone());
+    }
+    let wanted = selector.trim().to_lowercase();
+    let mut fits = rows.iter().filter(|row| wanted.len() >= 4 && row.id.text().starts_with(&wanted));
+    match (fits.next(), fits.next()) {
+        (Some(row), None) => Ok(row.clone()),
+        (Some(_), Some(_)) => Err(HostError::Ambiguous(selector.to_owned())),
+        (None, _) => Err(HostError::NoDevice(selector.to_owned())),
+    }
+}
+
+/// A device as it is shown; `now` is the judged time.
+pub(super) fn view(row: &DeviceRow, connected: usize, now: UnixMillis) -> DeviceView {
+    DeviceView {
+        id: row.id,
+        name: row.name.clone(),
+        platform: row.platform.clone(),
+        role: row.role,
+        key_kind: row.key_kind,
+        paired_at: row.paired_at,
+        paired_how: row.paired_how,
+        paired_from: row.paired_from.clone(),
+        last_seen: row.last_seen,
+        last_address: row.last_address.clone(),
+        connected,
+        idle_seconds: row.idle_seconds,
+        absolute_seconds: row.absolute_seconds,
+        expires_at: sessions::expires_at(row),
+        expired: sessions::is_expired(row, now),
+        suspended: row.suspended.as_ref().map(|suspension| suspension.why.clone()),
+    }
+}
+
+/// A tombstone as it is shown.
+pub(super) fn tombstone_view(tombstone: &Tombstone) -> TombstoneView {
+    TombstoneView {
+        id: tombstone.device,
+        name: tombstone.name.clone(),
+        platform: tombstone.platform.clone(),
+        role: tombstone.role,
+        revoked_at: tombstone.revoked_at,
+        revoked_by: tombstone.revoked_by.clone(),
+        reason: tombstone.reason.clone(),
+    }
+}
+
+/// A line of the audit log as it is shown.
+pub(super) fn audit_view(row: AuditRow) -> AuditView {
+    AuditView { seq: row.seq, at: row.at, kind: row.kind, device: row.device, text: row.text }
+}
+
+fn same_name(a: &str, b: &str) -> bool {
+    name_key(a) == name_key(b.trim())
+}

@@ -1,0 +1,251 @@
+//! What the person at the machine's shell can do with a running host: offers, devices, the log.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::events::{HostEvent, OfferEvent, OfferWatch};
+use super::offers::{OfferNumber, OfferRequest};
+use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
+use super::{Host, HostError, rows};
+use crate::identity::DeviceId;
+use crate::link::Link;
+use crate::names::clean_name;
+use crate::role::Role;
+use crate::store::host::audit;
+use crate::wire::{CloseCode, Closing, DEFAULT_PORT};
+
+impl Host {
+    /// The machine and what goes on.
+    pub fn status(&self) -> HostStatus {
+        let shared = &self.shared;
+        let (devices, owners) = shared.book.counts();
+        HostStatus {
+            name: shared.name.clone(),
+            machine: shared.machine,
+            pin: shared.pin,
+            next_pin: shared.next_pin,
+            platform: shared.platform.clone(),
+            addresses: shared.reachable(),
+            listening: shared.listening.clone(),
+            loopback_only: shared.loopback_only(),
+            devices,
+            owners,
+            online: shared.book.registry.online(),
+            offers: shared.offers().live().count(),
+            started_at: shared.started_at,
+        }
+    }
+
+    /// Makes an offer. Its link and code are in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`HostError::Mint`]; [`HostError::Link`] where no address fits.
+    pub fn create_offer(&self, request: OfferRequest) -> Result<NewOffer, HostError> {
+        let shared = &self.shared;
+        let request = OfferRequest { name: request.name.as_deref().map(clean_name), ..request };
+        let minted = shared.offers().mint(&request, shared.clock.elapsed())?;
+        // Made now, so that a watcher of this number finds it.
+        shared.offer_log(minted.number);
+        if let Some(older) = minted.code_replaced {
+            shared.offer_log(older).publish(OfferEvent::CodeReplaced { by: minted.number });
+        }
+        shared.offers_changed();
+        let port = shared.listening.first().map_or(DEFAULT_PORT, std::net::SocketAddr::port);
+        let link = minted
+            .secret
+            .map(|secret| Link::fitting(shared.pin.prefix(), secret, port, &shared.addresses_for_devices()));
+        let lifetime_ms = i64::try_from(minted.lifetime.as_millis()).unwrap_or(i64::MAX);
+        Ok(NewOffer {
+            number: minted.number,
+            link,
+            code: minted.code,
+            role: self.role_of(request.role),
+            lifetime: minted.lifetime,
+            expires_at: shared.now().saturating_add(lifetime_ms),
+        })
+    }
+
+    /// The outstanding offers, without their secrets.
+    pub fn offers(&self) -> Vec<OfferView> {
+        let now = self.shared.clock.elapsed();
+        let offers = self.shared.offers();
+        let view = |offer: &super::offers::Offer| OfferView {
+            number: offer.number,
+            link: offer.link,
+            code: offer.code.is_some(),
+            role: self.role_of(offer.role),
+            name: offer.name.clone(),
+            expires_in: offer.ends.saturating_sub(now),
+            claimed_by: offer
+                .claim
+                .as_ref()
+                .map(|claim| claim.granted.as_ref().map(|granted| granted.details.name.clone()).unwrap_or_default()),
+        };
+        offers.live().filter(|offer| offer.ends > now).map(view).collect()
+    }
+
+    /// Withdraws an offer.
+    ///
+    /// # Errors
+    /// [`HostError::NoOffer`].
+    pub fn cancel_offer(&self, number: OfferNumber) -> Result<(), HostError> {
+        if !self.shared.offers().withdraw(number, self.shared.clock.elapsed()) {
+            return Err(HostError::NoOffer(number));
+        }
+        self.shared.offer_log(number).publish(OfferEvent::Withdrawn);
+        Ok(())
+    }
+
+    /// Withdraws every offer; gives how many.
+    pub fn cancel_all_offers(&self) -> usize {
+        let numbers: Vec<_> = self.shared.offers().live().map(|offer| offer.number).collect();
+        numbers.into_iter().filter(|number| self.cancel_offer(*number).is_ok()).count()
+    }
+
+    /// Watches an offer from its making on; `None` if there was none of that number lately.
+    pub fn watch_offer(&self, number: OfferNumber) -> Option<OfferWatch> {
+        self.shared.find_offer_log(number).map(OfferWatch::new)
+    }
+
+    /// Every paired device, by name.
+    pub fn devices(&self) -> Vec<DeviceView> {
+        let shared = &self.shared;
+        let now = shared.judged_now();
+        let view = |row| rows::view(&row, shared.book.registry.count(row.id), now);
+        let mut views: Vec<_> = shared.book.rows().into_iter().map(view).collect();
+        views.sort_by_key(|view| view.name.to_lowercase());
+        views
+    }
+
+    /// Every device that was revoked, newest first.
+    pub fn tombstones(&self) -> Vec<TombstoneView> {
+        let mut all = self.shared.book.tombstones();
+        all.sort_by_key(|tombstone| std::cmp::Reverse(tombstone.revoked_at));
+        all.iter().map(rows::tombstone_view).collect()
+    }
+
+    /// Finds one device: by its exact name, its id, or an unambiguous beginning of its id.
+    ///
+    /// # Errors
+    /// [`HostError::NoDevice`], [`HostError::Ambiguous`].
+    pub fn find_device(&self, selector: &str) -> Result<DeviceView, HostError> {
+        let row = rows::select(&self.shared.book.rows(), selector)?;
+        Ok(rows::view(&row, self.shared.book.registry.count(row.id), self.shared.judged_now()))
+    }
+
+    /// Gives a device another name.
+    ///
+    /// # Errors
+    /// [`HostError::NameTaken`], [`HostError::NameEmpty`], [`HostError::NoDevice`].
+    pub async fn rename_device(&self, device: DeviceId, name: &str) -> Result<DeviceView, HostError> {
+        let (name, now) = (name.to_owned(), self.shared.now());
+        self.change(device, move |connection| rows::rename(connection, device, &name, now)).await?;
+        self.find_device(&device.text())
+    }
+
+    /// Changes a device's role or lifetimes. Its connections see a new role at their next dial.
+    ///
+    /// # Errors
+    /// [`HostError::LastOwner`], [`HostError::Lifetime`], [`HostError::NoDevice`].
+    pub async fn set_device(&self, device: DeviceId, change: DeviceChange) -> Result<DeviceView, HostError> {
+        let now = self.shared.now();
+        self.change(device, move |connection| rows::set(connection, device, &change, now)).await?;
+        self.find_device(&device.text())
+    }
+
+    /// Revokes a device: for ever, durably, and felt at once. Returns when its sockets are cut.
+    ///
+    /// # Errors
+    /// [`HostError::NoDevice`]: it is not paired (any more).
+    pub async fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
+        let shared = &self.shared;
+        let now = shared.now();
+        // A name or reason from outside is shown to people later.
+        let reason = reason.as_deref().map(clean_name);
+        let closing = Closing { code: CloseCode::Revoked, by: Some(by.to_owned()), at: now, reason: reason.clone() };
+        let by = by.to_owned();
+        let revoked = shared
+            .book
+            .change(device, move |connection| rows::revoke(connection, device, &by, reason.as_deref(), now))
+            .await?;
+        let (row, last_owner) = revoked.ok_or_else(|| HostError::NoDevice(device.text()))?;
+        let connections_cut = shared.book.registry.cut(device, &closing).await;
+        self.tell_last_audit().await;
+        Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
+    }
+
+    /// Lines of the audit log after number `after`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub async fn audit(&self, after: i64, limit: usize) -> Result<Vec<AuditView>, HostError> {
+        let lines = self.shared.book.db().read(move |connection| audit::after(connection, after, limit)).await?;
+        Ok(lines.into_iter().map(rows::audit_view).collect())
+    }
+
+    /// The last lines of the audit log, oldest first.
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub async fn audit_tail(&self, limit: usize) -> Result<Vec<AuditView>, HostError> {
+        let lines = self.shared.book.db().read(move |connection| audit::last(connection, limit)).await?;
+        Ok(lines.into_iter().map(rows::audit_view).collect())
+    }
+
+    /// Forgets the latest time at which a device was welcomed: the clock was wrong and is set right.
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub async fn reset_clock(&self) -> Result<(), HostError> {
+        self.shared.book.reset_latest_welcome(self.shared.now()).await?;
+        self.shared.audit("clock", None, "the clock's floor was reset at the machine's shell".into()).await
+    }
+
+    /// What a device at `from` would be shown for an offer that names no role.
+    pub(super) fn role_of(&self, named: Option<Role>) -> Role {
+        self.shared.role_of(named)
+    }
+
+    async fn change<F>(&self, device: DeviceId, change: F) -> Result<(), HostError>
+    where
+        F: FnOnce(&rusqlite::Connection) -> Result<(), HostError> + Send + 'static,
+    {
+        let outcome = self.shared.book.change(device, move |connection| match change(connection) {
+            Err(HostError::Store(error)) => Err(error),
+            other => Ok(other),
+        });
+        outcome.await??;
+        self.tell_last_audit().await;
+        Ok(())
+    }
+
+    async fn tell_last_audit(&self) {
+        self.shared.tell_last_audit().await;
+    }
+}
+
+impl super::engine::Shared {
+    /// The role that an offer gives, as things stand.
+    pub(super) fn role_of(&self, named: Option<Role>) -> Role {
+        named.unwrap_or_else(|| Role::for_new_device(self.book.counts().1 > 0))
+    }
+
+    /// Tells watchers of an audit line that was written inside a transaction.
+    pub(super) async fn tell_last_audit(&self) {
+        if let Ok(mut lines) = self.book.db().read(|connection| audit::last(connection, 1)).await
+            && let Some(line) = lines.pop() {
+                self.events.publish(HostEvent::Audit(rows::audit_view(line)));
+            }
+    }
+
+    /// Time that is left of an offer.
+    pub(super) fn offer_time_left(&self, number: OfferNumber) -> Option<Duration> {
+        let now = self.clock.elapsed();
+        self.offers().get(number).map(|offer| offer.ends.saturating_sub(now))
+    }
+}
+
+/// How an address is shown: IPv4 as IPv4 even where it came in by a dual-stack socket.
+pub(super) fn shown(ip: IpAddr) -> String {
+    ip.to_canonical().to_string()
+}

@@ -1,0 +1,187 @@
+//! What the host shows: plain records for the command line and, later, for owner devices.
+
+use std::time::Duration;
+
+use crate::clock::UnixMillis;
+use crate::host::OfferNumber;
+use crate::identity::{DeviceId, MachineId, Pin};
+use crate::link::Link;
+use crate::net::addresses::ReachableAddress;
+use crate::role::Role;
+use crate::secrets::{KeyKind, TypedCode};
+use crate::store::host::devices::PairedHow;
+
+/// The machine and what goes on.
+#[derive(Debug, Clone)]
+pub struct HostStatus {
+    /// The machine's name.
+    pub name: String,
+    /// Its id.
+    pub machine: MachineId,
+    /// Its pin; people see [`Pin::fingerprint`].
+    pub pin: Pin,
+    /// The pin of its next key.
+    pub next_pin: Pin,
+    /// Its platform.
+    pub platform: String,
+    /// Where it can be reached, best first.
+    pub addresses: Vec<ReachableAddress>,
+    /// What it listens on.
+    pub listening: Vec<std::net::SocketAddr>,
+    /// Only this machine can reach it.
+    pub loopback_only: bool,
+    /// Paired devices.
+    pub devices: usize,
+    /// Paired owner devices.
+    pub owners: usize,
+    /// Devices with a connection now.
+    pub online: usize,
+    /// Outstanding offers.
+    pub offers: usize,
+    /// When the host was started.
+    pub started_at: UnixMillis,
+}
+
+/// A new offer, its secrets in it this once.
+#[derive(Debug)]
+pub struct NewOffer {
+    /// Its number.
+    pub number: OfferNumber,
+    /// Its link.
+    pub link: Option<Link>,
+    /// Its typed code.
+    pub code: Option<TypedCode>,
+    /// The role it gives, as things stand.
+    pub role: Role,
+    /// Its life.
+    pub lifetime: Duration,
+    /// When it ends, by the wall clock.
+    pub expires_at: UnixMillis,
+}
+
+/// An outstanding offer, without its secrets.
+#[derive(Debug, Clone)]
+pub struct OfferView {
+    /// Its number.
+    pub number: OfferNumber,
+    /// Whether it has a link.
+    pub link: bool,
+    /// Whether its code is live.
+    pub code: bool,
+    /// The role it gives, as things stand.
+    pub role: Role,
+    /// The name for the new device, where one was given.
+    pub name: Option<String>,
+    /// Time that is left.
+    pub expires_in: Duration,
+    /// The name of the device that has used it and must still acknowledge.
+    pub claimed_by: Option<String>,
+}
+
+/// A paired device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceView {
+    /// Its id.
+    pub id: DeviceId,
+    /// The name under which it is listed.
+    pub name: String,
+    /// Its platform.
+    pub platform: String,
+    /// Its role.
+    pub role: Role,
+    /// What holds its session key.
+    pub key_kind: KeyKind,
+    /// When it was paired.
+    pub paired_at: UnixMillis,
+    /// By which flow.
+    pub paired_how: PairedHow,
+    /// The address it was paired from.
+    pub paired_from: String,
+    /// When it was last connected.
+    pub last_seen: Option<UnixMillis>,
+    /// From where.
+    pub last_address: Option<String>,
+    /// Connections it has now; always none on a stopped machine.
+    pub connected: usize,
+    /// Seconds that its session may stay unused.
+    pub idle_seconds: u64,
+    /// Seconds that its session may live in all.
+    pub absolute_seconds: u64,
+    /// When its session ends if it is not used.
+    pub expires_at: UnixMillis,
+    /// Whether its session has ended; a fresh offer starts another.
+    pub expired: bool,
+    /// Why it is suspended, if it is.
+    pub suspended: Option<String>,
+}
+
+/// A device that was revoked. Its key stays out for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TombstoneView {
+    /// Its id.
+    pub id: DeviceId,
+    /// The name it had.
+    pub name: String,
+    /// Its platform.
+    pub platform: String,
+    /// The role it had.
+    pub role: Role,
+    /// When it was revoked.
+    pub revoked_at: UnixMillis,
+    /// Who revoked it.
+    pub revoked_by: String,
+    /// The reason that was given.
+    pub reason: Option<String>,
+}
+
+/// A device was paired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairedView {
+    /// The offer.
+    pub offer: OfferNumber,
+    /// The device.
+    pub device: DeviceView,
+    /// The check digits; the device shows the same.
+    pub digits: String,
+    /// The address it came from.
+    pub from: String,
+    /// The device was paired before and keeps its row.
+    pub again: bool,
+}
+
+/// A device was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedView {
+    /// The device as it was.
+    pub device: DeviceView,
+    /// Its connections that were cut.
+    pub connections_cut: usize,
+    /// It was the last owner: the next device paired at the shell will be owner.
+    pub last_owner: bool,
+}
+
+/// A line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditView {
+    /// Its number, counting from 1 without gaps.
+    pub seq: i64,
+    /// When.
+    pub at: UnixMillis,
+    /// What kind of thing, one word.
+    pub kind: String,
+    /// The device it is about.
+    pub device: Option<DeviceId>,
+    /// In words.
+    pub text: String,
+}
+
+/// What to change about a device; `None` leaves a thing as it is.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceChange {
+    /// Its role.
+    pub role: Option<Role>,
+    /// How long its session may stay unused.
+    pub idle: Option<Duration>,
+    /// How long its session may live in all.
+    pub absolute: Option<Duration>,
+}
