@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Client;
-use super::error::{ClientError, Told, of_pairing_refusal};
+use super::error::{ClientError, of_pairing_refusal};
 use super::ledger::{KeyDraft, Pairing};
 use super::line::{self, DialFailed};
 use super::pair::Paired;
@@ -21,7 +21,7 @@ use crate::net::tls::PinCheck;
 use crate::role::Role;
 use crate::secrets::{Secret, TypedCode};
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
-use crate::wire::{Address, CloseCode, Flow, Frame, RefusalCode, limits};
+use crate::wire::{Address, Flow, Frame, limits};
 
 /// A machine that knows the code, before the person says yes. Drop it to say no.
 pub struct CodePreview {
@@ -38,11 +38,11 @@ pub struct CodePreview {
     /// What to ask the person.
     pub question: PairQuestion,
     client: Client,
+    code: TypedCode,
     socket: Socket,
     met: CodeMet,
     draft: KeyDraft,
     confirmed_at: Duration,
-    revoked_before: Option<Told>,
 }
 
 impl CodePreview {
@@ -56,12 +56,27 @@ impl CodePreview {
     /// # Errors
     /// As [`ClientError`] says; [`ClientError::AnswerTooLate`] after a minute of silence.
     pub async fn confirm(self) -> Result<Paired, ClientError> {
-        let Self { client, mut socket, met, draft, .. } = self;
+        let (client, pin, address, code) = (self.client.clone(), self.pin, self.address.clone(), self.code.clone());
         let waited = client.inner.clock.elapsed().saturating_sub(self.confirmed_at);
         if waited >= limits::CODE_ANSWER_TIME {
-            socket.close(CloseCode::Stopping, "").await;
             return Err(ClientError::AnswerTooLate);
         }
+        match self.proceed().await {
+            // Our old key is out for ever; the code holds until it is used, so a new one may come in.
+            Err(ClientError::Revoked { told, .. }) => {
+                let again = client.run_code(&address, &code).await?;
+                if again.pin != pin {
+                    return Err(ClientError::OtherKey { address, seen: again.pin });
+                }
+                let paired = again.proceed().await?;
+                Ok(Paired { revoked_before: Some(told), ..paired })
+            }
+            other => other,
+        }
+    }
+
+    async fn proceed(self) -> Result<Paired, ClientError> {
+        let Self { client, mut socket, met, draft, .. } = self;
         let pairing = Pairing {
             pin: self.pin,
             offer: None,
@@ -79,14 +94,13 @@ impl CodePreview {
         let name = prepared.row.name.clone();
         let sent = socket.send(Frame::Handshake(envelope)).await;
         sent.map_err(|_| line::interrupted(&name))?;
-        let paired = match line::next_handshake(&name, &mut socket).await? {
+        match line::next_handshake(&name, &mut socket).await? {
             Ok(grant) => {
                 let received = wait.receive(&grant)?;
-                client.accept(socket, received, pairing, prepared.row, self.address).await?
+                client.accept(socket, received, pairing, prepared.row, self.address).await
             }
-            Err(refused) => return Err(client.pairing_refused(prepared.row, &wait.refused(&refused)?).await?),
-        };
-        Ok(Paired { revoked_before: self.revoked_before, ..paired })
+            Err(refused) => client.pairing_refused(prepared.row, &wait.refused(&refused)?).await,
+        }
     }
 }
 
@@ -100,14 +114,7 @@ impl Client {
         if self.inner.code_failures.left(&address, self.inner.clock.elapsed()) == 0 {
             return Err(ClientError::CodeClosed);
         }
-        match self.run_code(&address, &code).await {
-            // The former key is out for ever; the code is right, so a new key may come in.
-            Err(ClientError::Revoked { told, .. }) => {
-                let preview = self.run_code(&address, &code).await?;
-                Ok(CodePreview { revoked_before: Some(told), ..preview })
-            }
-            other => other,
-        }
+        self.run_code(&address, &code).await
     }
 
     async fn run_code(&self, address: &Address, code: &TypedCode) -> Result<CodePreview, ClientError> {
@@ -125,8 +132,8 @@ impl Client {
             line::FirstAnswer::Stranger { versions: Some(versions) } if !speaks_ours(&versions) => {
                 return Err(ClientError::Version { machine: Some(versions) });
             }
-            // No code is open there, and a stranger is not told more.
-            _ => return Err(ClientError::CodeClosed),
+            // A stranger is not told more.
+            _ => return Err(ClientError::NoCode),
         };
         let draft = self.durable(move |ledger| ledger.draft_key(&pin)).await?;
         let confirm = wait.receive(&answer, &self.details(draft.key, draft.key_kind))?;
@@ -139,13 +146,7 @@ impl Client {
         let met = match line::next_handshake(&name, &mut socket).await {
             Ok(Ok(answer)) => wait.receive(&answer).map_err(|error| self.code_failed(address, error)),
             Ok(Err(refused)) => match wait.refused(&refused) {
-                Ok(refusal) => {
-                    if let Some(row) = draft.row.clone().filter(|_| refusal.code == RefusalCode::Revoked) {
-                        let told = Told::from(&refusal);
-                        self.durable(move |ledger| ledger.revoked(&row, &told)).await?;
-                    }
-                    Err(of_pairing_refusal(&refusal, &name))
-                }
+                Ok(refusal) => Err(of_pairing_refusal(&refusal, &name)),
                 Err(error) => Err(self.code_failed(address, error)),
             },
             Err(_) => Err(self.code_failed(address, HandshakeError::Proof)),
@@ -167,11 +168,11 @@ impl Client {
             role: met.machine.role,
             question,
             client: self.clone(),
+            code: code.clone(),
             socket,
             met,
             draft,
             confirmed_at: self.inner.clock.elapsed(),
-            revoked_before: None,
         })
     }
 

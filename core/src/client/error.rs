@@ -208,6 +208,12 @@ pub enum ClientError {
     /// No more tries.
     #[error("too many wrong codes, run pairpin pair --code on the machine for a new one")]
     CodeClosed,
+    /// The machine takes no code now.
+    #[error(
+        "the machine takes no code now (it has expired, was used, or was closed by wrong tries), for a \
+         new one run pairpin pair --code there"
+    )]
+    NoCode,
     /// The person took too long to say yes.
     #[error("the question waited too long, start again with a new code: pairpin pair --code on the machine")]
     AnswerTooLate,
@@ -268,6 +274,7 @@ impl ClientError {
             | Self::Expired { .. }
             | Self::AnswerTooLate
             | Self::CodeClosed
+            | Self::NoCode
             | Self::Restored { .. } => ErrorKind::Expired,
             Self::NoAddress | Self::Unreachable { .. } | Self::Interrupted { .. } | Self::NotPairpin { .. } => {
                 ErrorKind::NotReachable
@@ -385,6 +392,7 @@ mod tests {
             ClientError::Version { machine: Some("1".into()) },
             ClientError::CodeWrong { tries_left: 2 },
             ClientError::CodeClosed,
+            ClientError::NoCode,
             ClientError::AnswerTooLate,
             ClientError::Full,
             ClientError::MachineFailed,

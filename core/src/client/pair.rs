@@ -16,7 +16,7 @@ use crate::net::socket::Socket;
 use crate::net::tls::PinCheck;
 use crate::role::Role;
 use crate::secrets::KeyKind;
-use crate::store::device::machines::MachineRow;
+use crate::store::device::machines::{MachineRow, MachineState as RowState};
 use crate::wire::{Acknowledged, Address, Flow, Refusal, RefusalCode};
 
 /// A finished pairing: the machine has answered the acknowledgement.
@@ -88,7 +88,7 @@ impl Client {
                 let received = wait.receive(&grant)?;
                 self.accept(socket, received, pairing, prepared.row, address).await
             }
-            FirstAnswer::Refused(refused) => Err(self.pairing_refused(prepared.row, &wait.refused(&refused)?).await?),
+            FirstAnswer::Refused(refused) => self.pairing_refused(prepared.row, &wait.refused(&refused)?).await,
             FirstAnswer::Stranger { versions } => {
                 self.durable(move |ledger| ledger.drop_unfinished(&prepared.row)).await?;
                 Err(stranger(versions))
@@ -107,16 +107,28 @@ impl Client {
         }
     }
 
-    /// A refusal that proved itself: brings the row up to date, gives the error for the person.
-    pub(super) async fn pairing_refused(&self, row: MachineRow, refusal: &Refusal) -> Result<ClientError, ClientError> {
+    /// A refusal that proved itself: brings the row up to date.
+    pub(super) async fn pairing_refused(&self, row: MachineRow, refusal: &Refusal) -> Result<Paired, ClientError> {
         let error = of_pairing_refusal(refusal, &row.name);
         if refusal.code == RefusalCode::Revoked {
             let told = Told::from(refusal);
             self.durable(move |ledger| ledger.revoked(&row, &told)).await?;
-        } else if ends_pairing(refusal) {
-            self.durable(move |ledger| ledger.drop_unfinished(&row)).await?;
+            self.inner.changed();
+            return Err(error);
         }
-        Ok(error)
+        // Used: perhaps by this very device, whose acknowledgement the machine was still writing
+        // when we asked before.
+        if refusal.code == RefusalCode::OfferUsed
+            && row.state == RowState::Granted
+            && let Ok(paired) = self.take_up(&row).await
+        {
+            return Ok(paired);
+        }
+        if ends_pairing(refusal) {
+            self.durable(move |ledger| ledger.drop_unfinished(&row)).await?;
+            self.inner.changed();
+        }
+        Err(error)
     }
 
     /// From the Grant on: store it, acknowledge it, and only by the answer is the device paired.

@@ -25,7 +25,7 @@ use crate::store::device::machines::{self, MachineRow, MachineState as RowState}
 use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 use crate::wire::OfferId;
 
-pub(super) use pairing::{KeyDraft, Pairing, Prepared};
+pub(super) use pairing::{KeyDraft, Pairing};
 pub(super) use session::told;
 
 /// The lock file that all processes of this device share.
