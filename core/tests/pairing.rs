@@ -25,18 +25,18 @@ async fn digits_on_the_machine(watch: &mut pairpin_core::host::OfferWatch) -> St
 async fn a_scan_pairs_and_both_ends_show_the_same_digits() {
     let (machine, device) = pair_of_both().await;
     let offer = machine.offer();
-    let mut watch = machine.host.watch_offer(offer.number).unwrap();
+    let mut watch = machine.host().watch_offer(offer.number).unwrap();
     let preview = device.client.preview(offer.link.as_ref().unwrap()).await.unwrap();
     assert_eq!(preview.question, PairQuestion::New);
     assert_eq!((preview.name.as_str(), preview.role), ("homebox", Role::Owner));
-    assert_eq!(preview.pin, machine.host.status().pin);
-    assert!(machine.host.devices().is_empty(), "a preview pairs nobody");
+    assert_eq!(preview.pin, machine.host().status().pin);
+    assert!(machine.host().devices().is_empty(), "a preview pairs nobody");
 
     let paired = device.client.pair(preview).await.unwrap();
     assert_eq!(paired.digits.unwrap(), digits_on_the_machine(&mut watch).await);
     assert_eq!(paired.role, Role::Owner);
-    assert_eq!(machine.host.devices().len(), 1);
-    assert_eq!(machine.host.devices()[0].name, "laptop");
+    assert_eq!(machine.host().devices().len(), 1);
+    assert_eq!(machine.host().devices()[0].name, "laptop");
 
     let view = device.client.check(paired.machine.row).await.unwrap();
     assert_eq!(view.state, MachineState::Online { address: machine.address() });
@@ -71,7 +71,7 @@ async fn a_refused_unfinished_row_is_dropped_with_its_key() {
     let (machine, device) = pair_of_both().await;
     let offer = machine.offer();
     let preview = device.client.preview(offer.link.as_ref().unwrap()).await.unwrap();
-    machine.host.cancel_offer(offer.number).unwrap();
+    machine.host().cancel_offer(offer.number).unwrap();
     assert_eq!(device.client.pair(preview).await.unwrap_err(), ClientError::OfferWithdrawn);
     assert!(device.client.machines().await.unwrap().is_empty());
     assert_eq!(device.store.names(), Vec::<String>::new());
@@ -81,7 +81,7 @@ async fn a_refused_unfinished_row_is_dropped_with_its_key() {
 async fn a_code_pairs_and_a_wrong_one_costs_a_try() {
     let (machine, device) = pair_of_both().await;
     let offer = machine.offer();
-    let mut watch = machine.host.watch_offer(offer.number).unwrap();
+    let mut watch = machine.host().watch_offer(offer.number).unwrap();
     let code = offer.code.unwrap();
     let wrong = [b'0', b'9'].map(|digit| TypedCode::parse(&String::from_utf8(vec![digit; 8]).unwrap()).unwrap());
     let wrong = wrong.into_iter().find(|other| *other != code).unwrap();
@@ -90,7 +90,7 @@ async fn a_code_pairs_and_a_wrong_one_costs_a_try() {
     assert_eq!(device.store.names(), Vec::<String>::new(), "a machine that does not know the code leaves nothing");
 
     let preview = device.client.begin_code(machine.address(), code).await.unwrap();
-    assert_eq!((preview.question.clone(), preview.pin), (PairQuestion::New, machine.host.status().pin));
+    assert_eq!((preview.question.clone(), preview.pin), (PairQuestion::New, machine.host().status().pin));
     assert!(device.client.machines().await.unwrap().is_empty(), "nothing is stored before the person said yes");
     let paired = preview.confirm().await.unwrap();
     assert_eq!(paired.digits.unwrap(), digits_on_the_machine(&mut watch).await);
@@ -125,7 +125,7 @@ async fn a_scan_while_paired_keeps_row_and_key() {
     let again = device.client.pair(preview).await.unwrap();
     assert_eq!(again.machine.row, first.machine.row);
     assert_eq!(device.store.names(), before);
-    assert_eq!(machine.host.devices().len(), 1);
+    assert_eq!(machine.host().devices().len(), 1);
     let view = device.client.check(again.machine.row).await.unwrap();
     assert_eq!(view.state, MachineState::Online { address: machine.address() });
 }
@@ -137,7 +137,7 @@ async fn a_code_while_paired_keeps_the_row_too() {
     let preview = device.client.begin_code(machine.address(), machine.offer().code.unwrap()).await.unwrap();
     assert_eq!(preview.question, PairQuestion::Again { known_as: "homebox".into() });
     assert_eq!(preview.confirm().await.unwrap().machine.row, first.machine.row);
-    assert_eq!(machine.host.devices().len(), 1);
+    assert_eq!(machine.host().devices().len(), 1);
 }
 
 #[tokio::test]
@@ -145,9 +145,9 @@ async fn a_revoked_device_pairs_anew_in_one_go_with_a_new_key() {
     for by_code in [false, true] {
         let (machine, device) = pair_of_both().await;
         let first = device.pair(&machine).await;
-        let old = machine.host.devices()[0].id;
+        let old = machine.host().devices()[0].id;
         device.client.rename(first.machine.row, "attic").await.unwrap();
-        machine.host.revoke(old, "the machine's shell", Some("lost".into())).await.unwrap();
+        machine.host().revoke(old, "the machine's shell", Some("lost".into())).await.unwrap();
 
         let offer = machine.offer();
         let paired = if by_code {
@@ -158,8 +158,8 @@ async fn a_revoked_device_pairs_anew_in_one_go_with_a_new_key() {
         };
         let told = paired.revoked_before.expect("the device is told");
         assert_eq!((told.by.as_deref(), told.reason.as_deref()), (Some("the machine's shell"), Some("lost")));
-        assert_ne!(machine.host.devices()[0].id, old, "a tombstoned key stays out for ever");
-        assert_eq!(machine.host.devices()[0].name, "laptop", "the name is free again");
+        assert_ne!(machine.host().devices()[0].id, old, "a tombstoned key stays out for ever");
+        assert_eq!(machine.host().devices()[0].name, "laptop", "the name is free again");
         let machines = device.client.machines().await.unwrap();
         assert_eq!(machines.len(), 1, "the new row takes the old one's place");
         assert_eq!(machines[0].name, "attic", "and its name");
@@ -173,11 +173,11 @@ async fn a_revoked_device_pairs_anew_in_one_go_with_a_new_key() {
 async fn a_replaced_key_is_a_hard_stop_until_a_scan_that_proves_r_re_pins_the_row() {
     let (mut machine, device) = pair_of_both().await;
     let paired = device.pair(&machine).await;
-    let old_pin = machine.host.status().pin;
+    let old_pin = machine.host().status().pin;
     machine
         .restart(true, |state| std::fs::remove_file(state.join(pairpin_core::host::IDENTITY_KEY_FILE)).unwrap())
         .await;
-    let new_pin = machine.host.status().pin;
+    let new_pin = machine.host().status().pin;
     assert_ne!(old_pin, new_pin);
     let view = device.client.check(paired.machine.row).await.unwrap();
     assert_eq!(view.state, MachineState::KeyChanged { seen: new_pin });
@@ -190,14 +190,14 @@ async fn a_replaced_key_is_a_hard_stop_until_a_scan_that_proves_r_re_pins_the_ro
     let again = device.client.pair(preview).await.unwrap();
     assert_eq!((again.machine.row, again.machine.pin), (paired.machine.row, new_pin));
     assert_eq!(device.client.machines().await.unwrap().len(), 1);
-    assert_eq!(machine.host.devices().len(), 1, "one device key is one row");
+    assert_eq!(machine.host().devices().len(), 1, "one device key is one row");
     let view = device.client.check(again.machine.row).await.unwrap();
     assert_eq!(view.state, MachineState::Online { address: machine.address() });
 }
 
 /// A machine that claims the id of another and cannot prove it: its database is not that one's.
 async fn with_id_of(victim: &Machine, clock: &Arc<TestClock>) -> Machine {
-    let id = victim.host.status().machine;
+    let id = victim.host().status().machine;
     let mut other = Machine::start(clock).await;
     other
         .restart(false, |state| {
@@ -207,7 +207,7 @@ async fn with_id_of(victim: &Machine, clock: &Arc<TestClock>) -> Machine {
             assert_eq!(changed, 1);
         })
         .await;
-    assert_eq!(other.host.status().machine, id);
+    assert_eq!(other.host().status().machine, id);
     other
 }
 
@@ -256,6 +256,6 @@ async fn another_key_at_the_links_address_gets_nothing() {
     let link = offer.link.as_mut().unwrap();
     link.addresses = vec![other.address()];
     let error = device.client.preview(link).await.unwrap_err();
-    assert_eq!(error, ClientError::OtherKey { address: other.address(), seen: other.host.status().pin });
+    assert_eq!(error, ClientError::OtherKey { address: other.address(), seen: other.host().status().pin });
     assert!(device.client.machines().await.unwrap().is_empty());
 }

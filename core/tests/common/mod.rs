@@ -69,7 +69,7 @@ pub struct Machine {
     pub dir: TempDir,
     pub clock: Arc<TestClock>,
     pub port: u16,
-    pub host: Host,
+    host: Option<Host>,
 }
 
 impl Machine {
@@ -77,7 +77,7 @@ impl Machine {
         let dir = tempfile::tempdir().unwrap();
         let host = start_host(dir.path().join("state"), clock, 0, false).await;
         let port = host.status().listening[0].port();
-        Self { dir, clock: clock.clone(), port, host }
+        Self { dir, clock: clock.clone(), port, host: Some(host) }
     }
 
     pub fn state(&self) -> PathBuf {
@@ -86,13 +86,24 @@ impl Machine {
 
     /// Stops the host, lets `change` work on its state, and starts it again at the same port.
     pub async fn restart(&mut self, new_key: bool, change: impl FnOnce(PathBuf)) {
-        self.host.stop().await;
+        self.stop().await;
         change(self.state());
-        self.host = start_host(self.state(), &self.clock, self.port, new_key).await;
+        self.host = Some(start_host(self.state(), &self.clock, self.port, new_key).await);
+    }
+
+    /// Stops the host; its state stays.
+    pub async fn stop(&mut self) {
+        if let Some(host) = self.host.take() {
+            host.stop().await;
+        }
+    }
+
+    pub fn host(&self) -> &Host {
+        self.host.as_ref().expect("the machine runs")
     }
 
     pub fn offer(&self) -> NewOffer {
-        self.host.create_offer(OfferRequest { link: true, code: true, ..OfferRequest::default() }).unwrap()
+        self.host().create_offer(OfferRequest { link: true, code: true, ..OfferRequest::default() }).unwrap()
     }
 
     pub fn address(&self) -> pairpin_core::wire::Address {
