@@ -184,8 +184,7 @@ async fn a_replaced_key_is_a_hard_stop_until_a_scan_that_proves_r_re_pins_the_ro
     assert!(device.client.machines().await.unwrap()[0].state.identity_changed(), "it is remembered");
 
     let preview = device.client.preview(machine.offer().link.as_ref().unwrap()).await.unwrap();
-    let expected =
-        PairQuestion::ReplaceKey { known_as: "homebox".into(), old_fingerprint: old_pin.fingerprint() };
+    let expected = PairQuestion::ReplaceKey { known_as: "homebox".into(), old_fingerprint: old_pin.fingerprint() };
     assert_eq!(preview.question, expected);
     let again = device.client.pair(preview).await.unwrap();
     assert_eq!((again.machine.row, again.machine.pin), (paired.machine.row, new_pin));
@@ -245,7 +244,10 @@ async fn the_key_without_r_is_a_hard_stop_at_reconnect_and_at_a_scan() {
     assert_eq!(device.client.machines().await.unwrap()[0].state, MachineState::KeyCopied);
     let preview = device.client.preview(machine.offer().link.as_ref().unwrap()).await.unwrap();
     let error = device.client.pair(preview).await.unwrap_err();
-    assert_eq!((&error, error.kind()), (&ClientError::KeyCopied { name: "homebox".into() }, ErrorKind::IdentityChanged));
+    assert_eq!(
+        (&error, error.kind()),
+        (&ClientError::KeyCopied { name: "homebox".into() }, ErrorKind::IdentityChanged)
+    );
 }
 
 #[tokio::test]

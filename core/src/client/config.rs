@@ -29,12 +29,7 @@ pub struct ClientConfig {
 
 impl ClientConfig {
     /// Software keys in `secret_store`, the system's clock, no other stores.
-    pub fn new(
-        state_dir: PathBuf,
-        secret_store: Arc<dyn SecretStore>,
-        device_name: String,
-        platform: String,
-    ) -> Self {
+    pub fn new(state_dir: PathBuf, secret_store: Arc<dyn SecretStore>, device_name: String, platform: String) -> Self {
         Self {
             state_dir,
             signer: Arc::new(SoftwareSigner::new(secret_store.clone())),

@@ -67,7 +67,9 @@ impl Client {
                         return self.lost(row, "the connection was lost").await;
                     }
                 }
-                Ok(Some(Incoming::Closed { .. }) | None) => return self.lost(row, "the machine closed the connection").await,
+                Ok(Some(Incoming::Closed { .. }) | None) => {
+                    return self.lost(row, "the machine closed the connection").await;
+                }
                 Ok(Some(_)) => {}
                 Err(error) => return self.lost(row, &error.to_string()).await,
             }

@@ -176,7 +176,9 @@ pub enum ClientError {
         skew_seconds: Option<i64>,
     },
     /// Neither of the tokens is the machine's.
-    #[error("{name} or this device was restored from a backup, the session is lost: pair again with a fresh offer from there")]
+    #[error(
+        "{name} or this device was restored from a backup, the session is lost: pair again with a fresh offer from there"
+    )]
     Restored {
         /// The machine.
         name: String,
@@ -188,7 +190,9 @@ pub enum ClientError {
         name: String,
     },
     /// The machine has no record of this device.
-    #[error("{name} has no record of this device, it may have been reset: pair again by scanning a fresh offer from there")]
+    #[error(
+        "{name} has no record of this device, it may have been reset: pair again by scanning a fresh offer from there"
+    )]
     UnknownDevice {
         /// The machine.
         name: String,
@@ -350,7 +354,11 @@ fn skew_text(skew: &Option<i64>) -> String {
 }
 
 fn versions_text(machine: &Option<String>) -> String {
-    machine.as_deref().and_then(|versions| names::clean(versions, limits::NAME)).map(|versions| format!(" (the machine: {versions})")).unwrap_or_default()
+    machine
+        .as_deref()
+        .and_then(|versions| names::clean(versions, limits::NAME))
+        .map(|versions| format!(" (the machine: {versions})"))
+        .unwrap_or_default()
 }
 
 fn tries_text(left: u32) -> String {

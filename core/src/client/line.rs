@@ -102,10 +102,7 @@ pub(super) async fn ask(
 }
 
 /// The machine's next handshake message, or its refusal.
-pub(super) async fn next_handshake(
-    name: &str,
-    socket: &mut Socket,
-) -> Result<Result<Envelope, Envelope>, ClientError> {
+pub(super) async fn next_handshake(name: &str, socket: &mut Socket) -> Result<Result<Envelope, Envelope>, ClientError> {
     in_time(name, async {
         loop {
             match socket.recv().await {

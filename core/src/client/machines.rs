@@ -244,7 +244,8 @@ impl Client {
     /// # Errors
     /// [`ClientError::BadName`]: empty, too long or taken.
     pub async fn rename(&self, row: i64, name: &str) -> Result<MachineView, ClientError> {
-        let clean = names::clean(name, limits::NAME).filter(|clean| clean.chars().count() == name.trim().chars().count());
+        let clean =
+            names::clean(name, limits::NAME).filter(|clean| clean.chars().count() == name.trim().chars().count());
         let clean = clean.ok_or_else(|| ClientError::BadName(name.chars().take(limits::NAME).collect()))?;
         let renamed = self.durable(move |ledger| ledger.rename(row, &clean)).await?;
         self.inner.changed();

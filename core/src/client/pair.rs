@@ -79,7 +79,8 @@ impl Client {
             DialFailed::Other(error) => error,
         })?;
         let address = dialled.address.clone();
-        let draft = ScanDraft::new(&dialled.channel, preview.offer.clone(), &self.details(prepared.key, prepared.key_kind))?;
+        let draft =
+            ScanDraft::new(&dialled.channel, preview.offer.clone(), &self.details(prepared.key, prepared.key_kind))?;
         let (row, message) = (prepared.row.clone(), draft.to_sign());
         let signature = self.durable(move |ledger| ledger.sign(&row, &message)).await?;
         let (envelope, wait) = draft.signed(signature);
@@ -99,12 +100,7 @@ impl Client {
 
     /// What this device says of itself with a row's key.
     pub(super) fn details(&self, key: PublicKey, key_kind: KeyKind) -> DeviceDetails {
-        DeviceDetails {
-            key,
-            key_kind,
-            name: self.inner.device_name.clone(),
-            platform: self.inner.platform.clone(),
-        }
+        DeviceDetails { key, key_kind, name: self.inner.device_name.clone(), platform: self.inner.platform.clone() }
     }
 
     /// A refusal that proved itself: brings the row up to date.
@@ -169,11 +165,13 @@ impl Client {
         let role = session.welcome.role;
         session.close().await;
         let id = row.row;
-        let (row, digits) = self.durable(move |ledger| {
-            let row = ledger.row(id)?;
-            let digits = ledger.record(&row)?.digits.clone();
-            Ok((row, digits))
-        }).await?;
+        let (row, digits) = self
+            .durable(move |ledger| {
+                let row = ledger.row(id)?;
+                let digits = ledger.record(&row)?.digits.clone();
+                Ok((row, digits))
+            })
+            .await?;
         self.inner.changed();
         Ok(Paired { machine: MachineView::of(&row), digits, role, revoked_before: None })
     }

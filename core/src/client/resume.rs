@@ -79,9 +79,8 @@ impl Client {
         let address = dialled.address.clone();
         let draft = ResumeDraft::new(&dialled.channel, row.device_id, &token)?;
         let (signing, message) = (row.clone(), draft.to_sign());
-        let (signature, record) = self
-            .durable(move |ledger| Ok((ledger.sign(&signing, &message)?, ledger.record(&signing)?)))
-            .await?;
+        let (signature, record) =
+            self.durable(move |ledger| Ok((ledger.sign(&signing, &message)?, ledger.record(&signing)?))).await?;
         let (envelope, wait) = draft.signed(signature, &record.recognition_key);
         match line::ask(name, dialled, Flow::Resume, &envelope).await? {
             FirstAnswer::Opened(socket, answer) => {

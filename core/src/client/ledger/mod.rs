@@ -61,12 +61,13 @@ impl Ledger {
         let dir = StateDir::open(&config.state_dir)?;
         let db = Database::open(&dir.path("device.db"), Kind::Device)?;
         let mut keys = vec![Keys { store: config.secret_store.clone(), signer: config.signer.clone() }];
-        keys.extend(config.other_stores.iter().map(|store| Keys {
-            store: store.clone(),
-            signer: Arc::new(SoftwareSigner::new(store.clone())),
-        }));
-        let ledger =
-            Self { dir, db, keys, clock: config.clock.clone(), device_name: config.device_name.clone() };
+        keys.extend(
+            config
+                .other_stores
+                .iter()
+                .map(|store| Keys { store: store.clone(), signer: Arc::new(SoftwareSigner::new(store.clone())) }),
+        );
+        let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name: config.device_name.clone() };
         ledger.finish_erasing();
         Ok(ledger)
     }

@@ -1,5 +1,7 @@
 //! The durable steps of a pairing: key before Proof, Grant before acknowledgement, active after.
 
+use std::sync::Arc;
+
 use data_encoding::BASE32_NOPAD;
 
 use super::super::error::ClientError;
@@ -10,9 +12,14 @@ use crate::identity::{DeviceId, MachineId, Pin, PublicKey, Signature};
 use crate::names;
 use crate::role::Role;
 use crate::secrets::{KeyKind, random_bytes};
-use crate::store::StoreError;
 use crate::store::device::machines::{self, Granted, MachineRow, MachineState as RowState, NewMachine};
+use crate::store::{Lock, StoreError};
 use crate::wire::{Acknowledged, Address, OfferId, limits};
+
+/// Names the key of a typing that has no row yet.
+const DRAFT: &str = "code-draft";
+/// Held for as long as that key may be used.
+const DRAFT_LOCK: &str = "code-draft.lock";
 
 /// What the person agreed to.
 #[derive(Debug, Clone)]
@@ -32,10 +39,13 @@ pub(in crate::client) struct Pairing {
     pub(in crate::client) replaces: Option<i64>,
 }
 
-/// A session key, with the row it belongs to where there is one already.
-#[derive(Debug, Clone)]
+/// A session key, with the row it belongs to where there is one already. A key without a row is this
+/// device's only one, for as long as a clone of this lives: what is left behind by a process that
+/// ended meanwhile is erased before the next is made.
+#[derive(Clone)]
 pub(in crate::client) struct KeyDraft {
     pub(in crate::client) row: Option<MachineRow>,
+    alone: Option<Arc<Lock>>,
     label: String,
     pub(in crate::client) key: PublicKey,
     pub(in crate::client) key_kind: KeyKind,
@@ -64,25 +74,58 @@ impl Ledger {
     /// The key for a machine of which no more than the pin is known: its row's, or a new one
     /// without a row, to be [adopted](Self::adopt) or [discarded](Self::discard).
     pub(in crate::client) fn draft_key(&self, pin: &Pin) -> Result<KeyDraft, ClientError> {
-        let _lock = self.lock()?;
-        self.draft(pin)
-    }
-
-    fn draft(&self, pin: &Pin) -> Result<KeyDraft, ClientError> {
         if let Some(row) = self.live_by_pin(pin)? {
             return self.draft_of(row);
         }
+        let alone = self.draft_lock()?;
+        self.erase_left_draft()?;
+        let label = new_label()?;
+        // Noted before the key is made, so that no key is ever unknown.
+        self.dir.write_private(DRAFT, label.as_bytes())?;
+        let draft = self.new_draft(label)?;
+        Ok(KeyDraft { alone: Some(Arc::new(alone)), ..draft })
+    }
+
+    fn draft(&self, pin: &Pin) -> Result<KeyDraft, ClientError> {
+        match self.live_by_pin(pin)? {
+            Some(row) => self.draft_of(row),
+            None => self.new_draft(new_label()?),
+        }
+    }
+
+    fn new_draft(&self, label: String) -> Result<KeyDraft, ClientError> {
         let keys = self.new_keys()?;
-        let random = random_bytes::<15>().map_err(|error| ClientError::State(error.to_string()))?;
-        let label = BASE32_NOPAD.encode(&random).to_ascii_lowercase();
         let key = keys.signer.create(&label)?;
-        Ok(KeyDraft { row: None, label, key, key_kind: keys.signer.kind() })
+        Ok(KeyDraft { row: None, alone: None, label, key, key_kind: keys.signer.kind() })
+    }
+
+    /// Waits a little for a step of a dropped future; a typing that is under way keeps the lock.
+    fn draft_lock(&self) -> Result<Lock, ClientError> {
+        for _ in 0..100 {
+            match self.dir.lock(DRAFT_LOCK) {
+                Err(StoreError::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(20)),
+                other => return Ok(other?),
+            }
+        }
+        Err(ClientError::State(
+            "another pairing by code is under way on this device, finish it or stop it first".into(),
+        ))
+    }
+
+    /// Erases the key of a typing that was cut short before it had a row.
+    fn erase_left_draft(&self) -> Result<(), ClientError> {
+        let Some(left) = self.dir.read_private(DRAFT)? else { return Ok(()) };
+        let label = String::from_utf8_lossy(left.expose()).into_owned();
+        if !self.rows()?.iter().any(|row| row.label == label) {
+            self.new_keys()?.signer.delete(&label)?;
+        }
+        Ok(self.dir.delete_private(DRAFT)?)
     }
 
     fn draft_of(&self, row: MachineRow) -> Result<KeyDraft, ClientError> {
         let signer = &self.keys_of(&row)?.signer;
         let key = signer.public_key(&row.label)?.ok_or_else(|| Self::missing(&row))?;
-        Ok(KeyDraft { label: row.label.clone(), key, key_kind: signer.kind(), row: Some(row) })
+        Ok(KeyDraft { alone: None, label: row.label.clone(), key, key_kind: signer.kind(), row: Some(row) })
     }
 
     fn new_keys(&self) -> Result<&Keys, ClientError> {
@@ -128,7 +171,12 @@ impl Ledger {
                     secret_store: self.new_keys()?.store.kind(),
                 };
                 match self.write(move |conn| machines::insert(conn, &new)) {
-                    Ok(row) => row,
+                    Ok(row) => {
+                        if draft.alone.is_some() {
+                            self.dir.delete_private(DRAFT)?;
+                        }
+                        row
+                    }
                     Err(error) => {
                         self.new_keys()?.signer.delete(&draft.label)?;
                         return Err(error);
@@ -141,10 +189,7 @@ impl Ledger {
 
     /// Lets go of a draft that led nowhere. A key that has a row stays.
     pub(in crate::client) fn discard(&self, draft: KeyDraft) -> Result<(), ClientError> {
-        if draft.row.is_some() {
-            return Ok(());
-        }
-        Ok(self.new_keys()?.signer.delete(&draft.label)?)
+        if draft.row.is_none() { self.erase_left_draft() } else { Ok(()) }
     }
 
     /// Stores a Grant whose MAC holds, before it is acknowledged. Gives the row as it is then.
@@ -244,6 +289,12 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// A fresh name for a row's secrets.
+fn new_label() -> Result<String, ClientError> {
+    let random = random_bytes::<15>().map_err(|error| ClientError::State(error.to_string()))?;
+    Ok(BASE32_NOPAD.encode(&random).to_ascii_lowercase())
 }
 
 /// A live row takes the place, and the name, of rows in which this device was revoked under the same

@@ -47,7 +47,10 @@ impl Ledger {
             self.put_record(&row, &record)?;
         }
         if welcome.counter < row.counter {
-            tracing::warn!(machine = row.name, "the machine's state is older than it was: was it restored from a backup?");
+            tracing::warn!(
+                machine = row.name,
+                "the machine's state is older than it was: was it restored from a backup?"
+            );
         }
         let welcomed = Welcomed {
             at: self.clock.wall_ms(),

@@ -34,11 +34,11 @@ async fn a_new_certificate_of_the_same_key_is_invisible() {
 /// A ClientHello that offers TLS 1.2 and nothing newer: no supported_versions extension.
 fn tls12_hello() -> Vec<u8> {
     let extensions: &[&[u8]] = &[
-        &[0, 10, 0, 4, 0, 2, 0, 23],      // supported_groups: secp256r1
-        &[0, 11, 0, 2, 1, 0],             // ec_point_formats: uncompressed
-        &[0, 13, 0, 4, 0, 2, 4, 3],       // signature_algorithms: ecdsa_secp256r1_sha256
-        &[0, 23, 0, 0],                   // extended_master_secret
-        &[0xff, 1, 0, 1, 0],              // renegotiation_info
+        &[0, 10, 0, 4, 0, 2, 0, 23], // supported_groups: secp256r1
+        &[0, 11, 0, 2, 1, 0],        // ec_point_formats: uncompressed
+        &[0, 13, 0, 4, 0, 2, 4, 3],  // signature_algorithms: ecdsa_secp256r1_sha256
+        &[0, 23, 0, 0],              // extended_master_secret
+        &[0xff, 1, 0, 1, 0],         // renegotiation_info
     ];
     let extensions = extensions.concat();
     let mut body = vec![3, 3];
