@@ -1,0 +1,124 @@
+//! The shell's side of the admin socket: asks the running daemon one thing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::io::BufReader;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::protocol::{ANSWER, AdminError, ErrorKind, Lines, Reply, Request, write_line};
+use super::socket;
+use crate::exit::{Exit, Failure};
+
+/// A daemon that was there a moment ago.
+#[derive(Debug)]
+pub struct AdminClient {
+    state_dir: PathBuf,
+}
+
+/// The lines that answer one request. Dropping it closes the connection, which ends what waits.
+#[derive(Debug)]
+pub struct Replies {
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    // Closing it would tell the daemon that nobody waits any more.
+    _writer: OwnedWriteHalf,
+}
+
+/// One line of the answer.
+#[derive(Debug)]
+pub enum Line<E, T> {
+    /// Something happened, more follows.
+    Event(E),
+    /// The answer.
+    Last(T),
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        let exit = match error.kind {
+            ErrorKind::Failed => Exit::Failed,
+            ErrorKind::Usage => Exit::Usage,
+            ErrorKind::NotRunning => Exit::NotRunning,
+        };
+        Self::new(exit, error.message)
+    }
+}
+
+async fn connect(state_dir: &Path) -> Result<Option<UnixStream>, Failure> {
+    socket::connect(state_dir).await.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Failure::failed(format!(
+            "{} belongs to another user, run this as that user (or with sudo)",
+            state_dir.display()
+        )),
+        _ => Failure::failed(format!("cannot talk to pairpin serve through {}: {error}", state_dir.display())),
+    })
+}
+
+impl AdminClient {
+    /// The daemon of this state directory, if it runs.
+    ///
+    /// # Errors
+    /// It runs, but as another user.
+    pub async fn find(state_dir: &Path) -> Result<Option<Self>, Failure> {
+        Ok(connect(state_dir).await?.map(|_| Self { state_dir: state_dir.to_owned() }))
+    }
+
+    /// Sends a request; the answer is read from what this returns.
+    ///
+    /// # Errors
+    /// The daemon has gone away.
+    pub async fn send(&self, request: &Request) -> Result<Replies, Failure> {
+        let stream = connect(&self.state_dir).await?.ok_or_else(gone)?;
+        let (reader, mut writer) = stream.into_split();
+        write_line(&mut writer, request).await.map_err(|_| gone())?;
+        Ok(Replies { lines: Lines::new(BufReader::new(reader), ANSWER), _writer: writer })
+    }
+
+    /// Asks something that does not wait.
+    ///
+    /// # Errors
+    /// What the daemon says, or that it has gone away.
+    pub async fn ask(&self, request: &Request) -> Result<Value, Failure> {
+        let mut replies = self.send(request).await?;
+        loop {
+            if let Line::Last(answer) = replies.next::<Value, Value>().await? {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+impl Replies {
+    /// The next line. May be dropped at any time.
+    ///
+    /// # Errors
+    /// What the daemon says, or that it has gone away.
+    pub async fn next<E: DeserializeOwned, T: DeserializeOwned>(&mut self) -> Result<Line<E, T>, Failure> {
+        match self.lines.next().await {
+            Ok(Some(Reply::Event(event))) => parse(event).map(Line::Event),
+            Ok(Some(Reply::Ok(answer))) => parse(answer).map(Line::Last),
+            Ok(Some(Reply::Error(error))) => Err(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(misread(&error)),
+            Ok(None) | Err(_) => Err(gone()),
+        }
+    }
+}
+
+/// Reads an answer of the daemon, which may be another build.
+///
+/// # Errors
+/// It is another build.
+pub fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|error| misread(&error))
+}
+
+fn misread(error: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format!("the running pairpin serve is another version, restart it ({error})"))
+}
+
+fn gone() -> Failure {
+    Failure::new(Exit::NotRunning, "pairpin serve has stopped, start it again with `pairpin serve`")
+}

@@ -1,0 +1,137 @@
+//! Does what a verb asks: on the running host inside the daemon, or on a stopped machine inside
+//! the verb itself. The same requests and answers either way; `server` adds the waiting verbs.
+
+use std::time::Duration;
+
+use pairpin_core::host::{DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
+use pairpin_core::identity::DeviceId;
+use pairpin_core::role::Role;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
+use super::views::{AuditRecord, DeviceRecord, MachineRecord, OfferRecord, RevokedRecord, TombstoneRecord};
+
+/// The engine behind a verb.
+pub enum Engine {
+    /// Inside the daemon.
+    Running(Host),
+    /// No daemon: this process holds the serve lock.
+    Stopped(OfflineHost),
+}
+
+impl From<HostError> for AdminError {
+    fn from(error: HostError) -> Self {
+        let kind = match error {
+            HostError::NameEmpty | HostError::Lifetime => ErrorKind::Usage,
+            _ => ErrorKind::Failed,
+        };
+        Self { kind, message: error.to_string() }
+    }
+}
+
+/// The core's form of a request for an offer.
+pub fn offer_request(request: &PairRequest) -> OfferRequest {
+    OfferRequest {
+        link: request.link,
+        code: true,
+        role: request.role,
+        name: request.name.clone(),
+        lifetime: request.ttl_seconds.map(Duration::from_secs),
+    }
+}
+
+fn value<T: Serialize>(answer: T) -> Result<Value, AdminError> {
+    serde_json::to_value(answer).map_err(|error| AdminError::failed(format!("cannot write the answer: {error}")))
+}
+
+fn records<T, R: From<T> + Serialize>(views: Vec<T>) -> Result<Value, AdminError> {
+    value(views.into_iter().map(R::from).collect::<Vec<R>>())
+}
+
+impl Engine {
+    /// Answers one request that does not wait.
+    ///
+    /// # Errors
+    /// What the host says, for the person at the shell.
+    pub async fn answer(&self, request: Request) -> Result<Value, AdminError> {
+        match self {
+            Self::Running(host) => running(host, request).await,
+            Self::Stopped(host) => stopped(host, request),
+        }
+    }
+}
+
+async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
+    match request {
+        Request::Status => value(MachineRecord::from(host.status())),
+        Request::Offers => records::<_, OfferRecord>(host.offers()),
+        Request::CancelOffer { number } => value(host.cancel_offer(number)?),
+        Request::CancelOffers => value(host.cancel_all_offers()),
+        Request::Devices => records::<_, DeviceRecord>(host.devices()),
+        Request::Tombstones => records::<_, TombstoneRecord>(host.tombstones()),
+        Request::Device { device } => value(DeviceRecord::from(host.find_device(&device)?)),
+        Request::Rename { device, name } => {
+            let id = host.find_device(&device)?.id;
+            value(DeviceRecord::from(host.rename_device(id, &name).await?))
+        }
+        Request::Set { device, change } => {
+            let id = host.find_device(&device)?.id;
+            value(DeviceRecord::from(host.set_device(id, change.into()).await?))
+        }
+        Request::Revoke { device, reason } => {
+            value(RevokedRecord::from(host.revoke(whole_id(&device)?, SHELL, reason).await?))
+        }
+        Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines).await?),
+        Request::ResetClock => value(host.reset_clock().await?),
+        Request::Pair(_) | Request::FollowAudit { .. } => Err(AdminError::failed("this verb waits")),
+    }
+}
+
+fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
+    match request {
+        Request::Status => {
+            let ((pin, next_pin), devices) = (host.pins()?, host.devices()?);
+            let owners = devices.iter().filter(|device| device.role == Role::Owner).count();
+            let (key, next_key) = (pin.into(), next_pin.into());
+            value(MachineRecord { running: false, key, next_key, devices: devices.len(), owners, daemon: None })
+        }
+        Request::Devices => records::<_, DeviceRecord>(host.devices()?),
+        Request::Tombstones => records::<_, TombstoneRecord>(host.tombstones()?),
+        Request::Device { device } => value(DeviceRecord::from(host.find_device(&device)?)),
+        Request::Rename { device, name } => {
+            let id = host.find_device(&device)?.id;
+            value(DeviceRecord::from(host.rename_device(id, &name)?))
+        }
+        Request::Set { device, change } => {
+            let id = host.find_device(&device)?.id;
+            value(DeviceRecord::from(host.set_device(id, change.into())?))
+        }
+        Request::Revoke { device, reason } => {
+            value(RevokedRecord::from(host.revoke(whole_id(&device)?, SHELL, reason)?))
+        }
+        Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines)?),
+        Request::ResetClock => value(host.reset_clock()?),
+        Request::Offers
+        | Request::CancelOffer { .. }
+        | Request::CancelOffers
+        | Request::Pair(_)
+        | Request::FollowAudit { .. } => {
+            Err(AdminError { kind: ErrorKind::NotRunning, message: "pairpin serve is not running".into() })
+        }
+    }
+}
+
+fn whole_id(text: &str) -> Result<DeviceId, AdminError> {
+    DeviceId::parse(text).ok_or_else(|| AdminError::failed("that is not a whole device id"))
+}
+
+impl From<Change> for DeviceChange {
+    fn from(change: Change) -> Self {
+        Self {
+            role: change.role,
+            idle: change.idle_seconds.map(Duration::from_secs),
+            absolute: change.absolute_seconds.map(Duration::from_secs),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The command line: the whole tree of verbs and flags, and nothing that runs.
+//!
+//! `main` parses it and hands each verb to its file in `machine`. Every flag has a `PAIRPIN_*`
+//! mirror; a flag on the command line wins.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pairpin_core::role::Role;
+use pairpin_core::wire::{Address, DEFAULT_PORT};
+
+use crate::output::time::parse_duration;
+
+/// `pairpin --version`: the commit it was built from and the protocol it speaks.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PAIRPIN_COMMIT"), ", protocol 1)");
+
+/// Pairs your phone with your headless machines by QR, and gives the pair one encrypted, pinned, revocable connection.
+#[derive(Debug, Parser)]
+#[command(name = "pairpin", version = VERSION, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Where keys and the database are [default: the XDG state directory]
+    #[arg(long, global = true, value_name = "DIR", env = "PAIRPIN_STATE_DIR", hide_env = true)]
+    pub state_dir: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run the daemon: accept devices, and show a QR while none is paired
+    Serve(ServeArgs),
+    /// Offer a device to pair: show link, QR and code, and wait
+    Pair(PairArgs),
+    /// Offers that wait for a device
+    Offers {
+        /// What to do with them [default: list]
+        #[command(subcommand)]
+        verb: Option<OffersVerb>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Paired devices
+    Devices {
+        /// What to do with them [default: list]
+        #[command(subcommand)]
+        verb: Option<DevicesVerb>,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Whether the daemon runs, under which key, where it is reachable
+    Status(Json),
+    /// Look for what keeps devices from pairing or connecting
+    Doctor(DoctorArgs),
+    /// What happened here: pairings, revocations, alarms
+    Audit(AuditArgs),
+    /// The machine's identity key
+    Key {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: KeyVerb,
+    },
+    /// Print shell completions
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of one verb or of all of pairpin
+    Man {
+        /// The verb, as in `pairpin man devices revoke`
+        verb: Vec<String>,
+    },
+}
+
+/// `--json`, which every reading command has.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Json {
+    /// Print JSON (docs/json.md)
+    #[arg(long, env = "PAIRPIN_JSON", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+/// `pairpin serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Listen on this address only [default: all]
+    #[arg(long, value_name = "ADDRESS", env = "PAIRPIN_BIND", hide_env = true)]
+    pub bind: Option<IpAddr>,
+    /// Listen on this port
+    #[arg(long, default_value_t = DEFAULT_PORT, env = "PAIRPIN_PORT", hide_env = true)]
+    pub port: u16,
+    /// What devices call this machine [default: its host name]
+    #[arg(long, env = "PAIRPIN_NAME", hide_env = true)]
+    pub name: Option<String>,
+    /// An address under which devices reach this machine, tried first; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]", env = "PAIRPIN_ADVERTISE", hide_env = true, value_delimiter = ',')]
+    pub advertise: Vec<Address>,
+    /// The identity key is lost: make a new one and keep the database; each device scans once more
+    #[arg(long, env = "PAIRPIN_NEW_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub new_key: bool,
+}
+
+/// `pairpin pair`.
+#[derive(Debug, Args)]
+pub struct PairArgs {
+    /// Show a code to type only, no link and no QR
+    #[arg(long, env = "PAIRPIN_PAIR_CODE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub code: bool,
+    /// What the device may do: owner, operator or viewer [default: owner for the first, then operator]
+    #[arg(long, env = "PAIRPIN_PAIR_ROLE", hide_env = true)]
+    pub role: Option<Role>,
+    /// What to call the device [default: the name it gives itself]
+    #[arg(long, env = "PAIRPIN_PAIR_NAME", hide_env = true)]
+    pub name: Option<String>,
+    /// How long the offer lives, as 90s or 10m [default: 120s; 5m with --code]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_PAIR_TTL", hide_env = true)]
+    pub ttl: Option<Duration>,
+    /// How to draw the QR; png and svg go to --qr-out
+    #[arg(long, value_name = "FORMAT", default_value = "auto", env = "PAIRPIN_PAIR_QR_FORMAT", hide_env = true)]
+    pub qr_format: QrFormat,
+    /// Write the QR to this file, readable by you only; - is stdout
+    #[arg(long, value_name = "FILE", conflicts_with = "code", env = "PAIRPIN_PAIR_QR_OUT", hide_env = true)]
+    pub qr_out: Option<PathBuf>,
+    /// Print the offer and leave it live, without waiting for the device
+    #[arg(long, env = "PAIRPIN_PAIR_NO_WAIT", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_wait: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// How to draw a QR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QrFormat {
+    /// What the terminal takes
+    Auto,
+    /// Half blocks: 41 columns, 21 rows
+    Half,
+    /// Two columns a module, no half blocks
+    Full,
+    /// ASCII only
+    Ascii,
+    /// A PNG image
+    Png,
+    /// An SVG image
+    Svg,
+}
+
+/// `pairpin offers …`.
+#[derive(Debug, Subcommand)]
+pub enum OffersVerb {
+    /// List them
+    List(Json),
+    /// Withdraw one or all
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["number", "all"]))]
+    Cancel {
+        /// The offer's number
+        number: Option<u32>,
+        /// All of them
+        #[arg(long, env = "PAIRPIN_OFFERS_CANCEL_ALL", hide_env = true, value_parser = BoolishValueParser::new())]
+        all: bool,
+    },
+}
+
+/// `pairpin devices list`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ListArgs {
+    /// Show the revoked ones instead
+    #[arg(long, env = "PAIRPIN_DEVICES_REVOKED", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub revoked: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `pairpin devices …`. A device is named by its name, its id, or an unambiguous beginning of the id.
+#[derive(Debug, Subcommand)]
+pub enum DevicesVerb {
+    /// List them
+    List(ListArgs),
+    /// Show everything about one
+    Show {
+        /// Name or id
+        device: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Give one another name
+    Rename {
+        /// Name or id
+        device: String,
+        /// The new name
+        name: String,
+    },
+    /// Change what one may do, and for how long
+    #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["role", "idle", "absolute"]))]
+    Set {
+        /// Name or id
+        device: String,
+        /// owner, operator or viewer
+        #[arg(long, env = "PAIRPIN_DEVICES_SET_ROLE", hide_env = true)]
+        role: Option<Role>,
+        /// How long its session may stay unused, as 30d
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_DEVICES_SET_IDLE", hide_env = true)]
+        idle: Option<Duration>,
+        /// How long its session may live in all, as 180d
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_DEVICES_SET_ABSOLUTE", hide_env = true)]
+        absolute: Option<Duration>,
+    },
+    /// Take access away, cut the open connections, and return when they are cut
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["devices", "all"]))]
+    Revoke(RevokeArgs),
+}
+
+/// `pairpin devices revoke`.
+#[derive(Debug, Args)]
+pub struct RevokeArgs {
+    /// Names or ids
+    pub devices: Vec<String>,
+    /// All of them
+    #[arg(long, env = "PAIRPIN_DEVICES_REVOKE_ALL", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub all: bool,
+    /// Why; the device is told
+    #[arg(long, value_name = "TEXT", env = "PAIRPIN_DEVICES_REVOKE_REASON", hide_env = true)]
+    pub reason: Option<String>,
+    /// Do not ask
+    #[arg(long, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `pairpin doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Forget the latest time seen, after the clock had leapt ahead and was set right
+    #[arg(long, env = "PAIRPIN_DOCTOR_RESET_CLOCK", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub reset_clock: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `pairpin audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// How many of the last lines to print
+    #[arg(long, value_name = "N", default_value_t = 100, env = "PAIRPIN_AUDIT_LINES", hide_env = true)]
+    pub lines: usize,
+    /// Go on with what happens from now
+    #[arg(long, short, env = "PAIRPIN_AUDIT_FOLLOW", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub follow: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `pairpin key …`.
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Show its fingerprint, to compare with what a device shows
+    Show(Json),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_mirror() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
+                let mirror = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(mirror.starts_with("PAIRPIN_"), "{} --{}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for line in [
+            "pairpin",
+            "pairpin serve --loud",
+            "pairpin offers cancel",
+            "pairpin devices set x",
+            "pairpin devices revoke",
+            "pairpin devices revoke a --all",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+        for line in [
+            "pairpin devices",
+            "pairpin devices --revoked --json",
+            "pairpin devices revoke a b --yes",
+            "pairpin offers cancel 3",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_version_names_the_protocol_that_is_spoken() {
+        assert!(VERSION.ends_with(&format!("protocol {})", pairpin_core::wire::VERSION)));
+    }
+}

@@ -1,0 +1,104 @@
+//! The one place that decides exit codes, and how a failure is said.
+//!
+//! Every command returns `Result<(), Failure>`; `main` hands that to [`finish`]. The numbers are a
+//! contract with scripts (docs/json.md lists them).
+
+use std::io;
+use std::process::ExitCode;
+
+/// Why the process ends, as a number that scripts may rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(dead_code)] // the device side's verbs have the last two kinds
+pub enum Exit {
+    /// Done, or approved.
+    Ok = 0,
+    /// Failed, or denied.
+    Failed = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// Timed out, or the offer expired.
+    Expired = 3,
+    /// Nobody there: no device that may answer, or the machine is not reachable.
+    Nobody = 4,
+    /// The daemon is not running.
+    NotRunning = 5,
+    /// The machine proves another identity than the pinned one.
+    IdentityChanged = 6,
+}
+
+/// A command's failure: the exit code, and what to tell the person (cause and next step).
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// One line or more; empty where everything has been said.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its own exit code.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// Exit code 1.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// Exit code 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Ends with this code and says nothing more.
+    pub fn quiet(exit: Exit) -> Self {
+        Self::new(exit, "")
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Output errors. A reader that has gone away (`| head`) has what it wanted.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::quiet(Exit::Ok),
+            _ => Self::failed(format!("cannot write the output: {error}")),
+        }
+    }
+}
+
+/// Says the failure on stderr and turns it into the process's exit code.
+pub fn finish(result: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = result else { return ExitCode::from(Exit::Ok as u8) };
+    if !failure.message.is_empty() {
+        // Nothing is left to do if stderr is gone too.
+        let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("pairpin: {}\n", failure.message));
+    }
+    ExitCode::from(failure.exit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_the_documented_numbers() {
+        let numbers = [
+            (Exit::Ok, 0),
+            (Exit::Failed, 1),
+            (Exit::Usage, 2),
+            (Exit::Expired, 3),
+            (Exit::Nobody, 4),
+            (Exit::NotRunning, 5),
+            (Exit::IdentityChanged, 6),
+        ];
+        assert!(numbers.iter().all(|(exit, number)| *exit as u8 == *number));
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        assert_eq!(Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)).exit, Exit::Ok);
+        assert_eq!(Failure::from(io::Error::from(io::ErrorKind::StorageFull)).exit, Exit::Failed);
+    }
+}

@@ -1,0 +1,265 @@
+//! `pairpin devices`: who is paired, and taking it away again. Works on a stopped machine too.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pairpin_core::clock::{Clock as _, SystemClock, UnixMillis};
+use pairpin_core::role::Role;
+use serde::Serialize;
+
+use super::Machine;
+use crate::admin::protocol::{Change, Request};
+use crate::admin::views::{DeviceRecord, RevokedRecord, TombstoneRecord};
+use crate::cli::{DevicesVerb, ListArgs, RevokeArgs};
+use crate::exit::Failure;
+use crate::output::style::{printable, quoted};
+use crate::output::table::{Table, fields};
+use crate::output::time::span;
+use crate::output::{confirm, json, note, say, say_lines};
+
+/// Runs it.
+///
+/// # Errors
+/// The machine cannot be asked, or says no.
+pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -> Result<(), Failure> {
+    let machine = Machine::find(state_dir).await?;
+    match verb.unwrap_or(DevicesVerb::List(outer)) {
+        DevicesVerb::List(options) => {
+            let as_json = outer.json.json || options.json.json;
+            if outer.revoked || options.revoked {
+                revoked(&machine, as_json).await
+            } else {
+                list(&machine, as_json).await
+            }
+        }
+        DevicesVerb::Show { device, json } => {
+            let device: DeviceRecord = machine.ask(Request::Device { device }).await?;
+            show(&device, json.json || outer.json.json)
+        }
+        DevicesVerb::Rename { device, name } => {
+            let old: DeviceRecord = machine.ask(Request::Device { device }).await?;
+            let new: DeviceRecord = machine.ask(Request::Rename { device: old.id, name }).await?;
+            say(format!("{} is now {}", quoted(&old.name), quoted(&new.name)))
+        }
+        DevicesVerb::Set { device, role, idle, absolute } => {
+            let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
+            let change = Change { role, idle_seconds: seconds(idle), absolute_seconds: seconds(absolute) };
+            let device: DeviceRecord = machine.ask(Request::Set { device, change }).await?;
+            let (idle, absolute) = (lifetime(device.idle_seconds), lifetime(device.absolute_seconds));
+            let name = quoted(&device.name);
+            say(format!("{name}: role {}, session ends after {idle} unused or {absolute} in all", device.role))
+        }
+        DevicesVerb::Revoke(args) => revoke(&machine, args, outer.json.json).await,
+    }
+}
+
+fn lifetime(seconds: u64) -> String {
+    span(Duration::from_secs(seconds))
+}
+
+async fn list(machine: &Machine, as_json: bool) -> Result<(), Failure> {
+    let devices: Vec<DeviceRecord> = machine.ask(Request::Devices).await?;
+    if as_json {
+        return say(json::member("devices", &devices)?);
+    }
+    if devices.is_empty() {
+        note("no device is paired, pair one with `pairpin pair`");
+        return Ok(());
+    }
+    let now = SystemClock.wall_ms();
+    let mut table = Table::new(&["NAME", "ROLE", "SEEN", "FROM", "PLATFORM", "ID"]);
+    for device in &devices {
+        table.row(vec![
+            printable(&device.name),
+            device.role.to_string(),
+            standing(device, now),
+            device.last_address.as_deref().map(printable).unwrap_or_default(),
+            printable(&device.platform),
+            // Enough to name one of many on the command line.
+            device.id.chars().take(8).collect(),
+        ]);
+    }
+    say_lines(&table.lines())
+}
+
+/// What a listing says about a device in one cell.
+fn standing(device: &DeviceRecord, now: UnixMillis) -> String {
+    match device {
+        DeviceRecord { suspended: Some(_), .. } => "suspended".into(),
+        DeviceRecord { expired: true, .. } => "session ended".into(),
+        DeviceRecord { connected: 1.., .. } => "online".into(),
+        _ => seen(device, now),
+    }
+}
+
+fn seen(device: &DeviceRecord, now: UnixMillis) -> String {
+    device.last_seen.map_or_else(|| "never".into(), |seen| seen.ago(now))
+}
+
+async fn revoked(machine: &Machine, as_json: bool) -> Result<(), Failure> {
+    let tombstones: Vec<TombstoneRecord> = machine.ask(Request::Tombstones).await?;
+    if as_json {
+        return say(json::member("revoked", &tombstones)?);
+    }
+    if tombstones.is_empty() {
+        note("no device was revoked");
+        return Ok(());
+    }
+    let now = SystemClock.wall_ms();
+    let mut table = Table::new(&["NAME", "ROLE", "REVOKED", "BY", "REASON", "ID"]);
+    for tombstone in &tombstones {
+        table.row(vec![
+            printable(&tombstone.name),
+            tombstone.role.to_string(),
+            tombstone.revoked_at.ago(now),
+            printable(&tombstone.revoked_by),
+            tombstone.reason.as_deref().map(printable).unwrap_or_default(),
+            tombstone.id.chars().take(8).collect(),
+        ]);
+    }
+    say_lines(&table.lines())
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    device: &'a DeviceRecord,
+}
+
+fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return say(json::line(&One { device })?);
+    }
+    let now = SystemClock.wall_ms();
+    let connected = match device.connected {
+        0 => "no".to_owned(),
+        1 => "yes".to_owned(),
+        count => format!("{count} times"),
+    };
+    let from = device.last_address.as_deref().map(|from| format!(", from {}", printable(from))).unwrap_or_default();
+    let mut rows = vec![
+        ("name", printable(&device.name)),
+        ("id", device.id.clone()),
+        ("role", device.role.to_string()),
+        ("platform", printable(&device.platform)),
+        ("key kept in", device.key_kind.clone()),
+        (
+            "paired",
+            format!("{} by {} from {}", device.paired_at.local(), device.paired_how, printable(&device.paired_from)),
+        ),
+        ("connected", connected),
+        ("last seen", format!("{}{from}", seen(device, now))),
+        (
+            "session",
+            if device.expired {
+                "ended, a fresh offer starts another".into()
+            } else {
+                format!("ends {} if unused", device.expires_at.ahead(now))
+            },
+        ),
+        ("unused at most", lifetime(device.idle_seconds)),
+        ("in all at most", lifetime(device.absolute_seconds)),
+    ];
+    if let Some(why) = &device.suspended {
+        rows.push(("suspended", format!("{}, a fresh offer lifts it", printable(why))));
+    }
+    say_lines(&fields(&rows))
+}
+
+async fn revoke(machine: &Machine, args: RevokeArgs, as_json: bool) -> Result<(), Failure> {
+    let as_json = as_json || args.json.json;
+    let all: Vec<DeviceRecord> = machine.ask(Request::Devices).await?;
+    let chosen = if args.all {
+        all.clone()
+    } else {
+        let mut chosen: Vec<DeviceRecord> = Vec::new();
+        for device in args.devices {
+            let device: DeviceRecord = machine.ask(Request::Device { device }).await?;
+            if !chosen.iter().any(|other| other.id == device.id) {
+                chosen.push(device);
+            }
+        }
+        chosen
+    };
+    if chosen.is_empty() {
+        if as_json {
+            return say(json::member("revoked", &chosen)?);
+        }
+        note("no device is paired, nothing to revoke");
+        return Ok(());
+    }
+    confirm(&question(&chosen, &all), args.yes)?;
+    let mut done: Vec<RevokedRecord> = Vec::new();
+    for device in chosen {
+        // By id: what was asked about is what goes, whatever was renamed meanwhile.
+        let revoked: RevokedRecord =
+            machine.ask(Request::Revoke { device: device.id, reason: args.reason.clone() }).await?;
+        if !as_json {
+            say(outcome(&revoked))?;
+        }
+        done.push(revoked);
+    }
+    if as_json {
+        return say(json::member("revoked", &done)?);
+    }
+    Ok(())
+}
+
+fn question(chosen: &[DeviceRecord], all: &[DeviceRecord]) -> String {
+    let names: Vec<String> = chosen.iter().map(|device| quoted(&device.name)).collect();
+    let owners = |devices: &[DeviceRecord]| devices.iter().filter(|device| device.role == Role::Owner).count();
+    let mut text = format!("Revoke {}?", names.join(", "));
+    if owners(chosen) > 0 && owners(chosen) == owners(all) {
+        let which = if owners(chosen) == 1 { "It is the last owner" } else { "No owner is left then" };
+        text.push_str(&format!(" {which}: the next device paired at this shell will be owner."));
+    }
+    text
+}
+
+fn outcome(revoked: &RevokedRecord) -> String {
+    let cut = match revoked.connections_cut {
+        0 => "it had no open connection".to_owned(),
+        1 => "1 connection cut".to_owned(),
+        count => format!("{count} connections cut"),
+    };
+    let mut text = format!("revoked {}, {cut}", quoted(&revoked.device.name));
+    if revoked.last_owner {
+        text.push_str("; no owner is left, the next device paired here will be owner: `pairpin pair`");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::views::tests::device;
+
+    #[test]
+    fn revoking_the_last_owner_says_what_follows() {
+        let (owner, other) = (device("Pixel", Role::Owner), device("laptop", Role::Operator));
+        let all = [owner.clone(), other.clone()];
+        let text = question(std::slice::from_ref(&owner), &all);
+        assert!(text.contains("\"Pixel\"") && text.contains("last owner") && text.contains("next device"), "{text}");
+        assert_eq!(question(std::slice::from_ref(&other), &all), "Revoke \"laptop\"?");
+        let two = [owner.clone(), device("iPad", Role::Owner)];
+        assert!(!question(std::slice::from_ref(&owner), &two).contains("last owner"));
+        assert!(question(&two, &two).contains("No owner is left"));
+    }
+
+    #[test]
+    fn a_listing_is_honest_about_who_can_connect() {
+        let mut row = device("x", Role::Owner);
+        assert_eq!(standing(&row, 1_800_000_180_000), "2 min ago");
+        row.connected = 1;
+        assert_eq!(standing(&row, 0), "online");
+        row.suspended = Some("token reuse".into());
+        assert_eq!(standing(&row, 0), "suspended");
+    }
+
+    #[test]
+    fn a_revocation_counts_what_it_cut() {
+        let mut revoked = RevokedRecord { device: device("x", Role::Owner), connections_cut: 2, last_owner: false };
+        assert_eq!(outcome(&revoked), "revoked \"x\", 2 connections cut");
+        revoked.last_owner = true;
+        assert!(outcome(&revoked).contains("will be owner"));
+    }
+}

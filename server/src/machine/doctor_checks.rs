@@ -1,0 +1,223 @@
+//! The doctor's checks, each a function from what is there to what it found.
+
+use std::fs;
+use std::io::IsTerminal as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use pairpin_core::clock::{Clock as _, SystemClock, UnixMillis};
+use pairpin_core::host::{DATABASE_FILE, IDENTITY_KEY_FILE, NEXT_KEY_FILE, OfflineHost};
+use pairpin_core::net::{addresses::local_addresses, listen};
+use pairpin_core::wire::{AddressKind, DEFAULT_PORT};
+
+use super::doctor::Check;
+use super::status::LOOPBACK_ONLY;
+use crate::admin::SOCKET;
+use crate::admin::views::DaemonRecord;
+use crate::output::style::printable;
+use crate::output::time::Moment;
+use crate::platform::{effective_uid, locale_is_not_utf8, terminal_size};
+
+/// 2025-01-01 and 2100-01-01: a clock outside has lost its battery or its mind.
+const SANE: std::ops::Range<UnixMillis> = 1_735_689_600_000..4_102_444_800_000;
+/// How far the clock may be behind the latest welcome before it is said.
+const BEHIND: UnixMillis = 60_000;
+
+/// Whether anybody else can reach this machine, and where.
+pub fn addresses(daemon: Option<&DaemonRecord>) -> Vec<Check> {
+    let list: Vec<(String, AddressKind, String)> = match daemon {
+        Some(daemon) => daemon.addresses.iter().map(|a| (a.address.to_string(), a.kind, a.interface.clone())).collect(),
+        None => match local_addresses() {
+            Ok(list) => list.into_iter().map(|a| (a.ip.to_string(), a.kind, a.interface)).collect(),
+            Err(error) => {
+                let text = format!("the network interfaces cannot be listed: {error}");
+                return vec![Check::finding("address", text, "name an address with `pairpin serve --advertise`")];
+            }
+        },
+    };
+    let far = list.iter().any(|(_, kind, _)| !matches!(kind, AddressKind::Loopback | AddressKind::Container));
+    let mut found: Vec<Check> = list
+        .into_iter()
+        .map(|(address, kind, interface)| {
+            let interface = if interface.is_empty() { String::new() } else { format!(" ({})", printable(&interface)) };
+            let text = format!("{address}  {}{interface}", kind.as_str());
+            if matches!(kind, AddressKind::Loopback | AddressKind::Container) {
+                Check::note("address", text)
+            } else {
+                Check::ok("address", text)
+            }
+        })
+        .collect();
+    if daemon.is_some_and(|daemon| daemon.loopback_only) {
+        found.push(Check::finding("address", LOOPBACK_ONLY, "start serve without --bind, or with a LAN address"));
+    } else if !far {
+        let next = "connect this machine to a network, or name an address with `pairpin serve --advertise`";
+        found.push(Check::finding("address", "no address that another machine could reach", next));
+    }
+    found
+}
+
+/// Whether the port is the daemon's, or free for it.
+pub fn port(daemon: Option<&DaemonRecord>) -> Vec<Check> {
+    if let Some(daemon) = daemon {
+        return daemon.listening.iter().map(|address| Check::ok("port", format!("listening on {address}"))).collect();
+    }
+    let asked = std::env::var("PAIRPIN_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(DEFAULT_PORT);
+    vec![match listen::bind(None, asked) {
+        Ok(_) => Check::ok("port", format!("{asked} is free")),
+        Err(error) => Check::finding("port", error.to_string(), "or choose another with `pairpin serve --port`"),
+    }]
+}
+
+/// Whether stored lifetimes can be judged by this clock.
+pub fn clock(state_dir: &Path, running: bool) -> Vec<Check> {
+    // A running daemon holds the database, and says by its log what it makes of the clock.
+    let latest = if running { None } else { latest_welcome(state_dir) };
+    vec![judge_clock(SystemClock.wall_ms(), latest)]
+}
+
+fn latest_welcome(state_dir: &Path) -> Option<UnixMillis> {
+    OfflineHost::open(state_dir).ok()??.latest_welcome().ok()?
+}
+
+fn judge_clock(now: UnixMillis, latest_welcome: Option<UnixMillis>) -> Check {
+    let shown = Moment(now).local();
+    if !SANE.contains(&now) {
+        return Check::finding(
+            "clock",
+            format!("it says {shown}"),
+            "set it, with `timedatectl set-ntp true` or by hand",
+        );
+    }
+    match latest_welcome.filter(|latest| now + BEHIND < *latest) {
+        Some(latest) => Check::finding(
+            "clock",
+            format!("it says {shown}, but a device was welcomed at {}", Moment(latest).local()),
+            "set the clock, or if it had leapt ahead then, run `pairpin doctor --reset-clock`",
+        ),
+        None => Check::ok("clock", shown),
+    }
+}
+
+/// Whether keys and database are their owner's alone.
+pub fn permissions(state_dir: &Path) -> Vec<Check> {
+    let Ok(directory) = fs::symlink_metadata(state_dir) else {
+        return vec![Check::note("state", format!("{} is not there yet", state_dir.display()))];
+    };
+    if !directory.is_dir() {
+        let text = format!("{} is not a directory", state_dir.display());
+        return vec![Check::finding("state", text, "move it away, or give another --state-dir")];
+    }
+    let mut found = judge_mode(state_dir, &directory, "700");
+    let database = |suffix: &str| format!("{DATABASE_FILE}{suffix}");
+    let names = [
+        IDENTITY_KEY_FILE.to_owned(),
+        NEXT_KEY_FILE.to_owned(),
+        database(""),
+        database("-wal"),
+        database("-shm"),
+        SOCKET.to_owned(),
+    ];
+    for name in names {
+        let path = state_dir.join(name);
+        if let Ok(metadata) = fs::symlink_metadata(&path) {
+            found.extend(judge_mode(&path, &metadata, "600"));
+        }
+    }
+    if state_dir.join(DATABASE_FILE).exists() && !state_dir.join(IDENTITY_KEY_FILE).exists() {
+        let text = format!("{} is missing beside a database", state_dir.join(IDENTITY_KEY_FILE).display());
+        let next = "restore it from a backup, or run `pairpin serve --new-key` and scan again on every device";
+        found.push(Check::finding("key", text, next));
+    }
+    if found.is_empty() {
+        found.push(Check::ok("state", format!("{}, keys in files that only you can read", state_dir.display())));
+    }
+    found
+}
+
+fn judge_mode(path: &Path, metadata: &fs::Metadata, wanted: &str) -> Vec<Check> {
+    let (shown, mut found) = (path.display(), Vec::new());
+    if metadata.is_symlink() {
+        found.push(Check::finding("state", format!("{shown} is a symbolic link"), "put the file itself there"));
+        return found;
+    }
+    if metadata.uid() != effective_uid() {
+        let text = format!("{shown} belongs to user {}", metadata.uid());
+        found.push(Check::finding("state", text, "run pairpin as that user, or change its owner"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        let text = format!("{shown} can be opened by others (mode {:o})", metadata.mode() & 0o777);
+        found.push(Check::finding("state", text, format!("run `chmod {wanted} {shown}`")));
+    }
+    found
+}
+
+/// Whether a QR fits this terminal and can be read from it.
+pub fn terminal() -> Vec<Check> {
+    let stdout = std::io::stdout();
+    let size = if stdout.is_terminal() { terminal_size(&stdout) } else { None };
+    judge_terminal(size, locale_is_not_utf8())
+}
+
+fn judge_terminal(size: Option<(usize, usize)>, not_utf8: bool) -> Vec<Check> {
+    let Some((columns, rows)) = size else {
+        return vec![Check::note(
+            "terminal",
+            "stdout is none, a QR goes to a file with `pairpin pair --qr-out qr.png`",
+        )];
+    };
+    let mut found = vec![if columns < 80 || rows < 24 {
+        let next = "enlarge it to 80x24, or use `pairpin pair --qr-out qr.png`";
+        Check::finding("terminal", format!("{columns}x{rows} is too small for QR and text"), next)
+    } else {
+        Check::ok("terminal", format!("{columns}x{rows}"))
+    }];
+    if not_utf8 {
+        found.push(Check::note("terminal", "the locale is not UTF-8, so the QR is drawn in ASCII and is larger"));
+    }
+    found.push(Check::note("theme", "any: the QR is always dark on light, whatever the terminal's colours"));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::machine::doctor::Level;
+
+    #[test]
+    fn an_absurd_clock_is_found_and_one_behind_the_latest_welcome_too() {
+        let now = 1_800_000_000_000;
+        assert_eq!(judge_clock(now, None).level, Level::Ok);
+        assert_eq!(judge_clock(now, Some(now + 1_000)).level, Level::Ok);
+        let behind = judge_clock(now, Some(now + 3_600_000));
+        assert!(behind.level == Level::Finding && behind.next.unwrap().contains("--reset-clock"));
+        for absurd in [0, -1, i64::MAX / 2] {
+            assert_eq!(judge_clock(absurd, None).level, Level::Finding);
+        }
+    }
+
+    #[test]
+    fn a_readable_key_is_found_with_the_command_that_closes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let key = dir.path().join(IDENTITY_KEY_FILE);
+        fs::write(&key, "").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(permissions(dir.path()).iter().all(|check| check.level == Level::Ok));
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+        let found = permissions(dir.path());
+        assert!(found.iter().any(|check| check.next.as_deref().is_some_and(|next| next.starts_with("run `chmod 600"))));
+        fs::remove_file(&key).unwrap();
+        fs::write(dir.path().join(DATABASE_FILE), "").unwrap();
+        assert!(permissions(dir.path()).iter().any(|check| check.check == "key"));
+    }
+
+    #[test]
+    fn a_small_terminal_is_found() {
+        assert_eq!(judge_terminal(Some((80, 24)), false)[0].level, Level::Ok);
+        assert_eq!(judge_terminal(Some((79, 24)), false)[0].level, Level::Finding);
+        assert_eq!(judge_terminal(None, false)[0].level, Level::Note);
+    }
+}

@@ -1,0 +1,130 @@
+//! `pairpin serve`: the daemon. Starts the host and the admin socket, shows how to pair the first
+//! device, then writes a line for whatever happens, until a signal ends it.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pairpin_core::clock::SystemClock;
+use pairpin_core::host::{Host, HostConfig, HostEvent};
+
+use super::audit;
+use super::first_device;
+use super::live::Stage;
+use super::offering::{alarm_text, paired_text};
+use super::signals::Signals;
+use super::status::{LOOPBACK_ONLY, address_lines};
+use crate::admin::server;
+use crate::admin::socket::AdminListener;
+use crate::admin::views::{AuditRecord, MachineRecord};
+use crate::cli::ServeArgs;
+use crate::exit::Failure;
+use crate::output::style::{Style, printable};
+use crate::output::{say, say_lines};
+use crate::platform;
+
+/// Kinds of audit lines that have an event of their own, said in other words.
+const SAID_ALREADY: [&str; 2] = ["paired", "alarm"];
+
+/// Runs the daemon until a signal ends it.
+///
+/// # Errors
+/// It cannot start; the text says what to do.
+pub async fn run(state_dir: PathBuf, args: ServeArgs) -> Result<(), Failure> {
+    start_logging();
+    // Caught from here on: a signal during the start ends it cleanly.
+    let mut signals = Signals::new()?;
+    let host = Host::start(HostConfig {
+        state_dir: state_dir.clone(),
+        bind: args.bind,
+        port: args.port,
+        name: args.name,
+        platform: platform::description(),
+        advertise: args.advertise,
+        new_key: args.new_key,
+        clock: Arc::new(SystemClock),
+    })
+    .await
+    .map_err(|error| Failure::failed(error.to_string()))?;
+    let result = attend(&host, &state_dir, &mut signals).await;
+    notify("STOPPING=1");
+    host.stop().await;
+    result
+}
+
+async fn attend(host: &Host, state_dir: &Path, signals: &mut Signals) -> Result<(), Failure> {
+    let listener = AdminListener::bind(state_dir).map_err(|error| {
+        Failure::failed(format!("cannot open the admin socket in {}: {error}", state_dir.display()))
+    })?;
+    let show = async {
+        // A closed or full stdout ends what is shown, not what is served.
+        if let Err(failure) = show(host).await {
+            tracing::warn!("stopped writing to stdout: {}", failure.message);
+        }
+        std::future::pending::<()>().await;
+    };
+    let admin = server::run(listener, host.clone());
+    notify("READY=1");
+    tokio::select! {
+        () = show => {}
+        () = admin => {}
+        () = signals.any() => {}
+    }
+    Ok(())
+}
+
+/// The log of unexpected things on stderr: warnings, or what `PAIRPIN_LOG` asks for. No secret is
+/// ever in it, whatever the level.
+fn start_logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("PAIRPIN_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let color = Style::of(&io::stderr()) != Style::PLAIN;
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr);
+    // Fails only where a log is set already, and then that one is it.
+    let _ = logging.try_init();
+}
+
+fn notify(state: &str) {
+    if let Err(error) = platform::notify(state) {
+        tracing::warn!(%error, "the service manager could not be told {state}");
+    }
+}
+
+async fn show(host: &Host) -> Result<(), Failure> {
+    let mut events = host.events();
+    let machine = MachineRecord::from(host.status());
+    let stage = if machine.devices == 0 { Stage::of_stdout() } else { None };
+    match stage {
+        Some(stage) => first_device::offer(host, machine, stage, &mut events).await?,
+        None => introduce(&machine)?,
+    }
+    let style = Style::of(&io::stdout());
+    loop {
+        match events.next().await {
+            HostEvent::Paired(paired) => say(style.good(&paired_text(&paired.into())))?,
+            HostEvent::Alarm(alarm) => say(style.loud(&alarm_text(&alarm.into())))?,
+            HostEvent::Audit(line) if SAID_ALREADY.contains(&line.kind.as_str()) => {}
+            HostEvent::Audit(line) => say(audit::text(&AuditRecord::from(line)))?,
+            HostEvent::Presence { .. } => {}
+            HostEvent::Stopping => return Ok(()),
+        }
+    }
+}
+
+/// What the daemon says of itself where there is no picture: no QR and no secret.
+fn introduce(machine: &MachineRecord) -> Result<(), Failure> {
+    let Some(daemon) = &machine.daemon else { return Ok(()) };
+    let style = Style::of(&io::stdout());
+    let mut lines = vec![style.bold(&printable(&daemon.name)), format!("key fingerprint  {}", machine.key.fingerprint)];
+    lines.extend(address_lines(&daemon.addresses).into_iter().map(|address| format!("reachable at     {address}")));
+    if daemon.loopback_only {
+        lines.push(LOOPBACK_ONLY.into());
+    }
+    if machine.devices == 0 {
+        lines.push("no device is paired, pair one with `pairpin pair`".into());
+    } else if io::stdout().is_terminal() {
+        let devices = if machine.devices == 1 { "1 device".into() } else { format!("{} devices", machine.devices) };
+        lines.push(format!("{devices} paired, pair another with `pairpin pair`"));
+    }
+    say_lines(&lines)
+}

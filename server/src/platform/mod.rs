@@ -1,0 +1,113 @@
+//! What differs between systems, behind the same few functions: `linux` has them all, `other` the
+//! portable answers. And what every Unix shares: directories, the terminal's size.
+//!
+//! Called by the commands and by `admin::socket`.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+use other as system;
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+pub use system::{ShortPath, notify, other_servers};
+
+use crate::exit::Failure;
+
+/// A `pairpin serve` process found on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherServer {
+    /// Its process id.
+    pub process: u32,
+    /// Its user's id.
+    pub uid: u32,
+    /// Its user's name, where the id has one.
+    pub user: Option<String>,
+}
+
+/// The longest path that a Unix socket address holds on the systems we know, in bytes, without
+/// the closing zero (macOS; Linux has 107).
+#[cfg(not(target_os = "linux"))]
+pub const SOCKET_PATH: usize = 103;
+/// The longest path that a Unix socket address holds, in bytes, without the closing zero.
+#[cfg(target_os = "linux")]
+pub const SOCKET_PATH: usize = 107;
+
+/// Where state lives unless `--state-dir` says otherwise: the XDG state directory.
+///
+/// # Errors
+/// Neither `XDG_STATE_HOME` nor `HOME` is set to an absolute path.
+pub fn default_state_dir() -> Result<PathBuf, Failure> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .map(|base| base.join("pairpin"))
+        .ok_or_else(|| Failure::usage("neither XDG_STATE_HOME nor HOME is set, say where with --state-dir DIR"))
+}
+
+/// The terminal's columns and rows; 80×24 for one that does not know (a serial line), `None` where
+/// the stream is no terminal.
+pub fn terminal_size(stream: impl AsFd) -> Option<(usize, usize)> {
+    match rustix::termios::tcgetwinsize(stream) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Some((size.ws_col.into(), size.ws_row.into())),
+        Ok(_) => Some((80, 24)),
+        Err(_) => None,
+    }
+}
+
+/// What this machine is, for the devices that pair with it: "Debian GNU/Linux 12, x86_64".
+pub fn description() -> String {
+    let system = system::release().unwrap_or_else(|| std::env::consts::OS.to_owned());
+    format!("{system}, {}", std::env::consts::ARCH)
+}
+
+/// The user this process runs as.
+pub fn effective_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Whether the locale says that the terminal's text is not UTF-8. An unset or plain C locale says
+/// nothing, and terminals of today are UTF-8.
+pub fn locale_is_not_utf8() -> bool {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    locale.is_some_and(|locale| not_utf8(&locale))
+}
+
+fn not_utf8(locale: &str) -> bool {
+    locale.split_once('.').is_some_and(|(_, charset)| {
+        let charset: String = charset.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        !charset.starts_with("utf8")
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+/// An error for a path too long to be a socket's where there is no way around that.
+pub fn socket_path_too_long(bytes: usize) -> std::io::Error {
+    std::io::Error::new(
+        std::io::ErrorKind::InvalidFilename,
+        format!(
+            "the path of the admin socket has {bytes} bytes and this system takes {SOCKET_PATH}, use a shorter --state-dir"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_locale_that_names_another_charset_is_not_utf8() {
+        for locale in ["en_US.UTF-8", "de_DE.utf8", "C", "POSIX", "en_US", "C.UTF-8@x"] {
+            assert!(!not_utf8(locale), "{locale}");
+        }
+        for locale in ["en_US.ISO-8859-1", "ja_JP.eucJP"] {
+            assert!(not_utf8(locale), "{locale}");
+        }
+    }
+}

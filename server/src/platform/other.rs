@@ -1,0 +1,47 @@
+//! The portable answers, for systems other than Linux.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{OtherServer, SOCKET_PATH, socket_path_too_long};
+
+/// No service manager to tell.
+///
+/// # Errors
+/// None.
+pub fn notify(_state: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// No more than the system's name is known.
+pub fn release() -> Option<String> {
+    None
+}
+
+/// Other users' processes are not looked at.
+pub fn other_servers() -> Vec<OtherServer> {
+    Vec::new()
+}
+
+/// A path to a socket that fits a socket address.
+#[derive(Debug)]
+pub struct ShortPath {
+    path: PathBuf,
+}
+
+impl ShortPath {
+    /// The path to `name` in `directory`.
+    ///
+    /// # Errors
+    /// It is too long for this system.
+    pub fn of(directory: &Path, name: &str) -> io::Result<Self> {
+        let path = directory.join(name);
+        let bytes = path.as_os_str().len();
+        if bytes <= SOCKET_PATH { Ok(Self { path }) } else { Err(socket_path_too_long(bytes)) }
+    }
+
+    /// The path to bind or connect.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
