@@ -137,7 +137,7 @@ async fn a_stranger_is_read_no_further_than_the_limit_until_it_is_lifted() {
         device
     });
     let mut read = Vec::new();
-    let error = accepted.stream.read_to_end(&mut read).await.unwrap_err();
+    let error = tokio::time::timeout(SOON, accepted.stream.read_to_end(&mut read)).await.unwrap().unwrap_err();
     assert!(error.to_string().contains("too much"), "{error}");
     assert!(read.len() < limits::STRANGER_BYTES);
     assert_eq!(accepted.limit.left(), Some(0));

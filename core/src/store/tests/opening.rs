@@ -30,7 +30,7 @@ fn filled(path: &Path) {
     database
         .write_blocking(|conn| {
             for number in 0..=200 {
-                devices::insert(conn, &new_device(number, "phone"))?;
+                devices::insert(conn, &new_device(number, &format!("phone {number}")))?;
             }
             Ok(())
         })

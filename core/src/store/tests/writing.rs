@@ -140,6 +140,19 @@ fn a_full_disk_is_named_and_later_writes_work_again() {
 }
 
 #[test]
+fn another_process_that_keeps_writing_is_named_and_nothing_is_half_written() {
+    let (_dir, database) = host_database();
+    database.write_blocking(|conn| Ok(conn.busy_timeout(Duration::ZERO)?)).unwrap();
+    let other = Connection::open(database.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = database.write_blocking(meta::bump_counter).unwrap_err();
+    assert_eq!(error, StoreError::Busy { path: database.path().to_path_buf() });
+    assert_eq!(database.read_blocking(meta::counter).unwrap(), 0, "reads go on");
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(database.write_blocking(meta::bump_counter).unwrap(), 1);
+}
+
+#[test]
 fn a_read_cannot_write() {
     let (_dir, database) = host_database();
     let error = database.read_blocking(meta::bump_counter).unwrap_err();
