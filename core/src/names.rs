@@ -2,7 +2,7 @@
 //!
 //! A device names itself, and a terminal, a list or a phone's screen shows that name: so no control
 //! characters, nothing that turns the direction of writing, nothing invisible, one line, bounded.
-//! `store` calls these for every name it keeps; the engines for platforms and reasons.
+//! `store` calls these for every name it keeps, for platforms and for reasons.
 
 use crate::wire::limits;
 
@@ -14,6 +14,17 @@ pub fn clean_name(text: &str) -> String {
 /// A machine's name, cleaned: [`clean`] at [`limits::NAME`], or "machine" where nothing is left.
 pub fn clean_machine_name(text: &str) -> String {
     clean(text, limits::NAME).unwrap_or_else(|| "machine".to_owned())
+}
+
+/// A platform as the other side tells it ("Debian 12, x86_64"), cleaned, or "unknown".
+pub fn clean_platform(text: &str) -> String {
+    clean(text, 2 * limits::NAME).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// A sentence from a person or the other side, such as the reason of a revocation, cleaned and cut at
+/// 200 characters; `None` where nothing is left.
+pub fn clean_sentence(text: &str) -> Option<String> {
+    clean(text, 200)
 }
 
 /// One line of at most `max` characters without control, format or invisible characters, white space

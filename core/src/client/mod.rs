@@ -1,1 +1,98 @@
-//! Being built.
+//! The device's engine: machines, pairing, reconnecting; what a phone embeds and `pairpin join` uses.
+//!
+//! Start at [`Client`]. A pairing is `preview` (what is this offer for, what do we have already),
+//! then `pair`, or `code` for a typed code; `resume` is one reconnect, `watch` and `connection` a
+//! live one, `machines` the list, `forget` its end. What is durable is in `ledger`; every method
+//! may be dropped at any await, since its durable steps run to their end by themselves.
+
+mod code;
+mod config;
+mod connection;
+mod error;
+#[cfg(test)]
+mod fakes;
+mod forget;
+mod ledger;
+mod line;
+mod machines;
+mod pair;
+mod preview;
+mod record;
+mod resume;
+mod signer;
+mod text;
+mod watch;
+
+use std::sync::Arc;
+
+use tokio::sync::watch as channel;
+
+use crate::clock::Clock;
+use crate::names;
+use crate::wire::limits;
+use code::CodeFailures;
+use ledger::Ledger;
+
+pub use code::CodePreview;
+pub use config::ClientConfig;
+pub use error::{ClientError, ErrorKind, Told, Tried};
+pub use forget::Forgotten;
+pub use machines::{MachineState, MachineView};
+pub use pair::Paired;
+pub use preview::{PairPreview, PairQuestion};
+pub use signer::{SessionSigner, SoftwareSigner};
+pub use watch::MachineWatch;
+
+/// A device: its machines and what it does with them. Clones share it.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ledger: Arc<Ledger>,
+    device_name: String,
+    platform: String,
+    clock: Arc<dyn Clock>,
+    code_failures: CodeFailures,
+    changes: channel::Sender<u64>,
+}
+
+impl Inner {
+    /// A row has changed.
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+impl Client {
+    /// Opens the device's state. Blocks for a few milliseconds.
+    ///
+    /// # Errors
+    /// The directory or the database cannot be used; the text says why and what to do.
+    pub fn open(config: ClientConfig) -> Result<Self, ClientError> {
+        let ledger = Arc::new(Ledger::open(&config)?);
+        let device_name = names::clean_name(&config.device_name);
+        let platform = names::clean(&config.platform, limits::NAME).unwrap_or_default();
+        let (changes, _) = channel::channel(0);
+        let code_failures = CodeFailures::default();
+        let clock = config.clock;
+        Ok(Self { inner: Arc::new(Inner { ledger, device_name, platform, clock, code_failures, changes }) })
+    }
+
+    /// Told whenever a row has changed.
+    fn changes(&self) -> channel::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Runs one durable step on a blocking thread. It runs to its end even if this future is dropped.
+    async fn durable<T, F>(&self, step: F) -> Result<T, ClientError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Ledger) -> Result<T, ClientError> + Send + 'static,
+    {
+        let ledger = self.inner.ledger.clone();
+        let done = tokio::task::spawn_blocking(move || step(&ledger)).await;
+        done.unwrap_or_else(|_| Err(ClientError::State("a step of the engine failed, start pairpin again".into())))
+    }
+}

@@ -103,10 +103,11 @@ impl Book {
                 Some(mut row) => {
                     // The book may know of a later sighting than the disk.
                     if let Some(entry) = pages.devices.get(&device)
-                        && entry.row.last_seen > row.last_seen {
-                            row.last_seen = entry.row.last_seen;
-                            row.last_address.clone_from(&entry.row.last_address);
-                        }
+                        && entry.row.last_seen > row.last_seen
+                    {
+                        row.last_seen = entry.row.last_seen;
+                        row.last_address.clone_from(&entry.row.last_address);
+                    }
                     pages.devices.insert(device, Entry { row, tokens });
                 }
                 None => {

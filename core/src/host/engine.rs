@@ -73,7 +73,7 @@ pub(super) struct Shared {
     addresses: watch::Sender<Vec<Address>>,
     stopping: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
-    _lock: Lock,
+    lock: Mutex<Option<Lock>>,
 }
 
 /// How often sightings of devices are written to the disk.
@@ -89,7 +89,7 @@ impl Host {
     /// See [`HostError`]: each says what to do. Nothing is left running.
     pub async fn start(config: HostConfig) -> Result<Self, HostError> {
         let dir = StateDir::open(&config.state_dir)?;
-        let lock = take_lock(&dir)?;
+        let state_lock = take_lock(&dir)?;
         let has_database = dir.path(DATABASE_FILE).exists();
         let keys = identity::load_or_make(&dir, has_database, config.new_key)?;
         let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
@@ -121,7 +121,7 @@ impl Host {
             addresses: watch::Sender::new(Vec::new()),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
-            _lock: lock,
+            lock: Mutex::new(Some(state_lock)),
         });
         if keys.is_new && has_database {
             let text = format!("new identity key, fingerprint {}", shared.pin.fingerprint());
@@ -155,6 +155,8 @@ impl Host {
         }
         let mut tasks = std::mem::take(&mut *lock(&shared.tasks));
         tasks.shutdown().await;
+        // Nothing writes any more: another daemon may start on this state.
+        lock(&shared.lock).take();
     }
 }
 

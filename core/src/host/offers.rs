@@ -246,7 +246,8 @@ impl Offers {
     }
 
     /// Finds the offer a device names: live, or spent and remembered.
-    pub fn find(&self, id: OfferId) -> Option<Found> {
+    pub fn find(&mut self, id: OfferId, now: Duration) -> Option<Found> {
+        self.end(now);
         // Offers whose code alone was shown have a secret that nobody holds.
         if let Some(offer) = self.live.values().find(|offer| offer.id == id && offer.link) {
             return Some(Found::Live(offer.key.clone()));
@@ -326,7 +327,8 @@ impl Offers {
     }
 
     /// The claim of a device that comes back under a token it was granted and never acknowledged.
-    pub fn claim_of(&self, device: DeviceId) -> Option<(OfferNumber, Claim)> {
+    pub fn claim_of(&mut self, device: DeviceId, now: Duration) -> Option<(OfferNumber, Claim)> {
+        self.end(now);
         self.live.values().find_map(|offer| {
             let claim = offer.claim.as_ref().filter(|claim| DeviceId::of(&claim.key) == device)?;
             Some((offer.number, claim.clone()))

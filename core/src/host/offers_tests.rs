@@ -82,11 +82,11 @@ fn an_unacknowledged_claim_ends_and_leaves_nothing() {
     let (number, id) = minted(&mut offers, at(0));
     offers.claim(id, KEY, fresh(1), at(100));
     offers.granted(number, &KEY, grant(1));
-    assert!(offers.claim_of(DeviceId::of(&KEY)).is_some());
+    assert!(offers.claim_of(DeviceId::of(&KEY), at(101)).is_some());
     // A valid Proof gives 60 s, once: coming again does not give more.
     offers.claim(id, KEY, fresh(1), at(159));
     assert!(offers.acknowledge(number, &TokenHash::from_bytes([1; 32]), at(160)).is_none());
-    assert!(offers.claim_of(DeviceId::of(&KEY)).is_none());
+    assert!(offers.claim_of(DeviceId::of(&KEY), at(160)).is_none());
     assert_eq!(refused(&offers.claim(id, OTHER, fresh(1), at(161))), Some((RefusalCode::OfferExpired, false)));
 }
 
@@ -108,10 +108,9 @@ fn a_spent_offer_names_its_cause_for_a_day() {
     let mut offers = Offers::default();
     let (number, id) = minted(&mut offers, at(0));
     offers.withdraw(number, at(5));
-    assert!(matches!(offers.find(id), Some(Found::Spent(_))));
+    assert!(matches!(offers.find(id, at(6)), Some(Found::Spent(_))));
     assert_eq!(refused(&offers.claim(id, KEY, fresh(1), at(6))), Some((RefusalCode::OfferWithdrawn, false)));
-    offers.expire(at(5) + limits::SPENT_OFFER_TIME);
-    assert!(offers.find(id).is_none());
+    assert!(offers.find(id, at(5) + limits::SPENT_OFFER_TIME).is_none());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::accept::{Gone, Visitor};
 use super::book::Known;
 use super::events::{AlarmView, HostEvent, OfferEvent};
 use super::live;
-use super::offers::{Claim, ClaimDetails, ClaimGrant, ClaimOutcome, Offer, OfferNumber};
+use super::offers::{Claim, ClaimDetails, ClaimGrant, ClaimOutcome, Found, Offer, OfferNumber};
 use super::registry::Registration;
 use super::rows::{self, Activated};
 use super::verbs::shown;
@@ -27,8 +27,8 @@ use crate::store::host::devices::PairedHow;
 use crate::store::host::tokens;
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{
-    Acknowledge, Acknowledged, CloseCode, CodeWelcome, Envelope, Frame, Grant, Preview, Refusal, RefusalCode, VERSION,
-    limits,
+    Acknowledge, Acknowledged, CloseCode, CodeWelcome, Envelope, Frame, Grant, OfferId, Preview, Refusal, RefusalCode,
+    VERSION, limits,
 };
 
 /// Flow (a), preview: what is this offer for? Burns nothing.
@@ -36,7 +36,7 @@ pub(super) async fn preview(visitor: Visitor, request: UpgradeRequest) -> Result
     let shared = visitor.shared();
     let Ok(opened) = PreviewOpened::open(visitor.channel(), &request.envelope) else { return visitor.refuse().await };
     let id = opened.offer();
-    let Some(found) = shared.offers().find(id) else { return visitor.refuse().await };
+    let Some(found) = find(&visitor, id) else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(found.key()) else { return visitor.refuse().await };
     visitor.promote();
     if proven.version().is_err() {
@@ -74,6 +74,12 @@ pub(super) async fn preview(visitor: Visitor, request: UpgradeRequest) -> Result
     visitor.tell(Answer::Preview, &envelope).await
 }
 
+/// The offer a device names, live or remembered.
+fn find(visitor: &Visitor, id: OfferId) -> Option<Found> {
+    let shared = visitor.shared();
+    shared.offers().find(id, shared.clock.elapsed())
+}
+
 /// Flow (a), pair: Proof, Grant, acknowledgement; then the connection lives on.
 pub(super) async fn scan(visitor: Visitor, request: UpgradeRequest) -> Result<(), Gone> {
     let shared = visitor.shared();
@@ -81,7 +87,7 @@ pub(super) async fn scan(visitor: Visitor, request: UpgradeRequest) -> Result<()
         return visitor.refuse().await;
     };
     let id = opened.offer();
-    let Some(found) = shared.offers().find(id) else { return visitor.refuse().await };
+    let Some(found) = find(&visitor, id) else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(found.key()) else { return visitor.refuse().await };
     visitor.promote();
     let asked = proven.request();

@@ -52,7 +52,8 @@ async fn finish_pairing(
     device: DeviceId,
 ) -> Result<(), Gone> {
     let shared = visitor.shared();
-    let Some((number, claim)) = shared.offers().claim_of(device) else { return visitor.refuse().await };
+    let found = shared.offers().claim_of(device, shared.clock.elapsed());
+    let Some((number, claim)) = found else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(&claim.key) else { return visitor.refuse().await };
     visitor.promote();
     match pairing::acknowledge(&visitor, number, device, &proven.token()).await {

@@ -233,9 +233,10 @@ impl super::engine::Shared {
     /// Tells watchers of an audit line that was written inside a transaction.
     pub(super) async fn tell_last_audit(&self) {
         if let Ok(mut lines) = self.book.db().read(|connection| audit::last(connection, 1)).await
-            && let Some(line) = lines.pop() {
-                self.events.publish(HostEvent::Audit(rows::audit_view(line)));
-            }
+            && let Some(line) = lines.pop()
+        {
+            self.events.publish(HostEvent::Audit(rows::audit_view(line)));
+        }
     }
 
     /// Time that is left of an offer.

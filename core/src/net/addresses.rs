@@ -173,3 +173,122 @@ fn default_route_sources() -> Vec<IpAddr> {
     let v6 = ask(Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
     v4.into_iter().chain(v6).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AddressKind as K;
+
+    #[test]
+    fn addresses_are_told_apart_by_interface_and_range() {
+        for (interface, ip, point_to_point, kind) in [
+            ("lo", "127.0.0.1", false, Some(K::Loopback)),
+            ("lo", "127.0.1.1", false, Some(K::Loopback)),
+            ("lo", "::1", false, Some(K::Loopback)),
+            ("eth0", "192.168.1.20", false, Some(K::Lan)),
+            ("wlan0", "10.0.0.7", false, Some(K::Lan)),
+            ("enp3s0", "172.20.1.1", false, Some(K::Lan)),
+            ("eth0", "169.254.3.4", false, Some(K::Lan)),
+            ("eth0", "fd12:3456::1", false, Some(K::Lan)),
+            ("br-lan", "192.168.1.1", false, Some(K::Lan)),
+            ("br0", "192.168.1.2", false, Some(K::Lan)),
+            ("eth0", "203.0.113.9", false, Some(K::Public)),
+            ("eth0", "8.8.8.8", false, Some(K::Public)),
+            ("eth0", "2a01:4f8::1", false, Some(K::Public)),
+            ("eth0", "172.32.0.1", false, Some(K::Public)),
+            // 100.64/10 off a tunnel is a carrier's NAT: neither LAN nor tailnet.
+            ("wwan0", "100.70.1.2", false, Some(K::Public)),
+            ("eth0", "100.100.1.2", false, Some(K::Public)),
+            ("tailscale0", "100.101.102.103", false, Some(K::Tailnet)),
+            ("utun4", "100.101.102.103", true, Some(K::Tailnet)),
+            ("tailscale0", "fd7a:115c:a1e0::53", false, Some(K::Tailnet)),
+            ("tailscale0", "100.128.0.1", false, Some(K::Tunnel)),
+            ("tailscale0", "fe80::1", false, None),
+            ("wg0", "10.8.0.2", false, Some(K::Tunnel)),
+            ("tun0", "10.8.0.2", true, Some(K::Tunnel)),
+            ("ppp0", "203.0.113.10", true, Some(K::Tunnel)),
+            ("wg0", "fd00:8::2", false, Some(K::Tunnel)),
+            ("docker0", "172.17.0.1", false, Some(K::Container)),
+            ("br-0123456789ab", "172.18.0.1", false, Some(K::Container)),
+            ("veth12ab", "10.1.1.1", false, Some(K::Container)),
+            ("virbr0", "192.168.122.1", false, Some(K::Container)),
+            ("podman0", "10.88.0.1", false, Some(K::Container)),
+            ("cni0", "10.42.0.1", false, Some(K::Container)),
+            ("docker0", "fd00:d0c::1", false, Some(K::Container)),
+            ("eth0", "fe80::1", false, None),
+            ("docker0", "fe80::2", false, None),
+            ("eth0", "0.0.0.0", false, None),
+            ("eth0", "224.0.0.1", false, None),
+            ("eth0", "ff02::1", false, None),
+            ("eth0", "::ffff:192.168.1.20", false, Some(K::Lan)),
+        ] {
+            assert_eq!(classify(interface, ip.parse().unwrap(), point_to_point), kind, "{interface} {ip}");
+        }
+    }
+
+    fn local(interface: &str, ip: &str) -> LocalAddress {
+        let ip: IpAddr = ip.parse().unwrap();
+        LocalAddress { ip, kind: classify(interface, ip, false).unwrap(), interface: interface.to_owned() }
+    }
+
+    fn a_busy_machine() -> Vec<LocalAddress> {
+        let mut found = vec![
+            local("lo", "::1"),
+            local("lo", "127.0.0.1"),
+            local("docker0", "172.17.0.1"),
+            local("br-0123456789ab", "172.18.0.1"),
+            local("wg0", "10.8.0.2"),
+            local("eth0", "2a01:4f8::1"),
+            local("tailscale0", "fd7a:115c:a1e0::53"),
+            local("tailscale0", "100.101.102.103"),
+            local("eth1", "169.254.3.4"),
+            local("eth0", "192.168.1.20"),
+            local("eth0", "fd12:3456::1"),
+            local("wlan0", "10.0.0.7"),
+        ];
+        sort(&mut found, &["10.0.0.7".parse().unwrap(), "2a01:4f8::1".parse().unwrap()]);
+        found
+    }
+
+    #[test]
+    fn the_lan_of_the_default_route_comes_first_and_loopback_last() {
+        let order: Vec<String> = a_busy_machine().iter().map(|a| a.ip.to_string()).collect();
+        assert_eq!(
+            order,
+            [
+                "10.0.0.7",
+                "192.168.1.20",
+                "fd12:3456::1",
+                "169.254.3.4",
+                "100.101.102.103",
+                "fd7a:115c:a1e0::53",
+                "2a01:4f8::1",
+                "10.8.0.2",
+                "172.18.0.1",
+                "172.17.0.1",
+                "127.0.0.1",
+                "::1",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_addresses_that_lead_to_the_socket_are_reachable() {
+        let reach = |sockets: &[&str]| -> Vec<String> {
+            let sockets: Vec<SocketAddr> = sockets.iter().map(|s| s.parse().unwrap()).collect();
+            reachable_among(a_busy_machine(), &sockets).iter().map(|a| a.address.to_string()).collect()
+        };
+        assert_eq!(reach(&["[::]:7747"]).len(), 12);
+        assert_eq!(reach(&["[::]:7747"])[0], "10.0.0.7:7747");
+        assert_eq!(reach(&["0.0.0.0:80"]).len(), 8);
+        assert_eq!(reach(&["192.168.1.20:1", "[fd12:3456::1]:2"]), ["192.168.1.20:1", "[fd12:3456::1]:2"]);
+        assert_eq!(reach(&["203.0.113.1:1"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn this_machine_lists_itself_without_unusable_addresses() {
+        let found = local_addresses().unwrap();
+        assert!(found.iter().any(|a| a.kind == K::Loopback), "{found:?}");
+        assert!(found.iter().all(|a| classify(&a.interface, a.ip, false).is_some()), "{found:?}");
+    }
+}

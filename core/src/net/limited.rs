@@ -101,3 +101,34 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedStream<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_end_at_the_limit_and_go_on_once_it_is_lifted() {
+        let (mut far, near) = duplex(100);
+        far.write_all(&[7; 30]).await.unwrap();
+        let mut near = LimitedStream::new(near, 20);
+        let limit = near.limit();
+        let mut read = [0; 30];
+        assert_eq!(near.read(&mut read).await.unwrap(), 20);
+        assert_eq!(limit.left(), Some(0));
+        let error = near.read(&mut read).await.unwrap_err();
+        assert!(error.get_ref().unwrap().is::<LimitReached>());
+        limit.lift();
+        assert_eq!(near.read(&mut read).await.unwrap(), 10);
+        assert_eq!(limit.left(), None);
+    }
+
+    #[tokio::test]
+    async fn writes_are_not_limited() {
+        let (mut far, near) = duplex(100);
+        let mut near = LimitedStream::new(near, 0);
+        near.write_all(&[7; 50]).await.unwrap();
+        far.read_exact(&mut [0; 50]).await.unwrap();
+    }
+}

@@ -69,3 +69,67 @@ fn try_open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn reaches(listener: &TcpListener, target: SocketAddr) -> IpAddr {
+        let dialling = tokio::spawn(TcpStream::connect(target));
+        let (_, peer) = tokio::time::timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap();
+        dialling.await.unwrap().unwrap();
+        peer.ip().to_canonical()
+    }
+
+    #[tokio::test]
+    async fn one_socket_takes_ipv6_and_ipv4() {
+        let listeners = bind(None, 0).unwrap();
+        let at = listeners[0].local_addr().unwrap();
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, at.port()));
+        assert_eq!(reaches(&listeners[0], target).await, Ipv4Addr::LOCALHOST);
+        // Where the system has no IPv6, bind has fallen back to IPv4.
+        if at.is_ipv6() {
+            let target = SocketAddr::from((Ipv6Addr::LOCALHOST, at.port()));
+            assert_eq!(reaches(&listeners[0], target).await, Ipv6Addr::LOCALHOST);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_in_use_is_named() {
+        let first = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
+        let port = first[0].local_addr().unwrap().port();
+        for address in [Some(Ipv4Addr::LOCALHOST.into()), None] {
+            let error = bind(address, port).unwrap_err();
+            assert!(matches!(error, BindError::PortInUse(p) if p == port), "{error}");
+            let text = format!("port {port} is already in use, stop what uses it or choose another port");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_machine_is_named() {
+        for other in ["203.0.113.1", "2001:db8::1"] {
+            let error = bind(Some(other.parse().unwrap()), 0).unwrap_err();
+            assert!(matches!(error, BindError::NotLocal(ip) if ip.to_string() == other), "{error}");
+            assert!(error.to_string().starts_with(&format!("{other} is not an address of this machine")), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_is_free_again_at_once() {
+        let first = bind(None, 0).unwrap();
+        let at = first[0].local_addr().unwrap();
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, at.port()));
+        let dialling = tokio::spawn(TcpStream::connect(target));
+        let accepted = first[0].accept().await.unwrap();
+        drop(first);
+        // The side that closes first keeps the port in TIME_WAIT.
+        drop(accepted);
+        drop(dialling.await.unwrap().unwrap());
+        bind(None, at.port()).unwrap();
+    }
+}

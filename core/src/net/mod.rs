@@ -40,7 +40,8 @@ async fn finish<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result
         stream.shutdown().await?;
         let mut dropped = [0; 1024];
         for _ in 0..16 {
-            if stream.read(&mut dropped).await? == 0 {
+            // However the other side hangs up, the answer is out.
+            if !matches!(stream.read(&mut dropped).await, Ok(1..)) {
                 break;
             }
         }

@@ -3,10 +3,12 @@
 //! Both engines hold one [`Socket`] for each connection and sit in [`Socket::recv`], which also asks
 //! a silent other side whether it lives. Text frames are `wire::Frame`s.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
@@ -31,7 +33,7 @@ pub enum Incoming {
     Ping,
     /// The other side lives.
     Pong,
-    /// The other side closed; nothing follows.
+    /// The other side closed. Call [`Socket::recv`] once more, which ends the connection in order.
     Closed {
         /// The close code it gave, see [`CloseCode::number`].
         code: Option<u16>,
@@ -77,6 +79,13 @@ impl From<WsError> for SocketError {
 pub struct Socket {
     inner: WebSocketStream<BoxedStream>,
     heart: Heartbeat,
+    closed: bool,
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("closed", &self.closed).finish_non_exhaustive()
+    }
 }
 
 impl Socket {
@@ -99,7 +108,7 @@ impl Socket {
             .max_message_size(Some(limits::FRAME))
             .max_frame_size(Some(limits::FRAME));
         let inner = WebSocketStream::from_raw_socket(stream, role, Some(config)).await;
-        Self { inner, heart: Heartbeat::new(Instant::now()) }
+        Self { inner, heart: Heartbeat::new(Instant::now()), closed: false }
     }
 
     /// Sends a frame and flushes it. Dropped halfway, the rest of the frame goes out with the next.
@@ -143,6 +152,8 @@ impl Socket {
                 Ok(Some(Err(error))) => {
                     return match SocketError::from(error) {
                         SocketError::Closed => Ok(None),
+                        // After a close it does not matter how the other side hangs up.
+                        _ if self.closed => Ok(None),
                         error => Err(error),
                     };
                 }
@@ -163,7 +174,10 @@ impl Socket {
                 }
                 Message::Ping(_) => Ok(Some(Incoming::Ping)),
                 Message::Pong(_) => Ok(Some(Incoming::Pong)),
-                Message::Close(frame) => Ok(Some(Incoming::Closed { code: frame.map(|frame| frame.code.into()) })),
+                Message::Close(frame) => {
+                    self.closed = true;
+                    Ok(Some(Incoming::Closed { code: frame.map(|frame| frame.code.into()) }))
+                }
                 // Streams of data are not in version 1: who sends some does not speak it.
                 Message::Binary(_) | Message::Frame(_) => Err(SocketError::Unreadable),
             };
@@ -181,6 +195,7 @@ impl Socket {
                 // overtakes the close.
                 while let Some(Ok(_)) = self.inner.next().await {}
             }
+            self.inner.get_mut().shutdown().await
         };
         // The time is all that bounds the other side here: what it answers is of no interest.
         let _ = timeout(CLOSE_TIME, closed).await;

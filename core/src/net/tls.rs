@@ -5,6 +5,7 @@
 //! must not choose the process's default. No resumption, tickets, pre-shared keys or early data on
 //! either side: a resumed handshake skips the verifier, and early data can be replayed.
 
+use std::fmt;
 use std::io;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -126,6 +127,12 @@ pub struct Accepted {
     pub limit: Limit,
 }
 
+impl fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepted").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
 /// Machine: finishes TLS on an accepted socket, within `deadline`. `pin` is that of the key in
 /// `config` ([`spki_pin`]).
 ///
@@ -209,5 +216,41 @@ fn handshake_failure(error: io::Error, wrong_key: Option<Pin>) -> TlsError {
             TlsError::Closed
         }
         None => TlsError::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(der: &[u8], part: &[u8]) -> bool {
+        der.windows(part.len()).any(|window| window == part)
+    }
+
+    #[test]
+    fn a_certificate_names_nobody_is_no_authority_and_ends() {
+        let key = KeyPair::generate().unwrap();
+        let der = issue(&key, 1_800_000_000_000).unwrap();
+        assert_eq!(pin_of(&der).unwrap(), spki_pin(&key).unwrap());
+        let (subject_alt_name, authority_key, constraints) = ([0x55, 29, 17], [0x55, 29, 35], [0x55, 29, 19]);
+        assert!(holds(&der, &subject_alt_name) && holds(&der, &authority_key));
+        // basicConstraints: critical, and an empty sequence, so cA is false (RFC 5280 section 4.2.1.9).
+        assert!(holds(&der, &[&constraints[..], &[1, 1, 0xff, 4, 2, 0x30, 0]].concat()));
+        assert!(holds(&der, b"270114080000Z") && holds(&der, b"280216080000Z"), "not 398 days from the day before");
+    }
+
+    #[test]
+    fn an_absurd_clock_gives_sane_dates() {
+        let key = KeyPair::generate().unwrap();
+        assert!(holds(&issue(&key, i64::MIN).unwrap(), b"191231000000Z"));
+        assert!(holds(&issue(&key, i64::MAX).unwrap(), b"20991231000000Z"));
+    }
+
+    #[test]
+    fn two_certificates_of_one_key_have_one_pin_and_another_key_another() {
+        let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let pins = [0, 1_800_000_000_000].map(|now| pin_of(&issue(&key, now).unwrap()).unwrap());
+        assert_eq!(pins[0], pins[1]);
+        assert_ne!(pins[0], spki_pin(&other).unwrap());
     }
 }

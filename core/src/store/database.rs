@@ -64,9 +64,11 @@ impl Database {
     }
 
     /// Runs `work` in a transaction of its own (as far as it can tell) and returns its result once it
-    /// is on the disk. If `work` fails, all that it did is rolled back, and nothing else is.
+    /// is on the disk. If `work` fails, all that it did is rolled back, and nothing else is. Writes happen
+    /// in the order in which they were asked for.
     ///
-    /// Dropping the future does not take the write back.
+    /// Dropping the future once it was polled does not take the write back. `work` must not call the
+    /// database handle: its thread would wait for itself.
     ///
     /// # Errors
     /// What `work` returned, or why nothing could be committed.
@@ -185,8 +187,8 @@ impl Drop for Worker {
 
 /// A closure on its way through a worker.
 trait Job: Send {
-    /// Runs it and keeps the result; whether it succeeded.
-    fn run(&mut self, conn: &Connection) -> bool;
+    /// Runs it and keeps the result; says what went wrong, if something did.
+    fn run(&mut self, conn: &Connection) -> Result<(), StoreError>;
 
     /// Tells the caller: its own result, or `failure` where that result did not reach the disk.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
@@ -205,12 +207,12 @@ where
     R: FnOnce(Result<T, StoreError>) + Send,
     T: Send,
 {
-    fn run(&mut self, conn: &Connection) -> bool {
-        let Some(work) = self.work.take() else { return false };
+    fn run(&mut self, conn: &Connection) -> Result<(), StoreError> {
+        let Some(work) = self.work.take() else { return Err(StoreError::Closed) };
         // A panic in one closure must not take the store from everybody else.
         let result = catch_unwind(AssertUnwindSafe(|| work(conn)))
             .unwrap_or_else(|_| Err(StoreError::Internal("a database step panicked".to_owned())));
-        self.result.insert(result).is_ok()
+        self.result.insert(result).as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
     fn answer(self: Box<Self>, failure: Option<StoreError>) {
@@ -254,15 +256,17 @@ fn commit_batch(
 ) -> Result<(), StoreError> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     while let Some(mut job) = waiting.pop_front() {
-        let opened = conn.execute_batch("SAVEPOINT step");
-        let succeeded = opened.is_ok() && job.run(conn);
+        let opened = conn.execute_batch("SAVEPOINT step").map_err(StoreError::from);
+        let outcome = opened.clone().and_then(|()| job.run(conn));
         done.push(job);
         opened?;
-        // Some errors (a full disk, an I/O error) make SQLite roll the whole transaction back.
+        // Some errors (a full disk, an I/O error) make SQLite roll the whole transaction back: then they
+        // are everybody's.
         if conn.is_autocommit() {
-            return Err(StoreError::Internal("the transaction was rolled back by another step".to_owned()));
+            outcome?;
+            return Err(StoreError::Internal("a database step ended the transaction".to_owned()));
         }
-        conn.execute_batch(if succeeded { "RELEASE step" } else { "ROLLBACK TO step; RELEASE step" })?;
+        conn.execute_batch(if outcome.is_ok() { "RELEASE step" } else { "ROLLBACK TO step; RELEASE step" })?;
     }
     conn.execute_batch("COMMIT")?;
     Ok(())
@@ -272,7 +276,8 @@ fn read_loop(conn: &Connection, jobs: &mpsc::Receiver<Box<dyn Job>>) {
     while let Ok(mut job) = jobs.recv() {
         let failure = conn.execute_batch("BEGIN DEFERRED").map_err(StoreError::from).err();
         if failure.is_none() {
-            job.run(conn);
+            // Its error, if it has one, goes to its own caller.
+            let _ = job.run(conn);
         }
         if !conn.is_autocommit() {
             let _ = conn.execute_batch("ROLLBACK");

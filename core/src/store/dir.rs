@@ -35,9 +35,7 @@ impl StateDir {
     /// It is a symbolic link, belongs to another user, or others may enter it: nothing is changed then,
     /// the message says what to run.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        // Collecting the components drops a trailing slash, which would follow a link.
-        let path: PathBuf =
-            std::path::absolute(path).map_err(|error| StoreError::from_io(&error, path))?.components().collect();
+        let path = normal(path)?;
         let io = |error: io::Error| StoreError::from_io(&error, &path);
         if let Some(parent) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io)?;
@@ -50,6 +48,24 @@ impl StateDir {
         if made {
             fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(io)?;
         }
+        Self::open_existing(path)
+    }
+
+    /// Opens the directory if there is one; makes nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn find(path: &Path) -> Result<Option<Self>, StoreError> {
+        let path = normal(path)?;
+        match fs::symlink_metadata(&path) {
+            Ok(_) => Self::open_existing(path).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::from_io(&error, &path)),
+        }
+    }
+
+    fn open_existing(path: PathBuf) -> Result<Self, StoreError> {
+        let io = |error: io::Error| StoreError::from_io(&error, &path);
         let found = fs::symlink_metadata(&path).map_err(io)?;
         check_owned(&path, &found, "directory")?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -120,9 +136,7 @@ impl StateDir {
     /// Opens a file of the directory and checks it; `None` where there is none.
     pub(super) fn open_at(&self, name: &str, flags: OFlags, mode: Mode) -> Result<Option<File>, StoreError> {
         let path = self.path(name);
-        if name.is_empty() || name.contains('/') || name == "." || name == ".." {
-            return Err(StoreError::Internal(format!("{name:?} is no file name")));
-        }
+        check_name(name)?;
         // NONBLOCK: a pipe in the file's place is refused below and not waited for.
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = match openat(&*self.handle, name, flags, mode) {
@@ -136,6 +150,19 @@ impl StateDir {
         check_private_file(&path, &found)?;
         Ok(Some(file))
     }
+}
+
+/// A name that stays in the directory.
+pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
+    if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
+        return Err(StoreError::Internal(format!("{name:?} is no file name")));
+    }
+    Ok(())
+}
+
+/// The absolute path. Collecting the components drops a trailing slash, which would follow a link.
+fn normal(path: &Path) -> Result<PathBuf, StoreError> {
+    Ok(std::path::absolute(path).map_err(|error| StoreError::from_io(&error, path))?.components().collect())
 }
 
 /// Refuses what is not a regular file of ours that nobody else may use.

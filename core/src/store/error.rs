@@ -199,3 +199,78 @@ impl From<rusqlite::Error> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_message_names_the_file_the_cause_and_the_next_step() {
+        let path = || PathBuf::from("/s/machine.db");
+        for (error, text) in [
+            (
+                StoreError::NewerSchema { path: path(), found: 3, known: 1 },
+                "/s/machine.db was written by a newer pairpin (schema 3, this one knows 1), update pairpin",
+            ),
+            (
+                StoreError::Corrupt { path: path(), detail: "file is not a database".to_owned() },
+                "/s/machine.db is damaged (file is not a database) and was left as it is, restore it from a backup or \
+                 move it away and pair again",
+            ),
+            (
+                StoreError::Foreign { path: path(), wanted: "machine" },
+                "/s/machine.db is not a pairpin machine database, check --state-dir",
+            ),
+            (
+                StoreError::ReadOnly { path: path() },
+                "/s/machine.db cannot be written, check the owner and mode of its directory and that the disk is not \
+                 mounted read-only",
+            ),
+            (
+                StoreError::Full { path: path() },
+                "the disk that holds /s/machine.db is full, free some space and try again",
+            ),
+            (
+                StoreError::Busy { path: path() },
+                "/s/machine.db is in use by another process, wait for it or stop it and try again",
+            ),
+            (
+                StoreError::Locked { path: path(), holder: Some(7) },
+                "/s/machine.db is held by another pairpin (process 7), stop that one first",
+            ),
+            (
+                StoreError::Exposed { path: path(), mode: 0o640, fix: 0o600 },
+                "/s/machine.db is open to other users (mode 0640), run: chmod 600 /s/machine.db",
+            ),
+            (
+                StoreError::Symlink { path: path() },
+                "/s/machine.db is a symbolic link, which is not followed here, put the real one in its place",
+            ),
+            (
+                StoreError::NotOwner { path: path(), uid: 1000 },
+                "/s/machine.db belongs to user 1000, run pairpin as that user or choose another --state-dir",
+            ),
+            (
+                StoreError::WrongType { path: path(), wanted: "regular file" },
+                "/s/machine.db is not a regular file, move it away",
+            ),
+            (StoreError::NotFound("device"), "no such device, it may have been removed meanwhile"),
+            (StoreError::NameTaken("phone".to_owned()), "the name \"phone\" is taken, choose another"),
+            (StoreError::NameEmpty, "the name has no printable character, choose another"),
+            (StoreError::KeyRevoked, "this device key was revoked, pair the device again with a new key"),
+            (
+                StoreError::TooManyDevices(10_000),
+                "10000 devices are paired, the most a machine holds, revoke one first",
+            ),
+            (StoreError::Closed, "the database is closed, start pairpin again"),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_path_is_added_once() {
+        let full = StoreError::Full { path: PathBuf::new() }.at(Path::new("/first")).at(Path::new("/second"));
+        assert_eq!(full, StoreError::Full { path: "/first".into() });
+    }
+}

@@ -14,6 +14,8 @@ pub mod host;
 mod migrations;
 mod open;
 mod private;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use database::Database;

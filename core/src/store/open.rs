@@ -75,7 +75,9 @@ fn create(path: &Path, schema: &Schema) -> Result<(), StoreError> {
         return Err(StoreError::Corrupt { path: path.to_path_buf(), detail });
     }
     let fresh = with_suffix(path, ".new");
-    for stale in [fresh.clone(), with_suffix(&fresh, "-wal"), with_suffix(&fresh, "-shm")] {
+    for stale in
+        [fresh.clone(), with_suffix(&fresh, "-wal"), with_suffix(&fresh, "-shm"), with_suffix(&fresh, "-journal")]
+    {
         match fs::remove_file(&stale) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::from_io(&error, &stale)),
             _ => {}

@@ -1,14 +1,14 @@
 //! Single secret files in the state directory: the machine's identity key, a device's keys where no
 //! keyring holds them. Read whole, written whole, 0600 or refused.
 
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use rustix::fs::{AtFlags, Mode, OFlags, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, renameat, unlinkat};
 use zeroize::Zeroizing;
 
-use super::dir::StateDir;
+use super::dir::{StateDir, check_name};
 use super::error::StoreError;
 use crate::secrets::SecretBytes;
 
@@ -41,6 +41,7 @@ impl StateDir {
     /// # Errors
     /// The disk is full or cannot be written; the old content stands.
     pub fn write_private(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        check_name(name)?;
         let fresh = fresh_name(name);
         let io = |error: io::Error| StoreError::from_io(&error, &self.path(name));
         let mut file = self.lock_fresh(&fresh)?;
@@ -60,6 +61,7 @@ impl StateDir {
     /// # Errors
     /// The directory cannot be written.
     pub fn delete_private(&self, name: &str) -> Result<(), StoreError> {
+        check_name(name)?;
         for name in [name, &fresh_name(name)] {
             match unlinkat(self.handle(), name, AtFlags::empty()) {
                 Ok(()) | Err(rustix::io::Errno::NOENT) => {}
@@ -78,10 +80,11 @@ impl StateDir {
             file.lock().map_err(io)?;
             // The writer before may have renamed it while this one waited.
             let ours = file.metadata().map_err(io)?;
-            match statat(self.handle(), fresh, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(found) if found.st_ino == ours.ino() && found.st_dev == ours.dev() => return Ok(file),
-                Ok(_) | Err(rustix::io::Errno::NOENT) => {}
-                Err(error) => return Err(io(error.into())),
+            match fs::symlink_metadata(self.path(fresh)) {
+                Ok(found) if (found.dev(), found.ino()) == (ours.dev(), ours.ino()) => return Ok(file),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(io(error)),
             }
         }
     }

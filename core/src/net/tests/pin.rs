@@ -109,9 +109,7 @@ async fn under_the_right_pin_the_request_is_sent() {
 #[tokio::test]
 async fn under_a_wrong_pin_no_application_byte_leaves() {
     let ((key, seen), (_, expected)) = (new_key(), new_key());
-    for check in
-        [PinCheck::Exact(vec![expected]), PinCheck::Prefix(expected.prefix()), PinCheck::Exact(Vec::new())]
-    {
+    for check in [PinCheck::Exact(vec![expected]), PinCheck::Prefix(expected.prefix()), PinCheck::Exact(Vec::new())] {
         let (at, visit) = recording_machine(config_of(&key)).await;
         let error = dial_and_ask(at, check).await.unwrap_err();
         assert!(matches!(error, DialError::WrongKey { seen: pin, .. } if pin == seen), "{error:?}");

@@ -39,7 +39,7 @@ async fn try_dial(addresses: &[Address], check: PinCheck) -> Result<Dialled, Dia
 }
 
 async fn lost(addresses: &[Address], check: PinCheck) -> DialError {
-    try_dial(addresses, check).await.err().expect("the dial must fail")
+    try_dial(addresses, check).await.expect_err("the dial must fail")
 }
 
 #[tokio::test]

@@ -92,8 +92,8 @@ pub fn grant(conn: &Connection, row: i64, granted: &Granted) -> Result<(), Store
             row,
             granted.machine_id,
             names::clean_machine_name(&granted.machine_name),
-            granted.platform,
-            granted.device_name,
+            names::clean_platform(&granted.platform),
+            names::clean_name(&granted.device_name),
             granted.role,
             granted.next_pin,
             to_integer(granted.epoch),
@@ -114,7 +114,7 @@ pub fn activate(conn: &Connection, row: i64, device_name: &str, role: Role, at: 
     let sql = "UPDATE machines SET state = 'active', device_name = ?2, role = ?3, paired_at = coalesce(paired_at, ?4),
                    offer_id = NULL, key_changed_at = NULL, key_changed_seen = NULL
                WHERE row = ?1 AND state IN ('granted', 'active')";
-    found(conn.execute(sql, params![row, device_name, role, at])?)
+    found(conn.execute(sql, params![row, names::clean_name(device_name), role, at])?)
 }
 
 /// Stores a believed welcome: the machine is online, and a granted row is active (a first reconnect
@@ -136,7 +136,7 @@ pub fn welcome(conn: &Connection, row: i64, welcomed: &Welcomed) -> Result<(), S
             welcomed.at,
             welcomed.address.to_string(),
             names::clean_machine_name(&welcomed.machine_name),
-            welcomed.device_name,
+            names::clean_name(&welcomed.device_name),
             welcomed.role,
             welcomed.next_pin,
             to_integer(welcomed.epoch),
@@ -164,7 +164,7 @@ pub fn online(conn: &Connection, row: i64, at: UnixMillis, address: &Address) ->
 /// [`StoreError::NotFound`].
 pub fn offline(conn: &Connection, row: i64, at: UnixMillis, reason: &str) -> Result<(), StoreError> {
     let sql = "UPDATE machines SET offline_since = coalesce(offline_since, ?2), offline_reason = ?3 WHERE row = ?1";
-    found(conn.execute(sql, params![row, at, reason])?)
+    found(conn.execute(sql, params![row, at, names::clean_sentence(reason)])?)
 }
 
 /// The machine said where it can be reached.
@@ -198,7 +198,9 @@ pub fn revoke(conn: &Connection, row: i64, revocation: &Revocation) -> Result<bo
     let sql = "UPDATE machines SET state = 'revoked', revoked_by = ?2, revoked_at = ?3, revoked_reason = ?4,
                    offer_id = NULL
                WHERE row = ?1 AND state <> 'revoked'";
-    Ok(conn.execute(sql, params![row, revocation.by, revocation.at, revocation.reason])? == 1)
+    let by = revocation.by.as_deref().and_then(|by| names::clean(by, limits::NAME));
+    let reason = revocation.reason.as_deref().and_then(names::clean_sentence);
+    Ok(conn.execute(sql, params![row, by, revocation.at, reason])? == 1)
 }
 
 /// The row's secrets are gone from the secret store.

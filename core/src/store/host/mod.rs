@@ -6,6 +6,7 @@
 //! (one current token, a revoked key stays out); who may call them is the engine's matter.
 
 pub mod audit;
+mod device_updates;
 pub mod devices;
 pub mod meta;
 pub mod tokens;

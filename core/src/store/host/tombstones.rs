@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{devices, meta};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, PublicKey};
+use crate::names;
 use crate::role::Role;
 use crate::secrets::RecognitionKey;
 use crate::store::StoreError;
@@ -79,8 +80,8 @@ pub fn bury(
         recognition_key: row.recognition_key,
         paired_at: row.paired_at,
         revoked_at: at,
-        revoked_by: by.to_owned(),
-        reason: reason.map(str::to_owned),
+        revoked_by: names::clean_name(by),
+        reason: reason.and_then(names::clean_sentence),
         counter: meta::bump_counter(conn)?,
     };
     insert(conn, &tombstone)?;

@@ -6,12 +6,16 @@
 //! else the oldest silent one of the busiest address.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use crate::wire::limits;
+
+#[cfg(test)]
+mod tests;
 
 /// What counts as one address: an IPv4 address, or an IPv6 /64, which is one subscriber's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,5 +158,17 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.gate.lock().remove(self.number);
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("strangers", &self.strangers()).finish()
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("number", &self.number).finish_non_exhaustive()
     }
 }

@@ -5,8 +5,10 @@
 //! one at another. Nothing but TLS's own messages leaves before the pin holds. Used by the device's
 //! engine, which then calls [`super::upgrade::request`].
 
+mod error;
+
 use std::collections::{HashSet, VecDeque};
-use std::io;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,10 +18,11 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep_until, timeout};
 
+pub use error::{Cause, DialError};
+
 use super::BoxedStream;
-use super::tls::{PinCheck, TlsError, connect};
+use super::tls::{PinCheck, connect};
 use crate::handshake::Channel;
-use crate::identity::Pin;
 use crate::wire::{Address, limits};
 
 /// IP addresses tried for one name, at most.
@@ -54,94 +57,9 @@ pub struct Dialled {
     pub peer: SocketAddr,
 }
 
-/// Why one address did not lead to the machine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Cause {
-    /// The name is not known here.
-    #[error("the name is not known on this network")]
-    UnknownName,
-    /// There is no way to it from here: another network, or none.
-    #[error("no route from this network")]
-    NoRoute,
-    /// The computer answers, and nothing listens on the port.
-    #[error("connection refused, nothing listens on this port")]
-    Refused,
-    /// No answer: switched off, a firewall, another network.
-    #[error("no answer in time")]
-    TimedOut,
-    /// It was reached and hung up during TLS.
-    #[error("the connection was closed before it was set up")]
-    Closed,
-    /// Something else answers there.
-    #[error("what answered is not pairpin ({0})")]
-    NotPairpin(String),
-    /// A machine answers there, with another key.
-    #[error("answered with another key, fingerprint {}", .0.fingerprint())]
-    WrongKey(Pin),
-    /// Anything else.
-    #[error("{0}")]
-    Other(String),
-}
-
-/// No address led to the machine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DialError {
-    /// There was no address to try.
-    #[error("no address of the machine is known, scan its link again or give one")]
-    NoAddress,
-    /// None of them answered.
-    #[error("the machine cannot be reached{}", causes_text(causes))]
-    Unreachable {
-        /// What happened at each address.
-        causes: Vec<(Address, Cause)>,
-    },
-    /// One answered, and not as a machine does; the others did not answer.
-    #[error("what answers at {address} is not pairpin, check the address and the port")]
-    NotPairpin {
-        /// Where.
-        address: Address,
-        /// What happened at each address.
-        causes: Vec<(Address, Cause)>,
-    },
-    /// A machine answered and proved another key; no address had the right one.
-    #[error("{address} answered with another key, fingerprint {}", seen.fingerprint())]
-    WrongKey {
-        /// Where.
-        address: Address,
-        /// The pin of the key it proved.
-        seen: Pin,
-        /// What happened at each address.
-        causes: Vec<(Address, Cause)>,
-    },
-}
-
-fn causes_text(causes: &[(Address, Cause)]) -> String {
-    causes.iter().map(|(address, cause)| format!("; {address}: {cause}")).collect()
-}
-
-impl From<TlsError> for Cause {
-    fn from(error: TlsError) -> Self {
-        match error {
-            TlsError::WrongKey { seen } => Self::WrongKey(seen),
-            TlsError::NotPairpin(text) => Self::NotPairpin(text),
-            TlsError::Closed => Self::Closed,
-            TlsError::TimedOut => Self::TimedOut,
-            TlsError::Io(error) => Self::from(error),
-            TlsError::Key(text) => Self::Other(text),
-        }
-    }
-}
-
-impl From<io::Error> for Cause {
-    fn from(error: io::Error) -> Self {
-        use io::ErrorKind as K;
-        match error.kind() {
-            K::ConnectionRefused => Self::Refused,
-            K::TimedOut => Self::TimedOut,
-            K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown | K::AddrNotAvailable => Self::NoRoute,
-            K::ConnectionReset | K::UnexpectedEof | K::BrokenPipe => Self::Closed,
-            _ => Self::Other(error.to_string()),
-        }
+impl fmt::Debug for Dialled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialled").field("address", &self.address).field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,440 @@
+//! What can go wrong on a device, as a short list a person can act on.
+//!
+//! Rich errors of the rooms below (dialling, handshake, store) end here, in one place each; the
+//! command line and the phones show the text as it is and choose by [`ClientError::kind`].
+
+use std::fmt;
+
+use super::text;
+use crate::clock::UnixMillis;
+use crate::handshake::HandshakeError;
+use crate::identity::Pin;
+use crate::names;
+use crate::secrets::SecretStoreError;
+use crate::wire::{Address, Refusal, RefusalCode, limits};
+
+/// What to do about an error: chooses the exit code of the command line and the phones' screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Denied, or failed in another way.
+    Failed,
+    /// Something expired, or nobody answered in time.
+    Expired,
+    /// The machine could not be reached.
+    NotReachable,
+    /// The machine proved another identity than the one it is known by. Nothing is retried.
+    IdentityChanged,
+}
+
+/// One address that was dialled, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// The address.
+    pub address: Address,
+    /// Why it did not work.
+    pub cause: String,
+}
+
+/// Who took a device's access away, when and why, as the machine told it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The name of a device, or "the machine's shell".
+    pub by: Option<String>,
+    /// When, by the machine's clock.
+    pub at: Option<UnixMillis>,
+    /// The reason that was given.
+    pub reason: Option<String>,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(by) = &self.by {
+            write!(f, " by {by}")?;
+        }
+        if let Some(at) = self.at {
+            write!(f, " on {}", text::day(at))?;
+        }
+        if let Some(reason) = &self.reason {
+            write!(f, " ({reason})")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<&Refusal> for Told {
+    fn from(refusal: &Refusal) -> Self {
+        let shown = |text: &Option<String>| text.as_deref().and_then(|text| names::clean(text, limits::NAME));
+        Self { by: shown(&refusal.by), at: refusal.at, reason: shown(&refusal.reason) }
+    }
+}
+
+/// An error of the device's engine. Each text names the cause and the next step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The offer's time is over.
+    #[error("the offer has expired, ask for a new one: pairpin pair on the machine")]
+    OfferExpired,
+    /// Another device has used the offer.
+    #[error(
+        "the offer has been used already, ask for a new one: pairpin pair on the machine; if nobody \
+         you know used it, look at pairpin devices there"
+    )]
+    OfferUsed,
+    /// The offer was withdrawn at the machine.
+    #[error("the offer was withdrawn at the machine, ask for a new one: pairpin pair")]
+    OfferWithdrawn,
+    /// The machine does not know the offer.
+    #[error(
+        "the machine does not know this offer: it is too old, or the machine was restarted since; ask \
+         for a new one: pairpin pair on the machine"
+    )]
+    OfferUnknown,
+    /// A link without addresses, or a machine without any.
+    #[error("no address of the machine is known, scan a new offer from it")]
+    NoAddress,
+    /// Nobody answered at any address.
+    #[error("{} did not answer{}{}; {}", .name, tried_text(.tried), networks_text(.networks), next_step(*.refused))]
+    Unreachable {
+        /// The machine, or "the machine" while its name is not known.
+        name: String,
+        /// What was dialled.
+        tried: Vec<Tried>,
+        /// Whether something answered there, on another port.
+        refused: bool,
+        /// The networks this device is in, as "10.0.0.7 (LAN wlan0)".
+        networks: Vec<String>,
+    },
+    /// The machine answered and then fell silent or hung up.
+    #[error("the connection to {name} broke before it was done, try again")]
+    Interrupted {
+        /// The machine.
+        name: String,
+    },
+    /// What answers is not a machine of ours.
+    #[error("what answers at {address} is not pairpin, check the address and the port")]
+    NotPairpin {
+        /// Where.
+        address: String,
+    },
+    /// The machine at the link's address has not the key that the link names.
+    #[error(
+        "the machine at {address} has another key than the link says ({}): it is another machine, or \
+         somebody is in between; scan the QR on the machine's own screen", .seen.fingerprint()
+    )]
+    OtherKey {
+        /// Where.
+        address: Address,
+        /// The key it has.
+        seen: Pin,
+    },
+    /// A paired machine has another key.
+    #[error(
+        "{name} has changed its key (it proves {}), nothing was sent to it: if its key was replaced, \
+         scan a new offer from its own screen, if not, somebody is in between", .seen.fingerprint()
+    )]
+    KeyChanged {
+        /// The machine.
+        name: String,
+        /// The key that answered.
+        seen: Pin,
+    },
+    /// A paired machine has its key but not the recognition key.
+    #[error(
+        "what answers as {name} has its key but not what it gave this device when they paired: the key \
+         was copied, or the machine was reset; if you know that it was reset: pairpin machines forget \
+         {name}, and scan a fresh offer from its own screen"
+    )]
+    KeyCopied {
+        /// The machine.
+        name: String,
+    },
+    /// This device was revoked.
+    #[error("this device was revoked on {name}{told}, its key is erased: pair again with a fresh offer from there")]
+    Revoked {
+        /// The machine.
+        name: String,
+        /// By whom, when, why.
+        told: Told,
+    },
+    /// This device was suspended.
+    #[error(
+        "this device is suspended on {name}{told}: its token was used twice; lift it on the machine \
+         or pair again with a fresh offer from there"
+    )]
+    Suspended {
+        /// The machine.
+        name: String,
+        /// When.
+        told: Told,
+    },
+    /// The session has expired.
+    #[error("the session with {name} has expired{}, pair again with a fresh offer from there", skew_text(.skew_seconds))]
+    Expired {
+        /// The machine.
+        name: String,
+        /// The machine's clock minus ours, where that is more than five minutes.
+        skew_seconds: Option<i64>,
+    },
+    /// Neither of the tokens is the machine's.
+    #[error(
+        "{name} or this device was restored from a backup, the session is lost: pair again with a fresh offer from there"
+    )]
+    Restored {
+        /// The machine.
+        name: String,
+    },
+    /// The pairing was begun and not finished.
+    #[error("the pairing with {name} was not finished, scan its offer again")]
+    Unfinished {
+        /// The machine.
+        name: String,
+    },
+    /// The machine has no record of this device.
+    #[error(
+        "{name} has no record of this device, it may have been reset: pair again by scanning a fresh offer from there"
+    )]
+    UnknownDevice {
+        /// The machine.
+        name: String,
+    },
+    /// No version in common.
+    #[error("this device and the machine speak different protocol versions{}, update the older one", versions_text(.machine))]
+    Version {
+        /// What the machine says it speaks.
+        machine: Option<String>,
+    },
+    /// The code did not match.
+    #[error("the code is wrong, {}", tries_text(*.tries_left))]
+    CodeWrong {
+        /// How often this device lets it be tried again.
+        tries_left: u32,
+    },
+    /// No more tries.
+    #[error("too many wrong codes, run pairpin pair --code on the machine for a new one")]
+    CodeClosed,
+    /// The machine takes no code now.
+    #[error(
+        "the machine takes no code now (it has expired, was used, or was closed by wrong tries), for a \
+         new one run pairpin pair --code there"
+    )]
+    NoCode,
+    /// The person took too long to say yes.
+    #[error("the question waited too long, start again with a new code: pairpin pair --code on the machine")]
+    AnswerTooLate,
+    /// The machine holds as many devices as it can.
+    #[error("the machine cannot hold more devices, revoke one there first: pairpin devices revoke")]
+    Full,
+    /// The machine could not write its state.
+    #[error("the machine could not store this, look at its log (disk full?) and try again")]
+    MachineFailed,
+    /// The other side broke the protocol.
+    #[error("the machine answered something that this version cannot read, update the older one")]
+    Protocol,
+    /// No such machine.
+    #[error("no paired machine is called {0:?}, see pairpin machines")]
+    NoSuchMachine(String),
+    /// More than one machine fits.
+    #[error("more than one paired machine fits {0:?}, use the whole name")]
+    Ambiguous(String),
+    /// The name cannot be used.
+    #[error("{0:?} cannot be the name of a machine, use 1 to 40 visible characters that no other machine has")]
+    BadName(String),
+    /// The row's secrets are not where they should be.
+    #[error(
+        "the keys for {name} are missing from the {store} of this device, restore them, or: pairpin \
+         machines forget {name}, and scan a fresh offer"
+    )]
+    SecretsMissing {
+        /// The machine.
+        name: String,
+        /// "keyring", "file" or "hardware".
+        store: &'static str,
+    },
+    /// The row's secrets are in a store that is not open.
+    #[error(
+        "the keys for {name} are in the {store} store, which is not available now: unlock it, or choose \
+         it with --secret-store {store}"
+    )]
+    SecretsElsewhere {
+        /// The machine.
+        name: String,
+        /// "keyring", "file" or "hardware".
+        store: String,
+    },
+    /// The secret store failed.
+    #[error("{0}")]
+    Secrets(String),
+    /// The device's own database or directory failed.
+    #[error("{0}")]
+    State(String),
+}
+
+impl ClientError {
+    /// What to do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::OfferExpired
+            | Self::OfferUnknown
+            | Self::Expired { .. }
+            | Self::AnswerTooLate
+            | Self::CodeClosed
+            | Self::NoCode
+            | Self::Restored { .. } => ErrorKind::Expired,
+            Self::NoAddress | Self::Unreachable { .. } | Self::Interrupted { .. } | Self::NotPairpin { .. } => {
+                ErrorKind::NotReachable
+            }
+            Self::OtherKey { .. } | Self::KeyChanged { .. } | Self::KeyCopied { .. } => ErrorKind::IdentityChanged,
+            _ => ErrorKind::Failed,
+        }
+    }
+}
+
+/// What a refusal of a pairing means for the person.
+pub(super) fn of_pairing_refusal(refusal: &Refusal, name: &str) -> ClientError {
+    match refusal.code {
+        RefusalCode::OfferExpired => ClientError::OfferExpired,
+        RefusalCode::OfferUsed => ClientError::OfferUsed,
+        RefusalCode::OfferWithdrawn => ClientError::OfferWithdrawn,
+        RefusalCode::Version => ClientError::Version { machine: None },
+        RefusalCode::CodeClosed => ClientError::CodeClosed,
+        RefusalCode::CodeWrong => ClientError::CodeWrong { tries_left: 0 },
+        RefusalCode::Revoked => ClientError::Revoked { name: name.to_owned(), told: refusal.into() },
+        RefusalCode::Suspended => ClientError::Suspended { name: name.to_owned(), told: refusal.into() },
+        RefusalCode::Expired => ClientError::Expired { name: name.to_owned(), skew_seconds: None },
+        RefusalCode::Full => ClientError::Full,
+        RefusalCode::Unavailable => ClientError::MachineFailed,
+        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown | RefusalCode::Unknown => ClientError::Protocol,
+    }
+}
+
+impl From<SecretStoreError> for ClientError {
+    fn from(error: SecretStoreError) -> Self {
+        Self::Secrets(error.0)
+    }
+}
+
+impl From<HandshakeError> for ClientError {
+    /// For steps in which a proof that does not hold has no meaning of its own.
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Version => Self::Version { machine: None },
+            HandshakeError::Message | HandshakeError::Proof => Self::Protocol,
+        }
+    }
+}
+
+fn tried_text(tried: &[Tried]) -> String {
+    if tried.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = tried.iter().map(|tried| format!("{} ({})", tried.address, tried.cause)).collect();
+    format!(" at {}", list.join(", "))
+}
+
+fn networks_text(networks: &[String]) -> String {
+    if networks.is_empty() {
+        return "; this device is in no network: connect it".to_owned();
+    }
+    format!("; this device is {}", networks.join(", "))
+}
+
+fn next_step(refused: bool) -> &'static str {
+    if refused {
+        "is pairpin serve running there, on that port?"
+    } else {
+        "bring both into the same network or tailnet, and check that pairpin serve runs and its firewall lets it in"
+    }
+}
+
+fn skew_text(skew: &Option<i64>) -> String {
+    let Some(seconds) = skew else { return String::new() };
+    let minutes = seconds.unsigned_abs() / 60;
+    let direction = if *seconds > 0 { "ahead of" } else { "behind" };
+    format!(" by its clock, which is {minutes} minutes {direction} this device's: set the wrong one right first")
+}
+
+fn versions_text(machine: &Option<String>) -> String {
+    machine
+        .as_deref()
+        .and_then(|versions| names::clean(versions, limits::NAME))
+        .map(|versions| format!(" (the machine: {versions})"))
+        .unwrap_or_default()
+}
+
+fn tries_text(left: u32) -> String {
+    match left {
+        0 => "run pairpin pair --code on the machine for a new one".to_owned(),
+        1 => "1 try left".to_owned(),
+        left => format!("{left} tries left"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
+        let name = || "homebox".to_owned();
+        let pin = Pin::from_bytes([1; 32]);
+        let tried = vec![Tried { address: "192.168.1.5".parse().unwrap(), cause: "timed out".into() }];
+        let told = Told { by: Some("Ana".into()), at: Some(0), reason: Some("lost".into()) };
+        for error in [
+            ClientError::OfferExpired,
+            ClientError::OfferUsed,
+            ClientError::OfferWithdrawn,
+            ClientError::OfferUnknown,
+            ClientError::NoAddress,
+            ClientError::Unreachable { name: name(), tried, refused: false, networks: vec!["10.0.0.7 (wlan0)".into()] },
+            ClientError::Interrupted { name: name() },
+            ClientError::NotPairpin { address: name() },
+            ClientError::OtherKey { address: "a".parse().unwrap(), seen: pin },
+            ClientError::KeyChanged { name: name(), seen: pin },
+            ClientError::KeyCopied { name: name() },
+            ClientError::Revoked { name: name(), told: told.clone() },
+            ClientError::Suspended { name: name(), told },
+            ClientError::Expired { name: name(), skew_seconds: Some(-3600) },
+            ClientError::Restored { name: name() },
+            ClientError::UnknownDevice { name: name() },
+            ClientError::Unfinished { name: name() },
+            ClientError::Version { machine: Some("1".into()) },
+            ClientError::CodeWrong { tries_left: 2 },
+            ClientError::CodeClosed,
+            ClientError::NoCode,
+            ClientError::AnswerTooLate,
+            ClientError::Full,
+            ClientError::MachineFailed,
+            ClientError::Protocol,
+            ClientError::NoSuchMachine(name()),
+            ClientError::Ambiguous(name()),
+            ClientError::BadName(name()),
+            ClientError::SecretsMissing { name: name(), store: "file" },
+            ClientError::SecretsElsewhere { name: name(), store: "keyring".into() },
+        ] {
+            let text = error.to_string();
+            assert!(!text.ends_with('.') && !text.starts_with(char::is_uppercase), "{text}");
+            assert!(text.contains(',') || text.contains(':') || text.contains(';'), "no next step: {text}");
+        }
+    }
+
+    #[test]
+    fn an_unreachable_machine_names_what_was_tried_and_where_we_are() {
+        let tried = vec![Tried { address: "192.168.1.5".parse().unwrap(), cause: "timed out".into() }];
+        let error = ClientError::Unreachable {
+            name: "homebox".into(),
+            tried,
+            refused: false,
+            networks: vec!["10.0.0.7 (wlan0)".into()],
+        };
+        let text = error.to_string();
+        assert!(text.contains("192.168.1.5:7747 (timed out)") && text.contains("10.0.0.7 (wlan0)"), "{text}");
+        assert_eq!(error.kind(), ErrorKind::NotReachable);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_named_beside_an_expiry() {
+        let error = ClientError::Expired { name: "homebox".into(), skew_seconds: Some(7200) };
+        assert!(error.to_string().contains("120 minutes ahead"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Expired);
+    }
+}

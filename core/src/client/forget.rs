@@ -1,0 +1,54 @@
+//! Letting go of a machine: it is told where that is possible, and this device erases its keys.
+
+use super::Client;
+use super::error::ClientError;
+use super::line;
+use super::machines::MachineView;
+use crate::store::device::machines::MachineState as RowState;
+
+/// A machine that was forgotten here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forgotten {
+    /// What it was.
+    pub machine: MachineView,
+    /// Why the machine could not be told, and so still lists this device; `None` where it has
+    /// taken the device off its list or had done so before.
+    pub still_listed: Option<String>,
+}
+
+impl Client {
+    /// Takes this device off the machine's list where the machine answers, then erases the row with
+    /// its key, tokens and recognition key.
+    ///
+    /// # Errors
+    /// No such row, or this device's state cannot be written: then nothing is erased.
+    pub async fn forget(&self, id: i64) -> Result<Forgotten, ClientError> {
+        let row = self.durable(move |ledger| ledger.row(id)).await?;
+        let still_listed = match row.state {
+            RowState::Granted | RowState::Active => self.unpair(id, &row.name).await.err(),
+            RowState::Unfinished | RowState::Revoked => None,
+        };
+        let still_listed = still_listed.and_then(|error| match error {
+            ClientError::Revoked { .. } | ClientError::UnknownDevice { .. } => None,
+            error => Some(error.to_string()),
+        });
+        // Read again: a failed dial may have brought news into the row.
+        let machine = self
+            .durable(move |ledger| {
+                let row = ledger.row(id)?;
+                ledger.delete(&row)?;
+                Ok(MachineView::of(&row))
+            })
+            .await?;
+        self.inner.changed();
+        Ok(Forgotten { machine, still_listed })
+    }
+
+    async fn unpair(&self, id: i64, name: &str) -> Result<(), ClientError> {
+        let mut session = self.resume_row(id).await?;
+        match line::request(name, &mut session.socket, 1, "unpair", serde_json::Value::Null).await? {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ClientError::MachineFailed),
+        }
+    }
+}

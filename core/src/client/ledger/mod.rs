@@ -1,0 +1,193 @@
+//! What a device has durably: rows in `device.db`, keys and records in the secret stores.
+//!
+//! Each public step here is one piece: it runs to its end even if the caller's future is dropped
+//! (the engine runs it on a blocking thread), and under one lock that all processes of this device
+//! share, so that two of them never change one machine's secrets at once. `pairing` holds the steps
+//! of flows (a) and (b), `session` those of (d) and what follows.
+
+mod pairing;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::config::ClientConfig;
+use super::error::ClientError;
+use super::record::Record;
+use super::signer::{SessionSigner, SoftwareSigner};
+use crate::clock::Clock;
+use crate::identity::{MachineId, Pin, PinPrefix, Signature};
+use crate::secrets::SecretStore;
+use crate::store::device::machines::{self, MachineRow, MachineState as RowState};
+use crate::store::{Database, Kind, Lock, StateDir, StoreError};
+use crate::wire::OfferId;
+
+pub(super) use pairing::{KeyDraft, Pairing};
+pub(super) use session::told;
+
+/// The lock file that all processes of this device share.
+const LOCK: &str = "device.lock";
+
+/// One place for keys and records.
+struct Keys {
+    store: Arc<dyn SecretStore>,
+    signer: Arc<dyn SessionSigner>,
+}
+
+/// Rows, keys and records. Calls block.
+pub(super) struct Ledger {
+    dir: StateDir,
+    db: Database,
+    /// The first is for new machines.
+    keys: Vec<Keys>,
+    clock: Arc<dyn Clock>,
+    device_name: String,
+}
+
+impl From<StoreError> for ClientError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NameTaken(name) => Self::BadName(name),
+            other => Self::State(other.to_string()),
+        }
+    }
+}
+
+impl Ledger {
+    pub(super) fn open(config: &ClientConfig) -> Result<Self, ClientError> {
+        let dir = StateDir::open(&config.state_dir)?;
+        let db = Database::open(&dir.path("device.db"), Kind::Device)?;
+        let mut keys = vec![Keys { store: config.secret_store.clone(), signer: config.signer.clone() }];
+        keys.extend(
+            config
+                .other_stores
+                .iter()
+                .map(|store| Keys { store: store.clone(), signer: Arc::new(SoftwareSigner::new(store.clone())) }),
+        );
+        let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name: config.device_name.clone() };
+        ledger.finish_erasing();
+        Ok(ledger)
+    }
+
+    /// A revocation that was cut short between the row and its secrets.
+    fn finish_erasing(&self) {
+        let rows = self.rows().unwrap_or_default();
+        for row in rows.iter().filter(|row| row.state == RowState::Revoked && !row.erased) {
+            // A store that is locked now is tried again at the next start.
+            let _ = self.erase(row);
+        }
+    }
+
+    fn lock(&self) -> Result<Lock, ClientError> {
+        Ok(self.dir.wait_lock(LOCK)?)
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ClientError> {
+        Ok(self.db.write_blocking(work)?)
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ClientError> {
+        Ok(self.db.read_blocking(work)?)
+    }
+
+    /// All rows.
+    pub(super) fn rows(&self) -> Result<Vec<MachineRow>, ClientError> {
+        self.read(machines::list)
+    }
+
+    /// One row.
+    pub(super) fn row(&self, id: i64) -> Result<MachineRow, ClientError> {
+        self.read(move |conn| machines::get(conn, id))?.ok_or_else(|| ClientError::NoSuchMachine(format!("row {id}")))
+    }
+
+    /// The live row of a pin that TLS proved.
+    pub(super) fn live_by_pin(&self, pin: &Pin) -> Result<Option<MachineRow>, ClientError> {
+        let pin = *pin;
+        self.read(move |conn| machines::by_pin(conn, &pin))
+    }
+
+    /// The rows that were once paired with a machine of this id under another pin.
+    pub(super) fn live_by_machine(&self, id: &MachineId, pin: &Pin) -> Result<Vec<MachineRow>, ClientError> {
+        let id = *id;
+        let mut rows = self.read(move |conn| machines::by_machine_id(conn, &id))?;
+        rows.retain(|row| row.state == RowState::Active && row.pin != *pin);
+        Ok(rows)
+    }
+
+    /// The row that used this offer before: begun with it, granted by it, or paired by it. The pin
+    /// in the row is one that TLS proved; the offer is only known to who holds its secret.
+    pub(super) fn by_offer(&self, offer: OfferId, pin: PinPrefix) -> Result<Option<MachineRow>, ClientError> {
+        let rows = self.rows()?;
+        let fitting = rows.into_iter().filter(|row| row.pin.prefix() == pin && row.state != RowState::Revoked);
+        for row in fitting {
+            let used = match row.state {
+                RowState::Unfinished => row.offer_id == Some(offer),
+                // A row whose secrets are out of reach says so when it is used.
+                _ => self.record(&row).is_ok_and(|record| record.offer == Some(offer)),
+            };
+            if used {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives a row another name.
+    pub(super) fn rename(&self, id: i64, name: &str) -> Result<MachineRow, ClientError> {
+        let name = name.to_owned();
+        self.write(move |conn| machines::rename(conn, id, &name).map(|_| ()))?;
+        self.row(id)
+    }
+
+    /// Where a row's secrets are.
+    fn keys_of(&self, row: &MachineRow) -> Result<&Keys, ClientError> {
+        self.keys.iter().find(|keys| keys.store.kind() == row.secret_store).ok_or_else(|| {
+            ClientError::SecretsElsewhere { name: row.name.clone(), store: row.secret_store.as_str().to_owned() }
+        })
+    }
+
+    fn missing(row: &MachineRow) -> ClientError {
+        ClientError::SecretsMissing { name: row.name.clone(), store: row.secret_store.as_str() }
+    }
+
+    /// Tokens and R of a row that has a Grant.
+    pub(super) fn record(&self, row: &MachineRow) -> Result<Record, ClientError> {
+        let bytes = self.keys_of(row)?.store.get(&record_name(&row.label))?.ok_or_else(|| Self::missing(row))?;
+        Ok(Record::decode(&bytes)?)
+    }
+
+    fn put_record(&self, row: &MachineRow, record: &Record) -> Result<(), ClientError> {
+        Ok(self.keys_of(row)?.store.put(&record_name(&row.label), &record.encode()?)?)
+    }
+
+    /// Signs with a row's session key.
+    pub(super) fn sign(&self, row: &MachineRow, message: &[u8]) -> Result<Signature, ClientError> {
+        let signer = &self.keys_of(row)?.signer;
+        if signer.public_key(&row.label)?.is_none() {
+            return Err(Self::missing(row));
+        }
+        Ok(signer.sign(&row.label, message)?)
+    }
+
+    /// Erases a row's key and record; the row stays, marked so.
+    fn erase(&self, row: &MachineRow) -> Result<(), ClientError> {
+        let keys = self.keys_of(row)?;
+        keys.signer.delete(&row.label)?;
+        keys.store.delete(&record_name(&row.label))?;
+        let id = row.row;
+        self.write(move |conn| machines::set_erased(conn, id))
+    }
+}
+
+fn record_name(label: &str) -> String {
+    format!("session-{label}")
+}

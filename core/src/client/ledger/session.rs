@@ -1,0 +1,139 @@
+//! The durable steps of a session: which token to dial with, what a welcome or a refusal leaves.
+
+use super::super::error::{ClientError, Told};
+use super::pairing::replace_revoked;
+use super::{Ledger, record_name};
+use crate::names;
+use crate::store::device::machines::{self, MachineRow, MachineState as RowState, Revocation, Welcomed};
+use crate::token::{SessionToken, TokenHash};
+use crate::wire::{Address, Welcome};
+
+impl Ledger {
+    /// The row, and the newest token that has not been refused in this attempt: read afresh, since
+    /// another process of this device may have stored a newer one.
+    pub(in crate::client) fn token_to_try(
+        &self,
+        id: i64,
+        refused: &[TokenHash],
+    ) -> Result<(MachineRow, Option<SessionToken>), ClientError> {
+        let _lock = self.lock()?;
+        let row = self.row(id)?;
+        match row.state {
+            RowState::Unfinished => return Err(ClientError::Unfinished { name: row.name }),
+            RowState::Revoked => {
+                return Err(ClientError::Revoked { told: told(&row), name: row.name });
+            }
+            RowState::Granted | RowState::Active => {}
+        }
+        let token = self.record(&row)?.token_to_try(refused).cloned();
+        Ok((row, token))
+    }
+
+    /// Stores a welcome that proved R: its new token first, then what it says.
+    pub(in crate::client) fn welcomed(
+        &self,
+        id: i64,
+        used: &TokenHash,
+        refused: &[TokenHash],
+        welcome: &Welcome,
+        address: &Address,
+    ) -> Result<(), ClientError> {
+        let _lock = self.lock()?;
+        let row = self.row(id)?;
+        let mut record = self.record(&row)?;
+        let before = record.clone();
+        record.welcomed(used, refused, welcome.token.clone());
+        if record != before {
+            self.put_record(&row, &record)?;
+        }
+        if welcome.counter < row.counter {
+            tracing::warn!(
+                machine = row.name,
+                "the machine's state is older than it was: was it restored from a backup?"
+            );
+        }
+        let welcomed = Welcomed {
+            at: self.clock.wall_ms(),
+            address: address.clone(),
+            machine_name: welcome.name.clone(),
+            device_name: names::clean_name(&welcome.device_name),
+            role: welcome.role,
+            next_pin: welcome.next_pin,
+            epoch: welcome.epoch,
+            counter: welcome.counter,
+            idle_seconds: welcome.idle_seconds,
+            expires_at: welcome.expires_at,
+            addresses: welcome.addresses.clone(),
+        };
+        self.write(move |conn| {
+            machines::welcome(conn, id, &welcomed)?;
+            machines::clear_key_changed(conn, id)?;
+            replace_revoked(conn, id)
+        })
+    }
+
+    /// What a failed reconnect leaves in the row.
+    pub(in crate::client) fn failed(&self, row: &MachineRow, error: &ClientError) -> Result<(), ClientError> {
+        let (id, at, reason) = (row.row, self.clock.wall_ms(), error.to_string());
+        match error {
+            ClientError::Revoked { told, .. } => self.revoked(row, told),
+            ClientError::KeyChanged { seen, .. } => {
+                let seen = *seen;
+                self.write(move |conn| machines::key_changed(conn, id, at, &seen))
+            }
+            ClientError::KeyCopied { .. } => {
+                let own = row.pin;
+                self.write(move |conn| machines::key_changed(conn, id, at, &own))
+            }
+            // These say nothing about the machine.
+            ClientError::State(_)
+            | ClientError::Secrets(_)
+            | ClientError::SecretsMissing { .. }
+            | ClientError::SecretsElsewhere { .. } => Ok(()),
+            _ => self.write(move |conn| machines::offline(conn, id, at, &reason)),
+        }
+    }
+
+    /// The connection was lost, or the machine said that it goes.
+    pub(in crate::client) fn offline(&self, id: i64, since: i64, why: &str) -> Result<(), ClientError> {
+        let why = why.to_owned();
+        self.write(move |conn| machines::offline(conn, id, since, &why))
+    }
+
+    /// The machine said where else it can be reached.
+    pub(in crate::client) fn addresses(&self, id: i64, addresses: &[Address]) -> Result<(), ClientError> {
+        let addresses = addresses.to_vec();
+        self.write(move |conn| machines::set_addresses(conn, id, &addresses))
+    }
+
+    /// This device was revoked there: the row says so first, then key, token and R are erased.
+    pub(in crate::client) fn revoked(&self, row: &MachineRow, told: &Told) -> Result<(), ClientError> {
+        let _lock = self.lock()?;
+        let at = told.at.unwrap_or_else(|| self.clock.wall_ms());
+        let revocation = Revocation { by: told.by.clone(), at, reason: told.reason.clone() };
+        let id = row.row;
+        self.write(move |conn| machines::revoke(conn, id, &revocation))?;
+        self.erase(row)
+    }
+
+    /// Forgets a row: its secrets first, so that none is left behind without a row.
+    pub(in crate::client) fn delete(&self, row: &MachineRow) -> Result<(), ClientError> {
+        let _lock = self.lock()?;
+        if !row.erased {
+            let keys = self.keys_of(row)?;
+            keys.signer.delete(&row.label)?;
+            keys.store.delete(&record_name(&row.label))?;
+        }
+        let id = row.row;
+        self.write(move |conn| machines::delete(conn, id).map(|_| ()))
+    }
+}
+
+/// Who revoked, as the row has it.
+pub(in crate::client) fn told(row: &MachineRow) -> Told {
+    row.revoked.as_ref().map_or_else(Told::default, |revoked| Told {
+        by: revoked.by.clone(),
+        at: Some(revoked.at),
+        reason: revoked.reason.clone(),
+    })
+}

@@ -1,0 +1,150 @@
+//! What a device holds of one machine besides its session key: tokens and R.
+//!
+//! The record is one secret in the [`SecretStore`](crate::secrets::SecretStore) under the row's
+//! label. The rules about which token to dial with and when to let go of an older one are here, as
+//! plain functions on a value; reading and writing it under the machine's lock is `ledger`'s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::secrets::{RecognitionKey, SecretBytes, SecretStoreError};
+use crate::token::{SessionToken, TokenHash};
+use crate::wire::OfferId;
+
+/// Tokens kept at once: the newest, and the older one until a welcome under the newest.
+const TOKENS: usize = 2;
+
+/// Tokens and R of one machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    v: u8,
+    /// Newest first.
+    tokens: Vec<SessionToken>,
+    /// R.
+    pub(super) recognition_key: RecognitionKey,
+    /// The check digits of the last Grant: a pairing that was interrupted shows them when it is
+    /// taken up again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) digits: Option<String>,
+    /// The offer of the last Grant, by which the same link is known again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) offer: Option<OfferId>,
+}
+
+/// The record is damaged, or from a later version.
+fn unreadable() -> SecretStoreError {
+    SecretStoreError("a stored session cannot be read, forget the machine here and pair again by scanning".into())
+}
+
+impl Record {
+    /// The record of a first Grant.
+    pub(super) fn new(token: SessionToken, recognition_key: RecognitionKey) -> Self {
+        Self { v: 1, tokens: vec![token], recognition_key, digits: None, offer: None }
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    pub(super) fn decode(bytes: &SecretBytes) -> Result<Self, SecretStoreError> {
+        let record: Self = serde_json::from_slice(bytes.expose()).map_err(|_| unreadable())?;
+        if record.v != 1 || record.tokens.is_empty() || record.tokens.len() > TOKENS {
+            return Err(unreadable());
+        }
+        Ok(record)
+    }
+
+    /// The bytes for the store.
+    pub(super) fn encode(&self) -> Result<SecretBytes, SecretStoreError> {
+        serde_json::to_vec(self).map(SecretBytes::new).map_err(|_| unreadable())
+    }
+
+    /// The next token to dial with: the newest that has not been refused in this attempt.
+    pub(super) fn token_to_try(&self, refused: &[TokenHash]) -> Option<&SessionToken> {
+        self.tokens.iter().find(|token| !refused.contains(&TokenHash::of(token)))
+    }
+
+    /// Takes in a token from a Grant: the one before stays until a welcome under the new one.
+    pub(super) fn granted(&mut self, token: SessionToken) {
+        self.tokens.insert(0, token);
+        self.tokens.truncate(TOKENS);
+    }
+
+    /// Takes in a welcome under `used`, which may have brought a new token. Tokens that the machine
+    /// refused in this attempt go, and so do those older than `used`.
+    pub(super) fn welcomed(&mut self, used: &TokenHash, refused: &[TokenHash], new: Option<SessionToken>) {
+        if let Some(at) = self.tokens.iter().position(|token| TokenHash::of(token) == *used) {
+            self.tokens.truncate(at + 1);
+            // Never `used` itself, so that one always stays.
+            self.tokens.retain(|token| {
+                let hash = TokenHash::of(token);
+                hash == *used || !refused.contains(&hash)
+            });
+        }
+        if let Some(new) = new {
+            self.granted(new);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(n: u8) -> SessionToken {
+        SessionToken::from_bytes([n; 32])
+    }
+
+    fn hash(n: u8) -> TokenHash {
+        TokenHash::of(&token(n))
+    }
+
+    fn record(tokens: &[u8]) -> Record {
+        let mut record = Record::new(token(tokens[0]), RecognitionKey::from_bytes([9; 32]));
+        record.tokens = tokens.iter().map(|n| token(*n)).collect();
+        record
+    }
+
+    #[test]
+    fn a_record_survives_the_store_and_a_damaged_one_is_an_error() {
+        let written = record(&[2, 1]);
+        assert_eq!(Record::decode(&written.encode().unwrap()).unwrap(), written);
+        for bad in [&b""[..], b"{}", br#"{"v":2,"tokens":[],"recognition_key":""}"#] {
+            assert!(Record::decode(&SecretBytes::new(bad.to_vec())).is_err());
+        }
+    }
+
+    #[test]
+    fn the_older_token_stays_until_a_welcome_under_the_newer() {
+        let mut record = record(&[1]);
+        record.welcomed(&hash(1), &[], Some(token(2)));
+        assert_eq!(record.tokens, [token(2), token(1)]);
+        assert_eq!(record.token_to_try(&[]), Some(&token(2)));
+        assert_eq!(record.token_to_try(&[hash(2)]), Some(&token(1)), "a refused newest leaves the older to try");
+        assert_eq!(record.token_to_try(&[hash(2), hash(1)]), None);
+        record.welcomed(&hash(2), &[], None);
+        assert_eq!(record.tokens, [token(2)]);
+    }
+
+    #[test]
+    fn a_welcome_under_the_older_token_drops_the_one_the_machine_refused() {
+        let mut record = record(&[2, 1]);
+        record.welcomed(&hash(1), &[hash(2)], None);
+        assert_eq!(record.tokens, [token(1)]);
+    }
+
+    #[test]
+    fn a_token_that_another_process_stored_meanwhile_survives() {
+        // This process was welcomed under 1; another has stored 3 since.
+        let mut shared = record(&[3, 1]);
+        shared.welcomed(&hash(1), &[], None);
+        assert_eq!(shared.tokens, [token(3), token(1)]);
+        // Another has moved past the token that this one used.
+        let mut moved = record(&[4]);
+        moved.welcomed(&hash(1), &[], None);
+        assert_eq!(moved.tokens, [token(4)]);
+    }
+
+    #[test]
+    fn a_grant_keeps_at_most_two_tokens() {
+        let mut record = record(&[2, 1]);
+        record.granted(token(3));
+        assert_eq!(record.tokens, [token(3), token(2)]);
+    }
+}

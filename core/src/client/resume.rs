@@ -1,0 +1,145 @@
+//! Flow (d): one reconnect of a paired device, up to the welcome that proves R.
+//!
+//! `watch` calls it for a live connection, `check` for a look, `pair` to take up a pairing that was
+//! cut short. Every refusal is brought into the row before the error is given.
+
+use super::Client;
+use super::error::{ClientError, Told};
+use super::line::{self, DialFailed, FirstAnswer};
+use super::preview::speaks_ours;
+use crate::handshake::{HandshakeError, ResumeDraft};
+use crate::net::socket::Socket;
+use crate::net::tls::PinCheck;
+use crate::store::device::machines::MachineRow;
+use crate::token::{SessionToken, TokenHash};
+use crate::wire::{Address, CloseCode, Flow, Refusal, RefusalCode, Welcome};
+
+/// The clocks may differ by this much before it is worth a word.
+const SKEW_SHOWN_MS: i64 = 5 * 60 * 1000;
+
+/// Dials in one attempt, at most: two tokens of ours, and two that another process stored meanwhile.
+const DIALS: usize = 4;
+
+/// An established session.
+pub(super) struct Session {
+    pub(super) socket: Socket,
+    pub(super) welcome: Welcome,
+    pub(super) address: Address,
+}
+
+impl Session {
+    /// Says goodbye; a machine that does not listen any more is no matter.
+    pub(super) async fn close(mut self) {
+        let goodbye = self.socket.close(CloseCode::Stopping, "");
+        let _ = line::in_time("", goodbye).await;
+    }
+}
+
+/// How one dial under one token ended.
+enum Attempt {
+    Welcomed(Box<Session>),
+    /// The token is not the machine's current one: another may be.
+    OtherToken,
+}
+
+impl Client {
+    /// Reconnects to the machine of a row.
+    pub(super) async fn resume_row(&self, id: i64) -> Result<Session, ClientError> {
+        let mut refused: Vec<TokenHash> = Vec::new();
+        for _ in 0..DIALS {
+            // Read again each time: another process of this device may have stored a newer token.
+            let known_refused = refused.clone();
+            let (row, token) = self.durable(move |ledger| ledger.token_to_try(id, &known_refused)).await?;
+            let Some(token) = token else {
+                return Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await);
+            };
+            let hash = TokenHash::of(&token);
+            match self.dial_with(&row, token, &refused).await {
+                Ok(Attempt::Welcomed(session)) => return Ok(*session),
+                Ok(Attempt::OtherToken) => refused.push(hash),
+                Err(error) => return Err(self.failed(&row, error).await),
+            }
+        }
+        let row = self.durable(move |ledger| ledger.row(id)).await?;
+        Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await)
+    }
+
+    async fn dial_with(
+        &self,
+        row: &MachineRow,
+        token: SessionToken,
+        refused: &[TokenHash],
+    ) -> Result<Attempt, ClientError> {
+        let name = &row.name;
+        let check = PinCheck::Exact(vec![row.pin]);
+        let dialled = line::dial(name, &in_order(row), check).await.map_err(|failed| match failed {
+            DialFailed::WrongKey { seen, .. } => ClientError::KeyChanged { name: name.clone(), seen },
+            DialFailed::Other(error) => error,
+        })?;
+        let address = dialled.address.clone();
+        let draft = ResumeDraft::new(&dialled.channel, row.device_id, &token)?;
+        let (signing, message) = (row.clone(), draft.to_sign());
+        let (signature, record) =
+            self.durable(move |ledger| Ok((ledger.sign(&signing, &message)?, ledger.record(&signing)?))).await?;
+        let (envelope, wait) = draft.signed(signature, &record.recognition_key);
+        match line::ask(name, dialled, Flow::Resume, &envelope).await? {
+            FirstAnswer::Opened(socket, answer) => {
+                let welcome = wait.receive(&answer).map_err(|error| unproven(error, name))?;
+                let (stored, used, at) = (welcome.clone(), TokenHash::of(&token), address.clone());
+                let (id, refused) = (row.row, refused.to_vec());
+                // A new token is durable before anything is done with this session.
+                self.durable(move |ledger| ledger.welcomed(id, &used, &refused, &stored, &at)).await?;
+                self.inner.changed();
+                Ok(Attempt::Welcomed(Box::new(Session { socket, welcome, address })))
+            }
+            FirstAnswer::Refused(answer) => {
+                let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
+                self.resume_refused(row, &refusal)
+            }
+            FirstAnswer::Stranger { versions: Some(versions) } if !speaks_ours(&versions) => {
+                Err(ClientError::Version { machine: Some(versions) })
+            }
+            FirstAnswer::Stranger { .. } => Err(ClientError::UnknownDevice { name: name.clone() }),
+            FirstAnswer::Answered(_) => Err(ClientError::Protocol),
+        }
+    }
+
+    /// What a refusal under R means.
+    fn resume_refused(&self, row: &MachineRow, refusal: &Refusal) -> Result<Attempt, ClientError> {
+        let (name, told) = (row.name.clone(), Told::from(refusal));
+        match refusal.code {
+            RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken),
+            RefusalCode::Revoked => Err(ClientError::Revoked { name, told }),
+            RefusalCode::Suspended => Err(ClientError::Suspended { name, told }),
+            RefusalCode::Expired => {
+                let skew = refusal.clock.saturating_sub(self.inner.clock.wall_ms());
+                let skew_seconds = (skew.saturating_abs() > SKEW_SHOWN_MS).then_some(skew / 1000);
+                Err(ClientError::Expired { name, skew_seconds })
+            }
+            _ => Err(super::error::of_pairing_refusal(refusal, &row.name)),
+        }
+    }
+
+    /// Brings a failed reconnect into the row, and gives the error on.
+    pub(super) async fn failed(&self, row: &MachineRow, error: ClientError) -> ClientError {
+        let (row, recorded) = (row.clone(), error.clone());
+        let stored = self.durable(move |ledger| ledger.failed(&row, &recorded)).await;
+        self.inner.changed();
+        stored.err().unwrap_or(error)
+    }
+}
+
+/// A proof under R that does not hold: the key was copied. An unreadable message is another matter.
+fn unproven(error: HandshakeError, name: &str) -> ClientError {
+    match error {
+        HandshakeError::Proof => ClientError::KeyCopied { name: name.to_owned() },
+        other => other.into(),
+    }
+}
+
+/// The addresses of a row, the one that worked last first.
+fn in_order(row: &MachineRow) -> Vec<Address> {
+    let last = row.last_address.iter();
+    let others = row.addresses.iter().filter(|address| row.last_address.as_ref() != Some(address));
+    last.chain(others).cloned().collect()
+}

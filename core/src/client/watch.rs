@@ -1,0 +1,236 @@
+//! A live connection to one machine that comes back by itself, and what it says about its state.
+//!
+//! One task for each [`MachineWatch`]: dial, stay (`connection`), and when that ends dial again
+//! with a growing, jittered pause. It stops for good when the device was revoked, and at a hard
+//! stop until the row was re-pinned or it is told to go on. Dropping the watch ends the task.
+
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+
+use super::Client;
+use super::connection::End;
+use super::error::ClientError;
+use super::machines::{MachineState, MachineView};
+use crate::secrets::random_bytes;
+
+/// The first pause after a failed dial; it doubles up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// What the handle tells its task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) cancelled: bool,
+    pub(super) paused: bool,
+    /// Counts the calls that ask to look at once.
+    pub(super) pokes: u64,
+}
+
+/// A connection that is kept alive, and its state. Drop it to end the connection.
+pub struct MachineWatch {
+    row: i64,
+    wish: watch::Sender<Wish>,
+    current: watch::Receiver<MachineState>,
+    seen: Mutex<watch::Receiver<MachineState>>,
+}
+
+impl MachineWatch {
+    /// The row that is watched.
+    pub fn row(&self) -> i64 {
+        self.row
+    }
+
+    /// The state now.
+    pub fn current(&self) -> MachineState {
+        self.current.borrow().clone()
+    }
+
+    /// Waits for another state and gives it; `None` once the watch has ended. States that came and
+    /// went between two calls are passed over. May be dropped and called again.
+    pub async fn changed(&self) -> Option<MachineState> {
+        let mut seen = self.seen.lock().await;
+        seen.changed().await.ok()?;
+        Some(seen.borrow_and_update().clone())
+    }
+
+    /// Closes the connection until [`resume`](Self::resume): the app goes to the background.
+    pub fn suspend(&self) {
+        self.wish.send_modify(|wish| wish.paused = true);
+    }
+
+    /// Connects again at once, also after a hard stop.
+    pub fn resume(&self) {
+        self.wish.send_modify(|wish| {
+            wish.paused = false;
+            wish.pokes += 1;
+        });
+    }
+
+    /// The device's network has changed: see at once whether the connection still lives, or dial
+    /// without waiting for the pause to end.
+    pub fn network_changed(&self) {
+        self.wish.send_modify(|wish| wish.pokes += 1);
+    }
+
+    /// Ends the connection and the watch.
+    pub fn cancel(&self) {
+        self.wish.send_modify(|wish| wish.cancelled = true);
+    }
+}
+
+impl Client {
+    /// Keeps a connection to the machine of `row`. Call it inside a tokio runtime. Two watches are
+    /// two connections.
+    ///
+    /// # Errors
+    /// No such row, or the device's state cannot be read.
+    pub async fn watch(&self, row: i64) -> Result<MachineWatch, ClientError> {
+        let stored = self.durable(move |ledger| ledger.row(row)).await?;
+        let (wish, wished) = watch::channel(Wish::default());
+        let (state, current) = watch::channel(MachineView::of(&stored).state);
+        let seen = Mutex::new(current.clone());
+        let mut keeper = Keeper { client: self.clone(), row, wish: wished, state, failures: 0 };
+        tokio::spawn(async move { while keeper.round().await.is_some() {} });
+        Ok(MachineWatch { row, wish, current, seen })
+    }
+}
+
+/// The task of a watch.
+struct Keeper {
+    client: Client,
+    row: i64,
+    wish: watch::Receiver<Wish>,
+    state: watch::Sender<MachineState>,
+    failures: u32,
+}
+
+/// What to do after a connection or a dial has ended.
+enum Then {
+    Dial,
+    Pause(Duration),
+    /// Until the handle or the row changes.
+    HardStop,
+}
+
+impl Keeper {
+    /// One dial and what comes of it. `None`: the watch is over.
+    async fn round(&mut self) -> Option<()> {
+        let wish = *self.wish.borrow_and_update();
+        if wish.cancelled {
+            return None;
+        }
+        if wish.paused {
+            self.say(MachineState::Paused);
+            return self.wish.changed().await.ok();
+        }
+        self.say(MachineState::Connecting);
+        let dialled = tokio::select! {
+            dialled = self.client.resume_row(self.row) => dialled,
+            // Paused, cancelled, or another network: this dial is of no use any more.
+            changed = self.wish.changed() => return changed.ok(),
+        };
+        let then = match dialled {
+            Ok(session) => {
+                self.failures = 0;
+                self.say(MachineState::Online { address: session.address.clone() });
+                let end = self.client.stay(self.row, session, &mut self.wish).await;
+                self.ended(end)?
+            }
+            Err(error) => self.failed(&error).await?,
+        };
+        match then {
+            Then::Dial => Some(()),
+            Then::Pause(pause) => {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => Some(()),
+                    changed = self.wish.changed() => {
+                        self.failures = 0;
+                        changed.ok()
+                    }
+                }
+            }
+            Then::HardStop => self.hard_stop().await,
+        }
+    }
+
+    fn ended(&mut self, end: End) -> Option<Then> {
+        match end {
+            End::Wished => Some(Then::Dial),
+            End::Over(state) => {
+                let over = matches!(state, MachineState::Revoked(_));
+                let patient = !matches!(state, MachineState::Offline { .. });
+                self.say(state);
+                if over {
+                    return None;
+                }
+                Some(Then::Pause(if patient { jittered(PAUSE_MAX) } else { self.next_pause() }))
+            }
+        }
+    }
+
+    async fn failed(&mut self, error: &ClientError) -> Option<Then> {
+        let id = self.row;
+        let row = self.client.durable(move |ledger| ledger.row(id)).await;
+        let since = row.ok().and_then(|row| row.offline_since.or(row.last_online));
+        let state = MachineState::after(error, since);
+        self.say(state.clone());
+        match state {
+            MachineState::Revoked(_) => None,
+            MachineState::KeyChanged { .. } | MachineState::KeyCopied => Some(Then::HardStop),
+            _ if matches!(error, ClientError::NoSuchMachine(_) | ClientError::Unfinished { .. }) => None,
+            MachineState::Offline { .. } => Some(Then::Pause(self.next_pause())),
+            // Lifted by somebody at the machine, if at all: no hurry.
+            _ => Some(Then::Pause(jittered(PAUSE_MAX))),
+        }
+    }
+
+    /// Waits until the person says go on, or the row was re-pinned or forgotten.
+    async fn hard_stop(&mut self) -> Option<()> {
+        let mut changes = self.client.changes();
+        loop {
+            tokio::select! {
+                changed = self.wish.changed() => return changed.ok(),
+                changed = changes.changed() => changed.ok()?,
+            }
+            let id = self.row;
+            let row = self.client.durable(move |ledger| ledger.row(id)).await.ok()?;
+            if row.key_changed.is_none() {
+                return Some(());
+            }
+        }
+    }
+
+    fn next_pause(&mut self) -> Duration {
+        let doubled = PAUSE.saturating_mul(2_u32.saturating_pow(self.failures.min(8)));
+        self.failures = self.failures.saturating_add(1);
+        jittered(doubled.min(PAUSE_MAX))
+    }
+
+    fn say(&self, state: MachineState) {
+        self.state.send_if_modified(|current| {
+            let other = *current != state;
+            *current = state;
+            other
+        });
+    }
+}
+
+/// Between half of `pause` and all of it, so that a thousand devices do not come back as one.
+fn jittered(pause: Duration) -> Duration {
+    let random = random_bytes::<2>().map_or(u16::MAX, u16::from_be_bytes);
+    pause.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_jittered_and_never_longer_than_it_says() {
+        let pauses: Vec<Duration> = (0..64).map(|_| jittered(PAUSE_MAX)).collect();
+        assert!(pauses.iter().all(|pause| *pause >= PAUSE_MAX / 2 && *pause <= PAUSE_MAX));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+    }
+}

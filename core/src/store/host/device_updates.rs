@@ -1,0 +1,111 @@
+//! What happens to a device's row, one function for each event. Callers find them in
+//! [`devices`](super::devices).
+
+use rusqlite::{Connection, params};
+
+use super::devices::is_taken;
+use crate::clock::UnixMillis;
+use crate::identity::DeviceId;
+use crate::names;
+use crate::role::Role;
+use crate::secrets::KeyKind;
+use crate::store::StoreError;
+use crate::store::values::to_integer;
+use crate::wire::limits;
+
+/// Gives a device another name, cleaned. Returns the name as stored.
+///
+/// # Errors
+/// [`StoreError::NameEmpty`], [`StoreError::NameTaken`] or [`StoreError::NotFound`].
+pub fn rename(conn: &Connection, id: &DeviceId, name: &str) -> Result<String, StoreError> {
+    let name = names::clean(name, limits::NAME).ok_or(StoreError::NameEmpty)?;
+    if is_taken(conn, &name, Some(id))? {
+        return Err(StoreError::NameTaken(name));
+    }
+    found(conn.execute(
+        "UPDATE devices SET name = ?2, name_key = ?3 WHERE id = ?1",
+        params![id, name, names::name_key(&name)],
+    )?)?;
+    Ok(name)
+}
+
+/// Changes what a device may do.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_role(conn: &Connection, id: &DeviceId, role: Role) -> Result<(), StoreError> {
+    found(conn.execute("UPDATE devices SET role = ?2 WHERE id = ?1", params![id, role])?)
+}
+
+/// Changes a session's lifetimes, in seconds; `None` leaves one as it is.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_lifetimes(
+    conn: &Connection,
+    id: &DeviceId,
+    idle_seconds: Option<u64>,
+    absolute_seconds: Option<u64>,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET idle_seconds = coalesce(?2, idle_seconds),
+                   absolute_seconds = coalesce(?3, absolute_seconds) WHERE id = ?1";
+    found(conn.execute(sql, params![id, idle_seconds.map(to_integer), absolute_seconds.map(to_integer)])?)
+}
+
+/// Notes that a device was seen at `at` from `address`.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn touch(conn: &Connection, id: &DeviceId, at: UnixMillis, address: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET last_seen = ?2, last_address = ?3 WHERE id = ?1";
+    found(conn.execute(sql, params![id, at, address])?)
+}
+
+/// Updates what a device says of itself when it pairs again with the same key.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_facts(conn: &Connection, id: &DeviceId, platform: &str, key_kind: KeyKind) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET platform = ?2, key_kind = ?3 WHERE id = ?1";
+    found(conn.execute(sql, params![id, names::clean_platform(platform), key_kind])?)
+}
+
+/// Begins the session anew: its cap counts from `at`.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn restart_session(conn: &Connection, id: &DeviceId, at: UnixMillis) -> Result<(), StoreError> {
+    found(conn.execute("UPDATE devices SET session_started_at = ?2 WHERE id = ?1", params![id, at])?)
+}
+
+/// Suspends a device; whether it was not suspended before. The first cause stands.
+///
+/// # Errors
+/// The database.
+pub fn suspend(conn: &Connection, id: &DeviceId, at: UnixMillis, why: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE devices SET suspended_at = ?2, suspended_why = ?3 WHERE id = ?1 AND suspended_at IS NULL";
+    Ok(conn.execute(sql, params![id, at, why])? == 1)
+}
+
+/// Lifts a suspension; whether there was one.
+///
+/// # Errors
+/// The database.
+pub fn unsuspend(conn: &Connection, id: &DeviceId) -> Result<bool, StoreError> {
+    let sql = "UPDATE devices SET suspended_at = NULL, suspended_why = NULL
+               WHERE id = ?1 AND suspended_at IS NOT NULL";
+    Ok(conn.execute(sql, [id])? == 1)
+}
+
+/// Removes a device and all its token hashes; whether there was one. To keep its key out as well, see
+/// [`tombstones::bury`](super::tombstones::bury).
+///
+/// # Errors
+/// The database.
+pub fn delete(conn: &Connection, id: &DeviceId) -> Result<bool, StoreError> {
+    Ok(conn.execute("DELETE FROM devices WHERE id = ?1", [id])? == 1)
+}
+
+fn found(changed: usize) -> Result<(), StoreError> {
+    if changed == 1 { Ok(()) } else { Err(StoreError::NotFound("device")) }
+}
