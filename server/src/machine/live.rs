@@ -5,6 +5,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use super::logging;
 use super::screen::{Screen, Size, wrap};
 use crate::exit::Failure;
 use crate::output::style::{Style, dumb_terminal};
@@ -78,7 +79,10 @@ impl Stage {
     /// Where stdout is a terminal that can move its cursor.
     pub fn of_stdout() -> Option<Self> {
         let fits = io::stdout().is_terminal() && !dumb_terminal();
-        fits.then(|| Self { block: LiveBlock::default(), style: Style::of(&io::stdout()) })
+        fits.then(|| {
+            logging::hold();
+            Self { block: LiveBlock::default(), style: Style::of(&io::stdout()) }
+        })
     }
 
     /// Shows the screen at the terminal's present size.
@@ -86,6 +90,10 @@ impl Stage {
     /// # Errors
     /// The terminal is gone.
     pub fn show(&mut self, screen: &Screen) -> Result<(), Failure> {
+        let held = logging::take();
+        if !held.is_empty() {
+            self.block.above(&mut io::stdout().lock(), &held)?;
+        }
         let size = size();
         Ok(self.block.draw(&mut io::stdout().lock(), screen.lines(size, self.style), size)?)
     }
@@ -98,6 +106,12 @@ impl Stage {
         let width = size().columns.saturating_sub(1);
         let lines: Vec<String> = wrap(text, width).iter().map(|line| self.style.loud(line)).collect();
         Ok(self.block.above(&mut io::stdout().lock(), &lines)?)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        logging::release();
     }
 }
 

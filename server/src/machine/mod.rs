@@ -12,6 +12,7 @@ mod first_device;
 mod help;
 mod key;
 mod live;
+mod logging;
 mod offering;
 mod offers;
 mod pair;

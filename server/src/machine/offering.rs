@@ -138,7 +138,10 @@ fn code_burnt(closed: bool) -> String {
 /// What to type on the other computer for a code.
 pub fn join_command(addresses: &[AddressRecord]) -> String {
     let far = |address: &&AddressRecord| !matches!(address.kind, AddressKind::Loopback | AddressKind::Container);
-    let host = match addresses.iter().find(far).or(addresses.first()) {
+    // Of those, an IPv4 address: it is the one that people can type.
+    let short = |address: &&AddressRecord| far(address) && !address.address.host.contains(':');
+    let best = addresses.iter().find(short).or_else(|| addresses.iter().find(far)).or(addresses.first());
+    let host = match best {
         Some(address) => {
             let text = address.address.to_string();
             text.strip_suffix(&format!(":{DEFAULT_PORT}")).map(str::to_owned).unwrap_or(text)

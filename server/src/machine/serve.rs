@@ -11,6 +11,7 @@ use pairpin_core::host::{Host, HostConfig, HostEvent};
 use super::audit;
 use super::first_device;
 use super::live::Stage;
+use super::logging;
 use super::offering::{alarm_text, paired_text};
 use super::signals::Signals;
 use super::status::{LOOPBACK_ONLY, address_lines};
@@ -31,7 +32,7 @@ const SAID_ALREADY: [&str; 2] = ["paired", "alarm"];
 /// # Errors
 /// It cannot start; the text says what to do.
 pub async fn run(state_dir: PathBuf, args: ServeArgs) -> Result<(), Failure> {
-    start_logging();
+    logging::start();
     // Caught from here on: a signal during the start ends it cleanly.
     let mut signals = Signals::new()?;
     let host = Host::start(HostConfig {
@@ -71,17 +72,6 @@ async fn attend(host: &Host, state_dir: &Path, signals: &mut Signals) -> Result<
         () = signals.any() => {}
     }
     Ok(())
-}
-
-/// The log of unexpected things on stderr: warnings, or what `PAIRPIN_LOG` asks for. No secret is
-/// ever in it, whatever the level.
-fn start_logging() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("PAIRPIN_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let color = Style::of(&io::stderr()) != Style::PLAIN;
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr);
-    // Fails only where a log is set already, and then that one is it.
-    let _ = logging.try_init();
 }
 
 fn notify(state: &str) {
