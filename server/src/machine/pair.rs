@@ -3,6 +3,7 @@
 //! The daemon makes the offer; its secrets cross the admin socket for this verb alone. While it
 //! waits, going away withdraws it.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +21,6 @@ use crate::admin::protocol::{PairRequest, Request};
 use crate::admin::views::{MachineRecord, NewOfferRecord, PairEvent};
 use crate::cli::{PairArgs, QrFormat};
 use crate::exit::{Exit, Failure};
-use crate::output::style::Style;
 use crate::output::time::countdown;
 use crate::output::{json, note, say, say_lines};
 
@@ -155,8 +155,7 @@ impl<'a> Shower<'a> {
         if let Some(link) = &offer.link {
             say(link.expose())?;
             // On a terminal, or where a drawing was asked for by name.
-            let drawn = args.qr_out.is_none()
-                && (args.qr_format != QrFormat::Auto || Style::of(&std::io::stdout()) != Style::PLAIN);
+            let drawn = args.qr_out.is_none() && (args.qr_format != QrFormat::Auto || io::stdout().is_terminal());
             if drawn {
                 let link = Link::parse(link.expose()).map_err(|error| Failure::failed(error.to_string()))?;
                 say_lines(&terminal_rows(&link, args.qr_format))?;
@@ -183,8 +182,8 @@ impl<'a> Shower<'a> {
         let (Self::Stage { offering, .. } | Self::Lines { offering, .. } | Self::Json { offering }) = self;
         let step = offering.take(event, SystemClock.elapsed());
         match (&step, line) {
-            (Step::Redraw, _) => {}
             (_, Some(line)) => say(line)?,
+            (Step::Redraw, None) => {}
             (Step::Alarm(text), None) => match self {
                 Self::Stage { stage, .. } => stage.alarm(text)?,
                 _ => note(text),
