@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
 use super::Client;
 use super::error::{ClientError, of_pairing_refusal};
 use super::ledger::{KeyDraft, Pairing};
@@ -16,7 +19,7 @@ use super::preview::{PairQuestion, speaks_ours};
 use crate::handshake::{CodeAwaitShare, CodeMet, HandshakeError};
 use crate::identity::Pin;
 use crate::names;
-use crate::net::socket::Socket;
+use crate::net::socket::{Incoming, Socket};
 use crate::net::tls::PinCheck;
 use crate::role::Role;
 use crate::secrets::{Secret, TypedCode};
@@ -39,7 +42,7 @@ pub struct CodePreview {
     pub question: PairQuestion,
     client: Client,
     code: TypedCode,
-    socket: Socket,
+    waiting: Waiting,
     met: CodeMet,
     draft: KeyDraft,
     confirmed_at: Duration,
@@ -75,8 +78,16 @@ impl CodePreview {
         }
     }
 
+    /// The person said no: nothing of it stays on this device.
+    pub async fn decline(self) {
+        let Self { client, draft, .. } = self;
+        // What could not be erased now is erased before the next typing.
+        let _ = client.durable(move |ledger| ledger.discard(draft)).await;
+    }
+
     async fn proceed(self) -> Result<Paired, ClientError> {
-        let Self { client, mut socket, met, draft, .. } = self;
+        let Self { client, waiting, met, draft, .. } = self;
+        let mut socket = waiting.end(&self.name).await?;
         let pairing = Pairing {
             pin: self.pin,
             offer: None,
@@ -169,7 +180,7 @@ impl Client {
             question,
             client: self.clone(),
             code: code.clone(),
-            socket,
+            waiting: Waiting::start(socket),
             met,
             draft,
             confirmed_at: self.inner.clock.elapsed(),
@@ -195,6 +206,44 @@ impl Client {
         let same_id: Vec<MachineRow> = self.durable(move |ledger| ledger.live_by_machine(&machine, &pin)).await?;
         let known_as = same_id.into_iter().next().map(|row| row.name);
         Ok(known_as.map_or(PairQuestion::New, |known_as| PairQuestion::NewSameId { known_as }))
+    }
+}
+
+/// Keeps a socket alive while the person is asked: the machine's pings want an answer. Dropping it
+/// closes the connection.
+struct Waiting {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Option<Socket>>,
+}
+
+impl Waiting {
+    fn start(mut socket: Socket) -> Self {
+        let (stop, mut stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = &mut stopped => return Some(socket),
+                    incoming = socket.recv() => match incoming {
+                        Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
+                        // The machine has nothing to say before the person has answered.
+                        _ => return None,
+                    },
+                }
+            }
+        });
+        Self { stop: Some(stop), task }
+    }
+
+    /// Gives the socket back, if the machine is still there.
+    async fn end(mut self, name: &str) -> Result<Socket, ClientError> {
+        drop(self.stop.take());
+        (&mut self.task).await.ok().flatten().ok_or_else(|| line::interrupted(name))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use pairpin_core::host::offers::MintError;
 use pairpin_core::host::{DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
@@ -23,7 +24,7 @@ pub enum Engine {
 impl From<HostError> for AdminError {
     fn from(error: HostError) -> Self {
         let kind = match error {
-            HostError::NameEmpty | HostError::Lifetime => ErrorKind::Usage,
+            HostError::NameEmpty | HostError::Lifetime | HostError::Mint(MintError::Lifetime) => ErrorKind::Usage,
             _ => ErrorKind::Failed,
         };
         Self { kind, message: error.to_string() }

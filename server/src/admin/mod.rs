@@ -9,6 +9,8 @@ pub mod engine;
 pub mod protocol;
 pub mod server;
 pub mod socket;
+#[cfg(test)]
+mod tests;
 pub mod views;
 
 /// The socket's name in the state directory.

@@ -18,7 +18,7 @@ use super::socket::AdminListener;
 use super::views::{AuditRecord, NewOfferRecord, PairEvent};
 
 /// Clients at once, at most.
-const CLIENTS: usize = 64;
+pub const CLIENTS: usize = 64;
 /// How long a client may take to say what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// Audit lines read at once.

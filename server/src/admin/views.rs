@@ -370,7 +370,7 @@ pub enum PairEvent {
         name: String,
     },
     /// A device is paired. The last event.
-    Paired(PairedRecord),
+    Paired(Box<PairedRecord>),
     /// A wrong code was typed.
     WrongCode {
         /// Tries left.
@@ -444,7 +444,7 @@ impl From<OfferEvent> for PairEvent {
         match event {
             OfferEvent::Previewed { from } => Self::Previewed { from },
             OfferEvent::Claimed { from, name } => Self::Claimed { from, name },
-            OfferEvent::Paired(paired) => Self::Paired(paired.into()),
+            OfferEvent::Paired(paired) => Self::Paired(Box::new(paired.into())),
             OfferEvent::WrongCode { tries_left, from } => Self::WrongCode { tries_left, from },
             OfferEvent::CodeBurnt { closed } => Self::CodeBurnt { closed },
             OfferEvent::CodeReplaced { by } => Self::CodeReplaced { by },

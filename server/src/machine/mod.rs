@@ -16,6 +16,7 @@ mod logging;
 mod offering;
 mod offers;
 mod pair;
+mod pair_shown;
 mod qr_out;
 mod reach;
 mod screen;

@@ -24,7 +24,7 @@ pub struct Offering {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     /// A device is paired.
-    Paired(PairedRecord),
+    Paired(Box<PairedRecord>),
     /// Nobody came.
     Expired,
     /// Somebody withdrew it.

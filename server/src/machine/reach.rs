@@ -15,6 +15,9 @@ use crate::platform::{OtherServer, effective_uid, other_servers};
 /// How often, and how many times, to look again at a machine that is just starting or stopping.
 const AGAIN: (Duration, u32) = (Duration::from_millis(50), 60);
 
+/// How many other daemons are named to who finds none.
+const NAMED: usize = 2;
+
 /// The machine a verb talks to.
 pub enum Machine {
     /// Its daemon runs.
@@ -86,7 +89,7 @@ fn own_command(state_dir: &Path) -> String {
 
 fn absent_text(cause: &str, found: &[OtherServer], uid: u32, start: &str) -> String {
     let mut text = format!("{cause}, start it with `{start}`");
-    for server in found {
+    for server in found.iter().take(NAMED) {
         let process = server.process;
         let user = server.user.clone().unwrap_or_else(|| format!("#{}", server.uid));
         text.push_str(&if server.uid == uid {
@@ -94,6 +97,9 @@ fn absent_text(cause: &str, found: &[OtherServer], uid: u32, start: &str) -> Str
         } else {
             format!("\n(one runs as user {user}, process {process}: for that one run `sudo -u {user} pairpin …`)")
         });
+    }
+    if found.len() > NAMED {
+        text.push_str(&format!("\n(and {} more run here)", found.len() - NAMED));
     }
     text
 }

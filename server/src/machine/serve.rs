@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pairpin_core::clock::SystemClock;
-use pairpin_core::host::{Host, HostConfig, HostEvent};
+use pairpin_core::host::{Host, HostConfig, HostError, HostEvent};
+use pairpin_core::net::listen::BindError;
 
 use super::audit;
 use super::first_device;
@@ -46,11 +47,21 @@ pub async fn run(state_dir: PathBuf, args: ServeArgs) -> Result<(), Failure> {
         clock: Arc::new(SystemClock),
     })
     .await
-    .map_err(|error| Failure::failed(error.to_string()))?;
+    .map_err(|error| cannot_start(&error))?;
     let result = attend(&host, &state_dir, &mut signals).await;
     notify("STOPPING=1");
     host.stop().await;
     result
+}
+
+/// Adds the flag that mends it, where there is one.
+fn cannot_start(error: &HostError) -> Failure {
+    let flag = match error {
+        HostError::Bind(BindError::PortInUse(_) | BindError::NotPermitted(_)) => ": `pairpin serve --port PORT`",
+        HostError::Bind(BindError::NotLocal(_)) => ": `pairpin serve --bind ADDRESS`",
+        _ => "",
+    };
+    Failure::failed(format!("{error}{flag}"))
 }
 
 async fn attend(host: &Host, state_dir: &Path, signals: &mut Signals) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub async fn run(state_dir: &Path, as_json: bool) -> Result<(), Failure> {
 
 fn lines(machine: &MachineRecord) -> Vec<String> {
     let devices = match (machine.devices, machine.owners) {
-        (0, _) => "none paired, pair one with `pairpin pair`".to_owned(),
+        (0, _) => "none, pair one with `pairpin pair`".to_owned(),
         (devices, 0) => format!("{devices}, no owner among them"),
         (devices, owners) => format!("{devices}, {owners} of them owner"),
     };
@@ -44,7 +44,7 @@ fn lines(machine: &MachineRecord) -> Vec<String> {
         ("machine", printable(&daemon.name)),
         ("daemon", format!("running, started {since}")),
         ("key fingerprint", machine.key.fingerprint.clone()),
-        ("devices", format!("{devices}, {} online", daemon.online)),
+        ("devices", if machine.devices == 0 { devices } else { format!("{devices}, {} online", daemon.online) }),
         ("offers", daemon.offers.to_string()),
     ];
     let addresses = address_lines(&daemon.addresses);

@@ -9,7 +9,8 @@ pub struct Style {
 }
 
 impl Style {
-    /// No escape sequence at all.
+    /// No escape sequence at all, for tests.
+    #[cfg(test)]
     pub const PLAIN: Self = Self { color: false };
 
     /// For a stream: colour on a terminal, unless `NO_COLOR` is set (<https://no-color.org>) or the

@@ -69,6 +69,7 @@ impl Ledger {
         );
         let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name: config.device_name.clone() };
         ledger.finish_erasing();
+        ledger.forget_left_draft();
         Ok(ledger)
     }
 

@@ -112,6 +112,14 @@ impl Ledger {
         ))
     }
 
+    /// At the start: what a typing left behind goes, unless one is under way in another process.
+    pub(super) fn forget_left_draft(&self) {
+        if let Ok(_alone) = self.dir.lock(DRAFT_LOCK) {
+            // A store that is locked now is tried again at the next start.
+            let _ = self.erase_left_draft();
+        }
+    }
+
     /// Erases the key of a typing that was cut short before it had a row.
     fn erase_left_draft(&self) -> Result<(), ClientError> {
         let Some(left) = self.dir.read_private(DRAFT)? else { return Ok(()) };

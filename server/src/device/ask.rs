@@ -1,0 +1,56 @@
+//! Questions on a terminal. They go to stderr, so that stdout stays for results; reading happens off
+//! the async threads, since a machine's pings want an answer while a person thinks.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+
+use zeroize::Zeroizing;
+
+use crate::exit::Failure;
+
+/// The longest line or text that is read (bytes): a link has some hundred.
+const LONGEST: u64 = 64 * 1024;
+
+/// Whether a person can be asked.
+pub fn possible() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// One line, after a prompt where stdin is a terminal.
+pub async fn line(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    if possible() {
+        let mut stderr = io::stderr().lock();
+        // A prompt that cannot be shown leaves a question without words, and the answer still counts.
+        let _ = write!(stderr, "{prompt}");
+        let _ = stderr.flush();
+    }
+    blocking(|| {
+        let mut text = Zeroizing::new(String::new());
+        io::stdin().lock().take(LONGEST).read_line(&mut text)?;
+        Ok(text)
+    })
+    .await
+}
+
+/// All of stdin.
+pub async fn all_of_stdin() -> Result<Zeroizing<String>, Failure> {
+    blocking(|| {
+        let mut text = Zeroizing::new(String::new());
+        io::stdin().lock().take(LONGEST).read_to_string(&mut text)?;
+        Ok(text)
+    })
+    .await
+}
+
+/// Yes or no; the default is no.
+pub async fn yes(question: &str) -> Result<bool, Failure> {
+    let answer = line(&format!("{question} [y/N] ")).await?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+async fn blocking(
+    read: impl FnOnce() -> io::Result<Zeroizing<String>> + Send + 'static,
+) -> Result<Zeroizing<String>, Failure> {
+    let read = tokio::task::spawn_blocking(read).await;
+    let text = read.map_err(|_| Failure::failed("reading the answer failed, try again"))?;
+    text.map_err(|error| Failure::failed(format!("cannot read standard input: {error}")))
+}

@@ -1,0 +1,118 @@
+//! Where an offer's link comes from: the command line, standard input, a picture, a question.
+
+use std::path::Path;
+
+use pairpin_core::link::{Link, SCHEME};
+use pairpin_core::wire::Address;
+use zeroize::Zeroizing;
+
+use super::ask;
+use super::cli::JoinArgs;
+use crate::exit::Failure;
+
+/// The largest picture that is read (bytes).
+const PICTURE: u64 = 32 * 1024 * 1024;
+
+/// What `join` was given.
+pub enum Target {
+    /// An offer.
+    Offer(Link),
+    /// A machine whose code will be typed.
+    Code(Address),
+}
+
+/// Finds out what to join.
+pub async fn target(args: &mut JoinArgs) -> Result<Target, Failure> {
+    let mut code = args.code.take();
+    // "--code HOST": the word after it is the machine. Digits alone are a code, and refused.
+    if args.target.is_none() && code.as_deref().is_some_and(|word| flag(word).is_none() && !is_code(word)) {
+        args.target = code.replace("true".into());
+    }
+    let code = wants_code(code)?;
+    if let Some(path) = &args.image {
+        return offer(&from_picture(path).await?);
+    }
+    // A link in argv is spent at once; it is wiped all the same.
+    let given = args.target.take().map(Zeroizing::new);
+    match given.as_deref().map(String::as_str) {
+        Some(text) if code => Ok(Target::Code(address(text)?)),
+        None if code => Err(Failure::usage("name the machine: pairpin join HOST --code")),
+        Some("-") => offer(&ask::all_of_stdin().await?),
+        Some(text) if is_link(text) => offer(text),
+        Some(text) => Err(without_offer(&address(text)?)),
+        None if ask::possible() => offer(&ask::line("link from the machine (pairpin pair shows it): ").await?),
+        None => Err(Failure::usage("no terminal to ask on: pipe the link into pairpin join -")),
+    }
+}
+
+/// `--code` has no value: a code does not belong into a command line, which others can read.
+fn wants_code(value: Option<String>) -> Result<bool, Failure> {
+    let Some(value) = value.map(Zeroizing::new) else { return Ok(false) };
+    flag(&value).ok_or_else(|| Failure::usage("--code takes no value: leave it out, you will be asked"))
+}
+
+/// The words that an environment variable may switch a flag with.
+fn flag(word: &str) -> Option<bool> {
+    match word {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" | "" => Some(false),
+        _ => None,
+    }
+}
+
+fn is_code(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b' ')
+}
+
+fn is_link(text: &str) -> bool {
+    let text = text.trim_start();
+    text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
+}
+
+fn offer(text: &str) -> Result<Target, Failure> {
+    Link::parse(text).map(Target::Offer).map_err(|error| Failure::failed(error.to_string()))
+}
+
+fn address(text: &str) -> Result<Address, Failure> {
+    text.parse().map_err(|_| Failure::usage("that is neither a link nor HOST[:PORT], see pairpin join --help"))
+}
+
+fn without_offer(address: &Address) -> Failure {
+    Failure::usage(format!(
+        "to join {address} you need an offer from it: run pairpin pair there, then here pairpin join and paste its \
+         link, or pairpin join {address} --code and type its code"
+    ))
+}
+
+async fn from_picture(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let (shown, path) = (path.display().to_string(), path.to_path_buf());
+    let read = tokio::task::spawn_blocking(move || -> Result<Zeroizing<String>, String> {
+        use std::io::Read as _;
+        let mut bytes = Zeroizing::new(Vec::new());
+        let file = std::fs::File::open(&path).map_err(|error| error.to_string())?;
+        file.take(PICTURE).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        pairpin_core::qr::decode_image_file_bytes(&bytes).map_err(|error| error.to_string())
+    });
+    let text = read.await.map_err(|_| Failure::failed("reading the picture failed, try another"))?;
+    text.map_err(|error| Failure::failed(format!("{shown}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_in_the_command_line_is_refused_without_being_repeated() {
+        let failure = wants_code(Some("12345678".into())).unwrap_err();
+        assert_eq!(failure.exit, crate::exit::Exit::Usage);
+        assert!(failure.message.contains("leave it out, you will be asked") && !failure.message.contains("1234"));
+        assert!(wants_code(Some("true".into())).unwrap());
+        assert!(!wants_code(None).unwrap());
+    }
+
+    #[test]
+    fn a_link_is_known_by_its_scheme_in_any_case() {
+        assert!(is_link("pairpin:ABC") && is_link(" PAIRPIN:ABC"));
+        assert!(!is_link("homebox:7747") && !is_link("pair"));
+    }
+}

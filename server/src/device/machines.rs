@@ -1,0 +1,93 @@
+//! `pairpin machines`: the list, and the verbs on one machine.
+
+use std::path::Path;
+
+use pairpin_core::client::{Client, MachineView};
+use pairpin_core::clock::{Clock as _, SystemClock};
+use serde::Serialize;
+
+use super::cli::{MachinesArgs, MachinesVerb};
+use super::views::{MachineJson, explained, state_text};
+use super::{open, watch};
+use crate::exit::{Exit, Failure};
+use crate::output::{self, json, note, say, say_lines, table};
+
+/// Runs `pairpin machines`.
+///
+/// # Errors
+/// What to tell the person, with the exit code.
+pub async fn run_machines(state_dir: &Path, args: MachinesArgs) -> Result<(), Failure> {
+    let (client, _) = open(state_dir, args.store.secret_store, None)?;
+    match args.verb {
+        None | Some(MachinesVerb::List) => list(&client, args.json).await,
+        Some(MachinesVerb::Watch { machine }) => watch::run(&client, machine.as_deref(), args.json).await,
+        Some(MachinesVerb::Rename { machine, name }) => {
+            let found = client.find(&machine).await?;
+            let renamed = client.rename(found.row, &name).await?;
+            if args.json {
+                return say(json::member("machine", &MachineJson::from(&renamed))?);
+            }
+            say(format!("{} is called {} here from now on", found.name, renamed.name))
+        }
+        Some(MachinesVerb::Forget { machine, yes }) => forget(&client, &machine, yes, args.json).await,
+    }
+}
+
+async fn list(client: &Client, as_json: bool) -> Result<(), Failure> {
+    let machines = client.check_all().await?;
+    if as_json {
+        let views: Vec<MachineJson> = machines.iter().map(MachineJson::from).collect();
+        say(json::member("machines", &views)?)?;
+    } else if machines.is_empty() {
+        note("no machine is paired with this device: run pairpin pair on one, then pairpin join here");
+    } else {
+        say_lines(&listed(&machines))?;
+        machines.iter().filter_map(explained).for_each(note);
+    }
+    if machines.iter().any(|machine| machine.state.identity_changed()) {
+        return Err(Failure::quiet(Exit::IdentityChanged));
+    }
+    Ok(())
+}
+
+fn listed(machines: &[MachineView]) -> Vec<String> {
+    let now = SystemClock.wall_ms();
+    let mut table = table::Table::new(&["NAME", "STATE", "ROLE", "LAST ADDRESS", "KEY FINGERPRINT"]);
+    for machine in machines {
+        table.row(vec![
+            machine.name.clone(),
+            state_text(&machine.state, now),
+            machine.role.to_string(),
+            machine.last_address.as_ref().map(ToString::to_string).unwrap_or_default(),
+            machine.fingerprint(),
+        ]);
+    }
+    table.lines()
+}
+
+/// `machines forget --json`.
+#[derive(Serialize)]
+struct ForgottenJson {
+    forgotten: MachineJson,
+    /// Why the machine still lists this device; absent where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    still_listed: Option<String>,
+}
+
+async fn forget(client: &Client, selector: &str, yes: bool, as_json: bool) -> Result<(), Failure> {
+    let found = client.find(selector).await?;
+    let question = format!("forget {} ({}) and erase its keys here?", found.name, found.fingerprint());
+    output::confirm(&question, yes)?;
+    let forgotten = client.forget(found.row).await?;
+    if let Some(why) = &forgotten.still_listed {
+        note(format!(
+            "{} still lists this device as {}, take it off there: pairpin devices revoke; {why}",
+            found.name, found.device_name
+        ));
+    }
+    if as_json {
+        let view = ForgottenJson { forgotten: (&forgotten.machine).into(), still_listed: forgotten.still_listed };
+        return say(json::line(&view)?);
+    }
+    say(format!("{} is forgotten, its keys here are erased", found.name))
+}

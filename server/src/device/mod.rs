@@ -1,0 +1,55 @@
+//! The verbs of a device: `join` and `machines`. They ask and print; what is decided is decided in
+//! `pairpin_core::client`.
+//!
+//! Called by the command's dispatcher with the state directory. `join` is a pairing, `machines` the
+//! list of what is paired, `ask` the questions, `secret_store` where keys are kept.
+
+mod ask;
+mod cli;
+mod join;
+mod link_in;
+mod machines;
+mod views;
+mod watch;
+
+pub use cli::{JoinArgs, MachinesArgs};
+pub use join::run_join;
+pub use machines::run_machines;
+
+use std::path::Path;
+
+use pairpin_core::client::{Client, ClientConfig, ClientError, ErrorKind};
+
+use crate::exit::{Exit, Failure};
+use crate::platform;
+use crate::secret_store::{self, Choice};
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let exit = match error.kind() {
+            ErrorKind::Failed => Exit::Failed,
+            ErrorKind::Expired => Exit::Expired,
+            ErrorKind::NotReachable => Exit::Nobody,
+            ErrorKind::IdentityChanged => Exit::IdentityChanged,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+/// The engine over this state directory, and what to say once when a machine is paired.
+fn open(state_dir: &Path, store: Choice, name: Option<String>) -> Result<(Client, Option<String>), Failure> {
+    let stores = {
+        // The state directory is made and checked first; the store of files stands in it.
+        pairpin_core::store::StateDir::open(state_dir).map_err(|error| Failure::failed(error.to_string()))?;
+        secret_store::open(store, state_dir)?
+    };
+    let name = name.unwrap_or_else(host_name);
+    let mut config = ClientConfig::new(state_dir.to_path_buf(), stores.new, name, platform::description());
+    config.other_stores = stores.others;
+    Ok((Client::open(config)?, stores.notice))
+}
+
+/// What this device calls itself unless `--name` says otherwise.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,66 @@
+//! `pairpin machines watch`: stays connected and prints what changes.
+
+use pairpin_core::client::{Client, MachineState, MachineView, MachineWatch};
+use pairpin_core::clock::{Clock as _, SystemClock};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::views::{MachineJson, explained, state_text};
+use crate::exit::{Exit, Failure};
+use crate::output::time::Moment;
+use crate::output::{json, note, say};
+
+#[derive(Serialize)]
+struct Event {
+    event: &'static str,
+    at: Moment,
+    machine: MachineJson,
+}
+
+/// Watches one machine, or all that are not revoked, until all of them have ended.
+pub async fn run(client: &Client, selector: Option<&str>, as_json: bool) -> Result<(), Failure> {
+    let machines = match selector {
+        Some(selector) => vec![client.find(selector).await?],
+        None => client.machines().await?,
+    };
+    let (send, mut states) = mpsc::channel(64);
+    for machine in machines.iter().filter(|machine| !matches!(machine.state, MachineState::Revoked(_))) {
+        let watch = client.watch(machine.row).await?;
+        tokio::spawn(follow(watch, send.clone()));
+    }
+    drop(send);
+    let mut changed = false;
+    let mut any = false;
+    while let Some((row, state)) = states.recv().await {
+        any = true;
+        changed |= state.identity_changed();
+        // The row is read again: a welcome may have brought another name or role.
+        let views = client.machines().await?;
+        let Some(view) = views.into_iter().find(|view| view.row == row) else { continue };
+        told(MachineView { state, ..view }, as_json)?;
+    }
+    if !any {
+        note("there is no machine to watch, see pairpin machines");
+    }
+    if changed { Err(Failure::quiet(Exit::IdentityChanged)) } else { Ok(()) }
+}
+
+async fn follow(watch: MachineWatch, states: mpsc::Sender<(i64, MachineState)>) {
+    while let Some(state) = watch.changed().await {
+        if states.send((watch.row(), state)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn told(view: MachineView, as_json: bool) -> Result<(), Failure> {
+    let now = SystemClock.wall_ms();
+    if as_json {
+        return say(json::line(&Event { event: "state", at: Moment(now), machine: (&view).into() })?);
+    }
+    say(format!("{}  {}  {}", Moment(now).local(), view.name, state_text(&view.state, now)))?;
+    if let Some(text) = explained(&view) {
+        note(text);
+    }
+    Ok(())
+}
