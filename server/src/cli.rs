@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pairpin_core::role::Role;
 use pairpin_core::wire::{Address, DEFAULT_PORT};
 
+use crate::device::{JoinArgs, MachinesArgs};
 use crate::output::time::parse_duration;
 
 /// `pairpin --version`: the commit it was built from and the protocol it speaks.
@@ -64,6 +65,10 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeyVerb,
     },
+    /// Pair this device with a machine
+    Join(JoinArgs),
+    /// The machines that this device is paired with
+    Machines(MachinesArgs),
     /// Print shell completions
     Completions {
         /// For which shell

@@ -10,6 +10,8 @@ mod config;
 mod connection;
 mod error;
 #[cfg(test)]
+mod error_tests;
+#[cfg(test)]
 mod fakes;
 mod forget;
 mod ledger;

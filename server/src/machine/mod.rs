@@ -30,7 +30,7 @@ use std::path::PathBuf;
 
 use crate::cli::{Cli, Verb};
 use crate::exit::Failure;
-use crate::platform;
+use crate::{device, platform};
 
 /// Runs one verb to its end.
 ///
@@ -63,6 +63,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Verb::Doctor(args) => doctor::run(&state_dir, args).await,
             Verb::Audit(args) => audit::run(&state_dir, args).await,
             Verb::Key { verb } => key::run(&state_dir, verb).await,
+            Verb::Join(args) => device::run_join(&state_dir, args).await,
+            Verb::Machines(args) => device::run_machines(&state_dir, args).await,
             Verb::Completions { .. } | Verb::Man { .. } => Ok(()),
         }
     })
