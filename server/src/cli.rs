@@ -1,6 +1,6 @@
 //! The command line: the whole tree of verbs and flags, and nothing that runs.
 //!
-//! `main` parses it and hands each verb to its file in `machine`. Every flag has a `PAIRPIN_*`
+//! `main` parses it and `run` hands each verb to its file in `machine` or `device`. Every flag has a `PAIRPIN_*`
 //! mirror; a flag on the command line wins.
 
 use std::net::IpAddr;
@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pairpin_core::role::Role;
 use pairpin_core::wire::{Address, DEFAULT_PORT};
 
+use crate::device::{JoinArgs, MachinesArgs};
 use crate::output::time::parse_duration;
 
 /// `pairpin --version`: the commit it was built from and the protocol it speaks.
@@ -64,6 +65,10 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeyVerb,
     },
+    /// Pair this device with a machine, by its link, its QR or its code
+    Join(JoinArgs),
+    /// Machines that this device is paired with
+    Machines(MachinesArgs),
     /// Print shell completions
     Completions {
         /// For which shell

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::signals::Signals;
 use super::{Machine, reach};
 use crate::admin::client::Line;
 use crate::admin::protocol::Request;
@@ -21,9 +22,18 @@ pub async fn run(state_dir: &Path, args: AuditArgs) -> Result<(), Failure> {
         // Asked first: who follows a stopped machine is told so before anything is printed.
         let daemon = reach::daemon(state_dir).await?;
         let last = print(Machine::Running(daemon), args.lines, as_json).await?;
+        let mut signals = Signals::new()?;
         let mut replies = reach::daemon(state_dir).await?.send(&Request::FollowAudit { after: last }).await?;
-        while let Line::Event(line) = replies.next::<AuditRecord, ()>().await? {
-            say(shown(&line, as_json)?)?;
+        loop {
+            let line = tokio::select! {
+                line = replies.next::<AuditRecord, ()>() => line?,
+                // Whoever follows ends it so: nothing has failed.
+                () = signals.any() => return Ok(()),
+            };
+            match line {
+                Line::Event(line) => say(shown(&line, as_json)?)?,
+                Line::Last(()) => break,
+            }
         }
         note("pairpin serve has stopped");
         return Ok(());

@@ -2,7 +2,7 @@
 //! device, then writes a line for whatever happens, until a signal ends it.
 
 use std::io::{self, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use pairpin_core::clock::SystemClock;
@@ -32,12 +32,12 @@ const SAID_ALREADY: [&str; 2] = ["paired", "alarm"];
 ///
 /// # Errors
 /// It cannot start; the text says what to do.
-pub async fn run(state_dir: PathBuf, args: ServeArgs) -> Result<(), Failure> {
+pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
     logging::start();
     // Caught from here on: a signal during the start ends it cleanly.
     let mut signals = Signals::new()?;
     let host = Host::start(HostConfig {
-        state_dir: state_dir.clone(),
+        state_dir: state_dir.to_owned(),
         bind: args.bind,
         port: args.port,
         name: args.name,
@@ -48,7 +48,7 @@ pub async fn run(state_dir: PathBuf, args: ServeArgs) -> Result<(), Failure> {
     })
     .await
     .map_err(|error| cannot_start(&error))?;
-    let result = attend(&host, &state_dir, &mut signals).await;
+    let result = attend(&host, state_dir, &mut signals).await;
     notify("STOPPING=1");
     host.stop().await;
     result
