@@ -54,7 +54,8 @@ fn shown(record: &AuditRecord, as_json: bool) -> Result<String, Failure> {
     if as_json { json::line(record) } else { Ok(text(record)) }
 }
 
-/// One line of the log, as `audit` and the daemon's own output have it.
+/// One line of the log, as `audit` and the daemon's own output have it. The kind is for programs:
+/// the text says it.
 pub fn text(record: &AuditRecord) -> String {
-    format!("{}  {}  {}", record.at.local(), record.kind, printable(&record.text))
+    format!("{}  {}", record.at.local(), printable(&record.text))
 }
