@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::text;
+use super::text::{self, networks_text, next_step, skew_text, tried_text, tries_text, versions_text};
 use crate::clock::UnixMillis;
 use crate::handshake::HandshakeError;
 use crate::identity::Pin;
@@ -320,121 +320,5 @@ impl From<HandshakeError> for ClientError {
             HandshakeError::Version => Self::Version { machine: None },
             HandshakeError::Message | HandshakeError::Proof => Self::Protocol,
         }
-    }
-}
-
-fn tried_text(tried: &[Tried]) -> String {
-    if tried.is_empty() {
-        return String::new();
-    }
-    let list: Vec<String> = tried.iter().map(|tried| format!("{} ({})", tried.address, tried.cause)).collect();
-    format!(" at {}", list.join(", "))
-}
-
-fn networks_text(networks: &[String]) -> String {
-    if networks.is_empty() {
-        return "; this device is in no network: connect it".to_owned();
-    }
-    format!("; this device is {}", networks.join(", "))
-}
-
-fn next_step(refused: bool) -> &'static str {
-    if refused {
-        "is pairpin serve running there, on that port?"
-    } else {
-        "bring both into the same network or tailnet, and check that pairpin serve runs and its firewall lets it in"
-    }
-}
-
-fn skew_text(skew: &Option<i64>) -> String {
-    let Some(seconds) = skew else { return String::new() };
-    let minutes = seconds.unsigned_abs() / 60;
-    let direction = if *seconds > 0 { "ahead of" } else { "behind" };
-    format!(" by its clock, which is {minutes} minutes {direction} this device's: set the wrong one right first")
-}
-
-fn versions_text(machine: &Option<String>) -> String {
-    machine
-        .as_deref()
-        .and_then(|versions| names::clean(versions, limits::NAME))
-        .map(|versions| format!(" (the machine: {versions})"))
-        .unwrap_or_default()
-}
-
-fn tries_text(left: u32) -> String {
-    match left {
-        0 => "run pairpin pair --code on the machine for a new one".to_owned(),
-        1 => "1 try left".to_owned(),
-        left => format!("{left} tries left"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
-        let name = || "homebox".to_owned();
-        let pin = Pin::from_bytes([1; 32]);
-        let tried = vec![Tried { address: "192.168.1.5".parse().unwrap(), cause: "timed out".into() }];
-        let told = Told { by: Some("Ana".into()), at: Some(0), reason: Some("lost".into()) };
-        for error in [
-            ClientError::OfferExpired,
-            ClientError::OfferUsed,
-            ClientError::OfferWithdrawn,
-            ClientError::OfferUnknown,
-            ClientError::NoAddress,
-            ClientError::Unreachable { name: name(), tried, refused: false, networks: vec!["10.0.0.7 (wlan0)".into()] },
-            ClientError::Interrupted { name: name() },
-            ClientError::NotPairpin { address: name() },
-            ClientError::OtherKey { address: "a".parse().unwrap(), seen: pin },
-            ClientError::KeyChanged { name: name(), seen: pin },
-            ClientError::KeyCopied { name: name() },
-            ClientError::Revoked { name: name(), told: told.clone() },
-            ClientError::Suspended { name: name(), told },
-            ClientError::Expired { name: name(), skew_seconds: Some(-3600) },
-            ClientError::Restored { name: name() },
-            ClientError::UnknownDevice { name: name() },
-            ClientError::Unfinished { name: name() },
-            ClientError::Version { machine: Some("1".into()) },
-            ClientError::CodeWrong { tries_left: 2 },
-            ClientError::CodeClosed,
-            ClientError::NoCode,
-            ClientError::AnswerTooLate,
-            ClientError::Full,
-            ClientError::MachineFailed,
-            ClientError::Protocol,
-            ClientError::NoSuchMachine(name()),
-            ClientError::Ambiguous(name()),
-            ClientError::BadName(name()),
-            ClientError::SecretsMissing { name: name(), store: "file" },
-            ClientError::SecretsElsewhere { name: name(), store: "keyring".into() },
-        ] {
-            let text = error.to_string();
-            assert!(!text.ends_with('.') && !text.starts_with(char::is_uppercase), "{text}");
-            assert!(text.contains(',') || text.contains(':') || text.contains(';'), "no next step: {text}");
-        }
-    }
-
-    #[test]
-    fn an_unreachable_machine_names_what_was_tried_and_where_we_are() {
-        let tried = vec![Tried { address: "192.168.1.5".parse().unwrap(), cause: "timed out".into() }];
-        let error = ClientError::Unreachable {
-            name: "homebox".into(),
-            tried,
-            refused: false,
-            networks: vec!["10.0.0.7 (wlan0)".into()],
-        };
-        let text = error.to_string();
-        assert!(text.contains("192.168.1.5:7747 (timed out)") && text.contains("10.0.0.7 (wlan0)"), "{text}");
-        assert_eq!(error.kind(), ErrorKind::NotReachable);
-    }
-
-    #[test]
-    fn a_wrong_clock_is_named_beside_an_expiry() {
-        let error = ClientError::Expired { name: "homebox".into(), skew_seconds: Some(7200) };
-        assert!(error.to_string().contains("120 minutes ahead"), "{error}");
-        assert_eq!(error.kind(), ErrorKind::Expired);
     }
 }

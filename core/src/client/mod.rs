@@ -10,6 +10,8 @@ mod config;
 mod connection;
 mod error;
 #[cfg(test)]
+mod error_tests;
+#[cfg(test)]
 mod fakes;
 mod forget;
 mod ledger;
@@ -21,6 +23,7 @@ mod record;
 mod resume;
 mod signer;
 mod text;
+mod used;
 mod watch;
 
 use std::sync::Arc;

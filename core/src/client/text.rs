@@ -1,6 +1,9 @@
 //! Small texts for people.
 
+use super::error::Tried;
 use crate::clock::UnixMillis;
+use crate::names;
+use crate::wire::limits;
 
 /// The day of a time, UTC, as 2026-01-31 (civil-from-days, Howard Hinnant's algorithm).
 pub(super) fn day(at: UnixMillis) -> String {
@@ -14,6 +17,54 @@ pub(super) fn day(at: UnixMillis) -> String {
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}")
+}
+
+// The parts of error texts (`error`).
+
+pub(super) fn tried_text(tried: &[Tried]) -> String {
+    if tried.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = tried.iter().map(|tried| format!("{} ({})", tried.address, tried.cause)).collect();
+    format!(" at {}", list.join(", "))
+}
+
+pub(super) fn networks_text(networks: &[String]) -> String {
+    if networks.is_empty() {
+        return "; this device is in no network: connect it".to_owned();
+    }
+    format!("; this device is {}", networks.join(", "))
+}
+
+pub(super) fn next_step(refused: bool) -> &'static str {
+    if refused {
+        "is pairpin serve running there, on that port?"
+    } else {
+        "bring both into the same network or tailnet, and check that pairpin serve runs and its firewall lets it in"
+    }
+}
+
+pub(super) fn skew_text(skew: &Option<i64>) -> String {
+    let Some(seconds) = skew else { return String::new() };
+    let minutes = seconds.unsigned_abs() / 60;
+    let direction = if *seconds > 0 { "ahead of" } else { "behind" };
+    format!(" by its clock, which is {minutes} minutes {direction} this device's: set the wrong one right first")
+}
+
+pub(super) fn versions_text(machine: &Option<String>) -> String {
+    machine
+        .as_deref()
+        .and_then(|versions| names::clean(versions, limits::NAME))
+        .map(|versions| format!(" (the machine: {versions})"))
+        .unwrap_or_default()
+}
+
+pub(super) fn tries_text(left: u32) -> String {
+    match left {
+        0 => "run pairpin pair --code on the machine for a new one".to_owned(),
+        1 => "1 try left".to_owned(),
+        left => format!("{left} tries left"),
+    }
 }
 
 #[cfg(test)]

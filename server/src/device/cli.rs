@@ -42,7 +42,11 @@ pub struct JoinArgs {
 pub struct StoreArg {
     /// Where keys of new machines are kept
     #[arg(
-        long, value_name = "STORE", default_value = "auto", env = "PAIRPIN_SECRET_STORE", hide_env = true,
+        long,
+        value_name = "STORE",
+        default_value = "auto",
+        env = "PAIRPIN_SECRET_STORE",
+        hide_env = true,
         global = true
     )]
     pub secret_store: Choice,

@@ -187,9 +187,9 @@ fn finished(paired: &Paired, args: &JoinArgs) -> Result<(), Failure> {
     }
     let (name, role) = (&paired.machine.name, paired.role);
     match &paired.digits {
-        Some(digits) => say(format!(
-            "paired with {name} as {role}, check {digits}: the same four digits must stand on the machine"
-        )),
+        Some(digits) => {
+            say(format!("paired with {name} as {role}, check {digits}: the same four digits must stand on the machine"))
+        }
         None => say(format!("paired with {name} as {role}")),
     }
 }

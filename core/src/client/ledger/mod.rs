@@ -2,9 +2,10 @@
 //!
 //! Each public step here is one piece: it runs to its end even if the caller's future is dropped
 //! (the engine runs it on a blocking thread), and under one lock that all processes of this device
-//! share, so that two of them never change one machine's secrets at once. `pairing` holds the steps
-//! of flows (a) and (b), `session` those of (d) and what follows.
+//! share, so that two of them never change one machine's secrets at once. `drafts` and `pairing` hold
+//! the steps of flows (a) and (b), `session` those of (d) and what follows.
 
+mod drafts;
 mod pairing;
 mod session;
 #[cfg(test)]
@@ -25,7 +26,8 @@ use crate::store::device::machines::{self, MachineRow, MachineState as RowState}
 use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 use crate::wire::OfferId;
 
-pub(super) use pairing::{KeyDraft, Pairing};
+pub(super) use drafts::KeyDraft;
+pub(super) use pairing::Pairing;
 pub(super) use session::told;
 
 /// The lock file that all processes of this device share.

@@ -1,1 +1,366 @@
-//! Tests of the durable steps.
+//! The durable steps, with the machine faked: what a Grant, a welcome and a refusal leave.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+
+use super::super::config::ClientConfig;
+use super::super::error::{ClientError, Told};
+use super::super::fakes::MemoryStore;
+use super::{Ledger, Pairing};
+use crate::handshake::{Channel, GrantReceived, MacKey, ScanDraft, ScanOpened};
+use crate::identity::{DeviceId, MachineId, Pin, PublicKey};
+use crate::role::Role;
+use crate::secrets::{KeyKind, OfferSecret, RecognitionKey, Secret, SecretBytes, SecretStore, SecretStoreError};
+use crate::store::device::machines::{MachineRow, MachineState as RowState};
+use crate::token::{SessionToken, TokenHash};
+use crate::wire::{Acknowledged, Grant, VERSION, Welcome};
+
+/// A store that fails when told to, as a keyring that was locked meanwhile.
+#[derive(Default)]
+struct Locking {
+    inner: MemoryStore,
+    locked: AtomicBool,
+}
+
+impl Locking {
+    fn open(&self) -> Result<(), SecretStoreError> {
+        if self.locked.load(Ordering::SeqCst) { Err(SecretStoreError("locked".into())) } else { Ok(()) }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.inner.0.lock().unwrap().keys().cloned().collect()
+    }
+}
+
+impl SecretStore for Locking {
+    fn kind(&self) -> KeyKind {
+        KeyKind::Keyring
+    }
+
+    fn get(&self, name: &str) -> Result<Option<SecretBytes>, SecretStoreError> {
+        self.open()?;
+        self.inner.get(name)
+    }
+
+    fn put(&self, name: &str, secret: &SecretBytes) -> Result<(), SecretStoreError> {
+        self.open()?;
+        self.inner.put(name, secret)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), SecretStoreError> {
+        self.open()?;
+        self.inner.delete(name)
+    }
+}
+
+fn open(dir: &Path, store: Arc<dyn SecretStore>) -> Ledger {
+    Ledger::open(&ClientConfig::new(dir.join("state"), store, "laptop".into(), "Linux".into())).unwrap()
+}
+
+fn pin(n: u8) -> Pin {
+    Pin::from_bytes([n; 32])
+}
+
+fn r(n: u8) -> RecognitionKey {
+    RecognitionKey::from_bytes([n; 32])
+}
+
+fn token(n: u8) -> SessionToken {
+    SessionToken::from_bytes([n; 32])
+}
+
+fn pairing(n: u8) -> Pairing {
+    Pairing {
+        pin: pin(n),
+        offer: Some(offer().offer_id()),
+        machine: MachineId::from_bytes([1; 16]),
+        name: "homebox".into(),
+        platform: "Debian".into(),
+        role: Role::Owner,
+        address: "192.168.1.2".parse().unwrap(),
+        addresses: vec!["192.168.1.2".parse().unwrap()],
+        replaces: None,
+    }
+}
+
+fn offer() -> MacKey {
+    MacKey::of_offer(&OfferSecret::from_bytes([3; 16]))
+}
+
+/// A Grant as the machine's side of the handshake makes it; `row` is the R of a row it has.
+fn grant(ledger: &Ledger, row: &MachineRow, pin: Pin, n: u8, own: RecognitionKey, proves: bool) -> GrantReceived {
+    let channel = Channel { exporter: Secret::from_bytes([5; 32]), pin };
+    let key = ledger.draft_key(&row.pin).unwrap().key;
+    let details = crate::handshake::DeviceDetails {
+        key,
+        key_kind: KeyKind::File,
+        name: "laptop".into(),
+        platform: "Linux".into(),
+    };
+    let draft = ScanDraft::new(&channel, offer(), &details).unwrap();
+    let signature = ledger.sign(row, &draft.to_sign()).unwrap();
+    let (proof, wait) = draft.signed(signature);
+    let proven = ScanOpened::open(&channel, proof).unwrap().verify(&offer()).unwrap();
+    let grant = Grant {
+        version: VERSION,
+        token: token(n),
+        device: DeviceId::of(&key),
+        device_name: "laptop".into(),
+        role: Role::Owner,
+        machine: MachineId::from_bytes([1; 16]),
+        name: "homebox".into(),
+        platform: "Debian".into(),
+        recognition_key: own.clone(),
+        addresses: vec!["192.168.1.3".parse().unwrap()],
+        next_pin: Pin::from_bytes([99; 32]),
+        epoch: 0,
+        counter: 1,
+        idle_seconds: 10,
+        expires_at: 1_000,
+    };
+    let (envelope, _) = proven.grant(&grant, proves.then_some(&own)).unwrap();
+    wait.receive(&envelope).unwrap()
+}
+
+fn welcome(new: Option<SessionToken>) -> Welcome {
+    Welcome {
+        version: VERSION,
+        role: Role::Operator,
+        name: "homebox".into(),
+        device_name: "laptop".into(),
+        addresses: vec!["192.168.1.4".parse().unwrap()],
+        token: new,
+        next_pin: Pin::from_bytes([98; 32]),
+        epoch: 0,
+        counter: 2,
+        idle_seconds: 10,
+        expires_at: 1_000,
+        approvals: Vec::new(),
+    }
+}
+
+fn acknowledged() -> Acknowledged {
+    Acknowledged { device_name: "laptop".into(), role: Role::Owner }
+}
+
+/// An active row.
+fn paired(ledger: &Ledger, n: u8) -> MachineRow {
+    let pairing = pairing(n);
+    let row = ledger.prepare(&pairing).unwrap().row;
+    let received = grant(ledger, &row, pin(n), 1, r(7), false);
+    let row = ledger.granted(&row, &pairing, received).unwrap();
+    ledger.activated(&row, &acknowledged(), &pairing.address).unwrap()
+}
+
+fn address() -> crate::wire::Address {
+    "192.168.1.2".parse().unwrap()
+}
+
+#[test]
+fn a_row_goes_from_unfinished_over_granted_to_active_with_one_key_all_along() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let first = ledger.prepare(&pairing(1)).unwrap();
+    assert_eq!(first.row.state, RowState::Unfinished);
+    // A killed run is taken up with the same key and row.
+    let again = ledger.prepare(&pairing(1)).unwrap();
+    assert_eq!((again.key, again.row.row), (first.key, first.row.row));
+    assert!(matches!(ledger.token_to_try(first.row.row, &[]), Err(ClientError::Unfinished { .. })));
+
+    let received = grant(&ledger, &first.row, pin(1), 1, r(7), false);
+    let digits = received.digits.to_string();
+    let granted = ledger.granted(&first.row, &pairing(1), received).unwrap();
+    assert_eq!(granted.state, RowState::Granted);
+    assert_eq!(ledger.record(&granted).unwrap().digits, Some(digits));
+    let by_offer = ledger.by_offer(offer().offer_id(), pin(1).prefix()).unwrap();
+    assert_eq!(by_offer.map(|row| row.row), Some(granted.row));
+
+    // A welcome under the granted token acknowledges as well as the answer does.
+    let (_, used) = ledger.token_to_try(granted.row, &[]).unwrap();
+    ledger.welcomed(granted.row, &TokenHash::of(&used.unwrap()), &[], &welcome(None), &address()).unwrap();
+    let active = ledger.row(granted.row).unwrap();
+    assert_eq!((active.state, active.role), (RowState::Active, Role::Operator));
+    assert!(active.paired_at.is_some());
+}
+
+#[test]
+fn a_grant_for_another_device_or_machine_is_refused() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = ledger.prepare(&pairing(1)).unwrap().row;
+    let other = Pairing { machine: MachineId::from_bytes([2; 16]), ..pairing(1) };
+    let received = grant(&ledger, &row, pin(1), 1, r(7), false);
+    assert_eq!(ledger.granted(&row, &other, received).unwrap_err(), ClientError::Protocol);
+    assert_eq!(ledger.row(row.row).unwrap().state, RowState::Unfinished);
+}
+
+#[test]
+fn a_scan_while_paired_must_repeat_r() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = paired(&ledger, 1);
+    let other = grant(&ledger, &row, pin(1), 2, r(8), false);
+    let refused = ledger.granted(&row, &pairing(1), other).unwrap_err();
+    assert!(matches!(refused, ClientError::KeyCopied { .. }));
+    let (_, kept) = ledger.token_to_try(row.row, &[]).unwrap();
+    assert_eq!(kept, Some(token(1)), "nothing of it is stored");
+    // The control: the same Grant with R goes in, and the older token stays.
+    let same = grant(&ledger, &row, pin(1), 2, r(7), false);
+    ledger.granted(&row, &pairing(1), same).unwrap();
+    assert_eq!(ledger.token_to_try(row.row, &[]).unwrap().1, Some(token(2)));
+    assert_eq!(ledger.token_to_try(row.row, &[TokenHash::of(&token(2))]).unwrap().1, Some(token(1)));
+}
+
+#[test]
+fn a_row_is_re_pinned_only_by_a_grant_that_proves_r() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = paired(&ledger, 1);
+    let replace = Pairing { pin: pin(2), replaces: Some(row.row), ..pairing(1) };
+    assert_eq!(ledger.prepare(&replace).unwrap().row.row, row.row);
+    // It repeats R, which a thief of the token's transport could, and does not prove it over T.
+    let unproven = grant(&ledger, &row, pin(2), 2, r(7), false);
+    assert!(matches!(ledger.granted(&row, &replace, unproven), Err(ClientError::KeyCopied { .. })));
+    assert_eq!(ledger.row(row.row).unwrap().pin, pin(1));
+    let proven = grant(&ledger, &row, pin(2), 2, r(7), true);
+    assert_eq!(ledger.granted(&row, &replace, proven).unwrap().pin, pin(2));
+}
+
+#[test]
+fn a_revocation_erases_key_token_and_r_and_keeps_the_row() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
+    let ledger = open(dir.path(), store.clone());
+    let row = paired(&ledger, 1);
+    let told = Told { by: Some("Ana".into()), at: Some(5), reason: Some("lost".into()) };
+    // The keyring is locked at that moment: the row says so, and the erasing is made up for.
+    store.locked.store(true, Ordering::SeqCst);
+    assert!(ledger.revoked(&row, &told).is_err());
+    let after = ledger.row(row.row).unwrap();
+    assert_eq!((after.state, after.erased), (RowState::Revoked, false));
+    assert!(matches!(ledger.token_to_try(row.row, &[]), Err(ClientError::Revoked { .. })), "it is not used");
+    store.locked.store(false, Ordering::SeqCst);
+    drop(ledger);
+    let ledger = open(dir.path(), store.clone());
+    assert!(ledger.row(row.row).unwrap().erased);
+    assert_eq!(store.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_refused_row_goes_with_its_secrets_and_an_active_one_stays() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
+    let ledger = open(dir.path(), store.clone());
+    let unfinished = ledger.prepare(&pairing(1)).unwrap().row;
+    ledger.drop_unfinished(&unfinished).unwrap();
+    assert!(ledger.rows().unwrap().is_empty());
+    assert_eq!(store.names(), Vec::<String>::new());
+    let active = paired(&ledger, 1);
+    ledger.drop_unfinished(&active).unwrap();
+    assert_eq!(ledger.row(active.row).unwrap().state, RowState::Active);
+    assert_eq!(store.names().len(), 2);
+}
+
+#[test]
+fn a_row_whose_store_is_not_open_is_an_error_that_names_it() {
+    let (dir, keyring) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
+    let row = paired(&open(dir.path(), keyring.clone()), 1);
+    let files = Arc::new(MemoryStore::default());
+    let ledger = open(dir.path(), files.clone());
+    let error = ledger.token_to_try(row.row, &[]).unwrap_err();
+    assert!(matches!(&error, ClientError::SecretsElsewhere { store, .. } if store == "keyring"), "{error:?}");
+    let mut config = ClientConfig::new(dir.path().join("state"), files, "laptop".into(), "Linux".into());
+    config.other_stores = vec![keyring];
+    let both = Ledger::open(&config).unwrap();
+    assert_eq!(both.token_to_try(row.row, &[]).unwrap().1, Some(token(1)));
+}
+
+#[test]
+fn a_key_without_a_row_is_erased_at_the_next_start() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
+    let ledger = open(dir.path(), store.clone());
+    let draft = ledger.draft_key(&pin(1)).unwrap();
+    assert_eq!(store.names().len(), 1);
+    // As long as it is in use, another process leaves it alone.
+    drop(open(dir.path(), store.clone()));
+    assert_eq!(store.names().len(), 1);
+    let key: PublicKey = draft.key;
+    drop(draft);
+    drop(open(dir.path(), store.clone()));
+    assert_eq!(store.names(), Vec::<String>::new());
+    // An adopted one stays.
+    let draft = ledger.draft_key(&pin(1)).unwrap();
+    assert_ne!(draft.key, key);
+    ledger.adopt(draft, &pairing(1)).unwrap();
+    drop(open(dir.path(), store.clone()));
+    assert_eq!(store.names().len(), 1);
+}
+
+/// A store that notices when somebody else reads between one's reading and writing of a record.
+#[derive(Default)]
+struct Overlap {
+    inner: MemoryStore,
+    reader: Mutex<Option<ThreadId>>,
+    overlapped: AtomicBool,
+}
+
+impl SecretStore for Overlap {
+    fn kind(&self) -> KeyKind {
+        KeyKind::File
+    }
+
+    fn get(&self, name: &str) -> Result<Option<SecretBytes>, SecretStoreError> {
+        *self.reader.lock().unwrap() = Some(thread::current().id());
+        thread::yield_now();
+        self.inner.get(name)
+    }
+
+    fn put(&self, name: &str, secret: &SecretBytes) -> Result<(), SecretStoreError> {
+        if *self.reader.lock().unwrap() != Some(thread::current().id()) {
+            self.overlapped.store(true, Ordering::SeqCst);
+        }
+        self.inner.put(name, secret)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), SecretStoreError> {
+        self.inner.delete(name)
+    }
+}
+
+/// Four threads, each with its own ledger as a process has, that store new tokens for one machine.
+/// Whether one of them read a record while another was changing it.
+fn overlap(change: impl Fn(&Ledger, i64, u8) + Send + Sync + 'static) -> bool {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Overlap::default()));
+    let row = paired(&open(dir.path(), store.clone()), 1).row;
+    store.overlapped.store(false, Ordering::SeqCst);
+    let change = Arc::new(change);
+    let threads: Vec<_> = (0..4_u8)
+        .map(|n| {
+            let (path, store, change) = (dir.path().to_path_buf(), store.clone(), change.clone());
+            thread::spawn(move || {
+                let ledger = open(&path, store);
+                (0..16).for_each(|round| change(&ledger, row, 100 + n * 16 + round));
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    store.overlapped.load(Ordering::SeqCst)
+}
+
+#[test]
+fn processes_change_a_machines_record_one_after_the_other() {
+    let locked = overlap(|ledger, row, n| {
+        let used = ledger.token_to_try(row, &[]).unwrap().1.unwrap();
+        ledger.welcomed(row, &TokenHash::of(&used), &[], &welcome(Some(token(n))), &address()).unwrap();
+    });
+    assert!(!locked);
+    // The control: the same without the lock is noticed.
+    let unlocked = overlap(|ledger, row, n| {
+        let row = ledger.row(row).unwrap();
+        let mut record = ledger.record(&row).unwrap();
+        thread::yield_now();
+        record.granted(token(n));
+        ledger.put_record(&row, &record).unwrap();
+    });
+    assert!(unlocked);
+}
