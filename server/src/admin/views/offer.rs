@@ -114,7 +114,7 @@ impl From<OfferView> for OfferRecord {
 
 /// What happens to an offer: the lines of `pairpin pair --json` after the first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum PairEvent {
     /// The offer is made.
     Offer(NewOfferRecord),
