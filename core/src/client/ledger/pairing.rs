@@ -127,6 +127,7 @@ impl Ledger {
         };
         record.digits = Some(received.digits.to_string());
         record.offer = pairing.offer;
+        record.acknowledged = false;
         self.put_record(&row, &record)?;
 
         let granted = Granted {
@@ -170,6 +171,10 @@ impl Ledger {
         acknowledged: &Acknowledged,
         address: &Address,
     ) -> Result<MachineRow, ClientError> {
+        let _lock = self.lock()?;
+        let mut record = self.record(row)?;
+        record.acknowledged = true;
+        self.put_record(row, &record)?;
         let (id, at, address) = (row.row, self.clock.wall_ms(), address.clone());
         let (name, role) = (names::clean_name(&acknowledged.device_name), acknowledged.role);
         self.write(move |conn| {
