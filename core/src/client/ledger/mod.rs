@@ -138,21 +138,17 @@ impl Ledger {
     pub(super) fn by_offer(&self, offer: OfferId, pin: PinPrefix) -> Result<Option<UsedBefore>, ClientError> {
         let rows = self.rows()?;
         for row in rows.into_iter().filter(|row| row.pin.prefix() == pin) {
-            let used = match row.state {
-                RowState::Revoked => None,
-                RowState::Unfinished => (row.offer_id == Some(offer)).then_some(false),
-                // A row whose secrets are out of reach says so when it is used.
-                RowState::Granted => {
-                    let record = self.record(&row).ok();
-                    record.filter(|record| record.offer == Some(offer)).map(|_| true)
-                }
+            // A row whose secrets are out of reach says so when it is used.
+            let record = || self.record(&row).ok().filter(|record| record.offer == Some(offer));
+            let granted = match row.state {
+                RowState::Revoked => continue,
+                RowState::Unfinished => None,
+                RowState::Granted => record().map(|_| true),
                 // A row that was there before the offer: a welcome says nothing of this Grant, unless
                 // it was acknowledged.
-                RowState::Active => {
-                    let record = self.record(&row).ok();
-                    record.filter(|record| record.offer == Some(offer)).map(|record| record.acknowledged)
-                }
+                RowState::Active => record().map(|record| record.acknowledged),
             };
+            let used = granted.or((row.offer_id == Some(offer)).then_some(false));
             if let Some(take_up) = used {
                 return Ok(Some(UsedBefore { row, take_up }));
             }

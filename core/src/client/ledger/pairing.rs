@@ -60,12 +60,11 @@ impl Ledger {
     fn adopt_locked(&self, draft: KeyDraft, pairing: &Pairing) -> Result<Prepared, ClientError> {
         let (key, key_kind) = (draft.key, draft.key_kind);
         let row = match draft.row {
-            Some(row) if row.state == RowState::Unfinished => {
+            Some(row) => {
                 let (id, offer) = (row.row, pairing.offer);
                 self.write(move |conn| machines::set_offer(conn, id, offer.as_ref()))?;
                 self.row(id)?
             }
-            Some(row) => row,
             None => {
                 let new = NewMachine {
                     label: draft.label.clone(),
