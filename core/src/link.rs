@@ -74,7 +74,8 @@ pub enum LinkError {
 impl Link {
     /// The link of an offer with as many of `candidates`, best first, as keep its QR at version 4.
     ///
-    /// One that does not fit is passed over for a shorter one behind it. Candidates on another port
+    /// The measure is 100 characters of body (correction L), since correction M reads no better from
+    /// a screen. One that does not fit is passed over for a shorter one behind it. Candidates on another port
     /// than `port` are left out, since a link has one port; so are repetitions. The Grant brings all
     /// addresses later: these only have to be enough for the first dial.
     pub fn fitting(pin: PinPrefix, secret: OfferSecret, port: u16, candidates: &[Address]) -> Self {

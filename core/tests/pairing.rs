@@ -52,6 +52,28 @@ async fn a_used_offer_lets_nobody_else_in() {
     assert_eq!(second.client.preview(offer.link.as_ref().unwrap()).await.unwrap_err(), ClientError::OfferUsed);
     assert!(second.client.machines().await.unwrap().is_empty());
     assert_eq!(second.store.names(), Vec::<String>::new());
+    // The owner, beaten by a photographer of his QR, must not be the only one to know.
+    assert_eq!(alarms(&machine, offer.number).await, 1);
+}
+
+/// How often the alarm has rung so far for an offer.
+async fn alarms(machine: &Machine, offer: u32) -> usize {
+    let log = machine.host().audit(0, 1000).await.unwrap();
+    let told = format!("tried offer {offer} after it was used");
+    log.iter().filter(|line| line.kind == "alarm" && line.text.contains(&told)).count()
+}
+
+#[tokio::test]
+async fn a_used_offer_shown_by_the_device_that_used_it_is_no_alarm() {
+    let (machine, device) = pair_of_both().await;
+    let offer = machine.offer();
+    let link = offer.link.as_ref().unwrap();
+    device.client.pair(device.client.preview(link).await.unwrap()).await.unwrap();
+    let newer = machine.offer();
+    device.client.pair(device.client.preview(newer.link.as_ref().unwrap()).await.unwrap()).await.unwrap();
+    // Its row has the newer offer now, so the older one is asked for as a stranger's would be.
+    assert_eq!(device.client.preview(link).await.unwrap_err(), ClientError::OfferUsed);
+    assert_eq!(alarms(&machine, offer.number).await, 0);
 }
 
 #[tokio::test]

@@ -91,6 +91,12 @@ fn zbar_reads_codes_of_every_version_and_level_that_are_made() {
     }
 }
 
+#[test]
+#[should_panic(expected = "install the package zbar-tools")]
+fn a_missing_tool_is_named_and_never_skipped() {
+    run("zbarimg-that-is-not-there", "zbar-tools", &[]);
+}
+
 /// The control of the themes: without its own colours the same code is light on dark in a dark
 /// theme, and this reader, like many phones, does not read that.
 #[test]

@@ -1,6 +1,6 @@
 //! The command line: the whole tree of verbs and flags, and nothing that runs.
 //!
-//! `main` parses it and hands each verb to its file in `machine`. Every flag has a `PAIRPIN_*`
+//! `main` parses it and `run` hands each verb to its file in `machine` or `device`. Every flag has a `PAIRPIN_*`
 //! mirror; a flag on the command line wins.
 
 use std::net::IpAddr;
@@ -65,9 +65,9 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeyVerb,
     },
-    /// Pair this device with a machine
+    /// Pair this device with a machine, by its link, its QR or its code
     Join(JoinArgs),
-    /// The machines that this device is paired with
+    /// Machines that this device is paired with
     Machines(MachinesArgs),
     /// Print shell completions
     Completions {

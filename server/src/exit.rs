@@ -9,7 +9,6 @@ use std::process::ExitCode;
 /// Why the process ends, as a number that scripts may rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-#[allow(dead_code)] // the device side's verbs have the last two kinds
 pub enum Exit {
     /// Done, or approved.
     Ok = 0,

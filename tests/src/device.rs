@@ -81,7 +81,7 @@ impl Device {
     /// Whether the one machine that it knows can be reached and welcomes it.
     #[track_caller]
     pub fn is_welcome(&self) -> bool {
-        self.only_machine()["online"] == true
+        is_online(&self.only_machine())
     }
 
     /// The directory with its keys and its database.
@@ -94,4 +94,9 @@ impl Default for Device {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether a machine in `machines --json` was reached and welcomed the device.
+pub fn is_online(machine: &Value) -> bool {
+    machine["state"] == "online"
 }

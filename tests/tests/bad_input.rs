@@ -283,6 +283,27 @@ fn a_directory_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn a_devices_newer_or_damaged_database_is_refused_and_left_alone() {
+    let machine = Machine::started();
+    let device = Device::new();
+    device.join(machine.offer(&[]).link_text()).expect(0);
+    let path = device.state().join("device.db");
+    let version = pragma(&path);
+    set_pragma(&path, 1_000_000);
+    let newer = device.run(&["machines", "list"]).expect(1).says("update");
+    check_message(&newer);
+    set_pragma(&path, version);
+    let good = fs::read(&path).unwrap();
+    let bad = [vec![0xAA; 100], good[100..].to_vec()].concat();
+    fs::write(&path, &bad).unwrap();
+    let damaged = device.run(&["machines", "list"]).expect(1).says("device.db");
+    check_message(&damaged);
+    assert_eq!(fs::read(&path).unwrap(), bad, "the damaged database was changed");
+    fs::write(&path, &good).unwrap();
+    assert!(device.is_welcome());
+}
+
+#[test]
 fn a_device_whose_secrets_are_gone_says_so_and_keeps_its_row() {
     let mut machine = Machine::started();
     let device = Device::new();

@@ -116,7 +116,10 @@ fn a_device_lists_its_machines_in_their_shape() {
     assert_eq!(device.machines(), Vec::<Value>::new());
     device.join(machine.offer(&[]).link_text()).expect(0);
     let known = device.only_machine();
-    check(&known, &[("name", "s"), ("role", "s"), ("online", "b"), ("state", "s"), ("paired_at", "s")]);
+    check(
+        &known,
+        &[("name", "s"), ("role", "s"), ("state", "s"), ("fingerprint", "s"), ("addresses", "a"), ("paired_at", "s")],
+    );
     check_time(&known["paired_at"]);
     let text = known.to_string();
     assert!(text.contains(&machine.pin().fingerprint()), "the key fingerprint is not in {text}");

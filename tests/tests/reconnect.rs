@@ -48,12 +48,12 @@ fn a_watched_machine_goes_offline_and_comes_back_by_itself() {
     let device = Device::new();
     device.join(machine.offer(&[]).link_text()).expect(0);
     let mut watch = device.start(&["machines", "watch", "--json"]);
-    let online = |wanted: bool| move |line: &str| line.contains(&format!("\"online\":{wanted}"));
-    watch.line("online", online(true));
+    let state = |wanted: &'static str| move |line: &str| line.contains(&format!("\"state\":\"{wanted}\""));
+    watch.line("online", state("online"));
     machine.crash();
-    watch.line("offline", online(false));
+    watch.line("offline", state("offline"));
     machine.start();
-    watch.line("online again", online(true));
+    watch.line("online again", state("online"));
 }
 
 #[test]

@@ -162,15 +162,3 @@ fn join_at_a_terminal_shows_whom_it_found_and_asks_first() {
         assert_eq!(machine.devices().len(), usize::from(code == 0), "{answer:?}");
     }
 }
-
-#[test]
-fn a_pasted_link_is_not_shown_again() {
-    let machine = Machine::started();
-    let offer = machine.offer(&[]);
-    let device = Device::new();
-    let mut terminal = Terminal::start(&device.command(&["join", "-"]));
-    terminal.type_keys(&format!("{}\n", offer.link_text()));
-    terminal.wait_text("homebox");
-    terminal.type_keys("y\n");
-    assert_eq!(terminal.end(), Some(0), "{}", terminal.screen.text());
-}

@@ -39,9 +39,9 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "core",
-        about: "pairpin-core: everything that is true on every platform",
+        about: "pairpin-core: everything that is true on every platform; needs zbarimg and rsvg-convert to read QRs back",
         cargo: &["--package", "pairpin-core"],
-        prepare: |_| Ok(Vec::new()),
+        prepare: |_| install::ensure(QR_READERS).map(|()| Vec::new()).map_err(Unready::Missing),
     },
     Layer {
         name: "server",
@@ -59,6 +59,12 @@ pub const LAYERS: &[Layer] = &[
         name: "pake",
         about: "the typed code's PAKE against the Python package spake2; needs python3 and, once, the network",
         cargo: &["--package", "pairpin-tests", "--features", "pake", "--test", "pake"],
+        prepare: pake,
+    },
+    Layer {
+        name: "vectors",
+        about: "the byte vectors, repeated in Python from the specification; needs python3",
+        cargo: &["--package", "pairpin-tests", "--features", "pake", "--test", "vectors"],
         prepare: pake,
     },
 ];

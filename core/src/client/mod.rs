@@ -23,6 +23,7 @@ mod record;
 mod resume;
 mod signer;
 mod text;
+mod used;
 mod watch;
 
 use std::sync::Arc;

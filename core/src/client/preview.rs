@@ -99,7 +99,12 @@ impl Client {
                 let used = own.ok_or(ClientError::OfferUsed)?;
                 return PairPreview::of_row(&used.row, offer, &link.addresses);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                if matches!(error, ClientError::OfferUsed) {
+                    self.show_used(link, &offer).await;
+                }
+                return Err(error);
+            }
         };
         let preview = &received.preview;
         let (question, replaces) = self.question(pin, &address, preview.machine, &offer).await?;

@@ -81,13 +81,6 @@ impl QrCode {
         let (Some(x), Some(y)) = (x.checked_sub(QUIET_ZONE), y.checked_sub(QUIET_ZONE)) else { return false };
         x < self.size && y < self.size && self.modules.get(y * self.size + x).copied().unwrap_or(false)
     }
-
-    /// A code with the given module flipped, for tests that must see a reader fail.
-    #[cfg(test)]
-    pub(super) fn flip(&mut self, x: usize, y: usize) {
-        let at = y * self.size + x;
-        self.modules[at] = !self.modules[at];
-    }
 }
 
 #[cfg(test)]

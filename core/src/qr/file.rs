@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::QrError;
 use super::frame::{Luma, SIDE_MAX};
-use super::ladder::climb;
+use super::ladder::{climb, fenced};
 
 /// Bytes of a file, at most.
 const FILE_MAX: usize = 20 * 1024 * 1024;
@@ -32,7 +32,7 @@ const DOUBLING_MAX: usize = 800;
 /// # Errors
 /// See [`QrError`]: not an image, too large, damaged, or no QR in it.
 pub fn decode_image_file_bytes(bytes: &[u8]) -> Result<Zeroizing<String>, QrError> {
-    let picture = unpack(bytes)?;
+    let picture = fenced(|| Some(unpack(bytes))).unwrap_or(Err(QrError::DamagedImage))?;
     let mut tried = None;
     for side in SIDES {
         let shrunk = Luma::of_frame(&picture.as_frame(), side).ok_or(QrError::NoQr)?;
@@ -44,10 +44,10 @@ pub fn decode_image_file_bytes(bytes: &[u8]) -> Result<Zeroizing<String>, QrErro
             return Ok(text);
         }
     }
-    if picture.width.max(picture.height) <= DOUBLING_MAX {
-        if let Some(text) = climb(&picture.doubled()) {
-            return Ok(text);
-        }
+    if picture.width.max(picture.height) <= DOUBLING_MAX
+        && let Some(text) = climb(&picture.doubled())
+    {
+        return Ok(text);
     }
     Err(QrError::NoQr)
 }

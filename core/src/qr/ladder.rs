@@ -44,7 +44,8 @@ pub(super) fn climb(picture: &Luma) -> Option<Zeroizing<String>> {
         .or_else(|| read(&half.as_ref()?.stretched()?))
         .or_else(|| read(&picture.inverted()))
         .or_else(|| read(&half.as_ref()?.inverted()))
-        .or_else(|| fenced(|| second_reader::read(picture)))
+        .or_else(|| read(&half.as_ref()?.smoothed()))
+        .or_else(|| second_reader::rungs(picture))
 }
 
 /// One rung: a local threshold, finder patterns, and the sets of three of them that may be a QR.
@@ -83,7 +84,7 @@ pub(super) fn is_ours(text: &str) -> bool {
 }
 
 /// The readers are other people's code with assertions in it: one that fails on a strange picture
-/// must cost that rung and not the daemon or the app.
-fn fenced<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
+/// must cost that rung and not the daemon or the app. The panic hook still prints its line.
+pub(super) fn fenced<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(read)).ok().flatten()
 }

@@ -1,4 +1,4 @@
-//! The last rung: an independent reader (rqrr), which reads some frames that the first one does not.
+//! The last rungs: an independent reader (rqrr), which reads some frames that the first one does not.
 //!
 //! Its search tries all pairs of neighbours for every finder pattern and copies the picture each
 //! time, so it is given small pictures only, and none with more candidates than a QR needs.
@@ -7,7 +7,7 @@ use rqrr::PreparedImage;
 use zeroize::Zeroizing;
 
 use super::frame::Luma;
-use super::ladder::is_ours;
+use super::ladder::{fenced, is_ours};
 
 /// The picture is shrunk to this many pixels a side.
 const SIDE: usize = 800;
@@ -15,13 +15,20 @@ const SIDE: usize = 800;
 /// like some more.
 const CANDIDATES_MAX: usize = 24;
 
-/// The text of the QR in the picture, one of ours before any other.
-pub(super) fn read(picture: &Luma) -> Option<Zeroizing<String>> {
+/// Its rungs: as it is, smoothed, and that inverted. Smoothed it reads what the first reader does
+/// not at all: `##` in a terminal without colours.
+pub(super) fn rungs(picture: &Luma) -> Option<Zeroizing<String>> {
     let small = Luma::of_frame(&picture.as_frame(), SIDE)?;
-    let mut image =
-        PreparedImage::prepare_from_greyscale(small.width, small.height, |x, y| small.pixels[y * small.width + x]);
+    let smooth = small.smoothed();
+    fenced(|| read(&small)).or_else(|| fenced(|| read(&smooth))).or_else(|| fenced(|| read(&smooth.inverted())))
+}
+
+/// The text of the QR in the picture, one of ours before any other.
+fn read(picture: &Luma) -> Option<Zeroizing<String>> {
+    let (width, height) = (picture.width, picture.height);
+    let mut image = PreparedImage::prepare_from_greyscale(width, height, |x, y| picture.pixels[y * width + x]);
     // 1 is what the reader calls black.
-    if candidates(small.width, small.height, |x, y| image.get_pixel_at(x, y) == 1) > CANDIDATES_MAX {
+    if candidates(width, height, |x, y| image.get_pixel_at(x, y) == 1) > CANDIDATES_MAX {
         return None;
     }
     let mut other = None;

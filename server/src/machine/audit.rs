@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::signals::Signals;
 use super::{Machine, reach};
 use crate::admin::client::Line;
 use crate::admin::protocol::Request;
@@ -21,9 +22,18 @@ pub async fn run(state_dir: &Path, args: AuditArgs) -> Result<(), Failure> {
         // Asked first: who follows a stopped machine is told so before anything is printed.
         let daemon = reach::daemon(state_dir).await?;
         let last = print(Machine::Running(daemon), args.lines, as_json).await?;
+        let mut signals = Signals::new()?;
         let mut replies = reach::daemon(state_dir).await?.send(&Request::FollowAudit { after: last }).await?;
-        while let Line::Event(line) = replies.next::<AuditRecord, ()>().await? {
-            say(shown(&line, as_json)?)?;
+        loop {
+            let line = tokio::select! {
+                line = replies.next::<AuditRecord, ()>() => line?,
+                // Whoever follows ends it so: nothing has failed.
+                () = signals.any() => return Ok(()),
+            };
+            match line {
+                Line::Event(line) => say(shown(&line, as_json)?)?,
+                Line::Last(()) => break,
+            }
         }
         note("pairpin serve has stopped");
         return Ok(());
@@ -44,7 +54,8 @@ fn shown(record: &AuditRecord, as_json: bool) -> Result<String, Failure> {
     if as_json { json::line(record) } else { Ok(text(record)) }
 }
 
-/// One line of the log, as `audit` and the daemon's own output have it.
+/// One line of the log, as `audit` and the daemon's own output have it. The kind is for programs:
+/// the text says it.
 pub fn text(record: &AuditRecord) -> String {
-    format!("{}  {}  {}", record.at.local(), record.kind, printable(&record.text))
+    format!("{}  {}", record.at.local(), printable(&record.text))
 }

@@ -69,7 +69,7 @@ impl Screen {
         let mut lines = link.clone();
         if self.qr.is_empty() || qr_width > width || self.qr.len() > room {
             if self.wants_qr {
-                lines.extend(wrap(&self.too_small(size, qr_width, link.len()), width));
+                lines.extend(wrap(&self.too_small(size, qr_width), width));
             }
             let left = height.saturating_sub(lines.len());
             lines.extend(self.text(width, left, style));
@@ -89,11 +89,13 @@ impl Screen {
         lines
     }
 
-    fn too_small(&self, size: Size, qr_width: usize, link_rows: usize) -> String {
+    fn too_small(&self, size: Size, qr_width: usize) -> String {
         if self.qr.is_empty() {
             return "no QR here, use `pairpin pair --qr-format png --qr-out qr.png`".into();
         }
-        let (columns, rows) = (qr_width + GAP + BESIDE + 1, self.qr.len() + link_rows.max(2) + 1);
+        let columns = qr_width + GAP + BESIDE + 1;
+        let link = self.link.as_deref().map_or(0, |link| chunks(link, columns - 1).len());
+        let rows = self.qr.len() + link + 1;
         format!(
             "the QR needs a terminal of {columns}x{rows}, this one is {}x{}: enlarge it, or run `pairpin pair \
              --qr-format png --qr-out qr.png`",
@@ -102,10 +104,13 @@ impl Screen {
     }
 
     /// The text beside or below the QR, in at most `height` lines. What matters least goes first
-    /// when there is no room: some addresses, the hint, the blank lines, the fingerprint.
+    /// when there is no room: some addresses, the hint, the blank lines, the fingerprint, all addresses.
     fn text(&self, width: usize, height: usize, style: Style) -> Vec<String> {
         let mut addresses: Vec<String> = self.addresses.iter().map(|(text, kind)| format!("{text}  {kind}")).collect();
         let mut how: Vec<String> = self.how.iter().flat_map(|line| wrap(line, width)).collect();
+        if !matches!(self.standing, Standing::Open(_)) {
+            how.clear();
+        }
         let mut fingerprint = if visible_width(&self.fingerprint) <= width {
             vec![self.fingerprint.clone()]
         } else {
@@ -133,6 +138,9 @@ impl Screen {
         }
         if total(&how, &addresses, &fingerprint, blanks) > height {
             fingerprint.clear();
+        }
+        if total(&how, &addresses, &fingerprint, blanks) > height {
+            addresses.clear();
         }
         let plain = |lines: Vec<String>| lines.into_iter().map(|line| clip(&line, width)).collect::<Vec<_>>();
         let blank = || if blanks > 0 { vec![String::new()] } else { Vec::new() };

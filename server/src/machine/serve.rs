@@ -2,10 +2,10 @@
 //! device, then writes a line for whatever happens, until a signal ends it.
 
 use std::io::{self, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use pairpin_core::clock::SystemClock;
+use pairpin_core::clock::{Clock as _, SystemClock};
 use pairpin_core::host::{Host, HostConfig, HostError, HostEvent};
 use pairpin_core::net::listen::BindError;
 
@@ -22,6 +22,7 @@ use crate::admin::views::{AuditRecord, MachineRecord};
 use crate::cli::ServeArgs;
 use crate::exit::Failure;
 use crate::output::style::{Style, printable};
+use crate::output::time::Moment;
 use crate::output::{say, say_lines};
 use crate::platform;
 
@@ -32,12 +33,12 @@ const SAID_ALREADY: [&str; 2] = ["paired", "alarm"];
 ///
 /// # Errors
 /// It cannot start; the text says what to do.
-pub async fn run(state_dir: PathBuf, args: ServeArgs) -> Result<(), Failure> {
+pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
     logging::start();
     // Caught from here on: a signal during the start ends it cleanly.
     let mut signals = Signals::new()?;
     let host = Host::start(HostConfig {
-        state_dir: state_dir.clone(),
+        state_dir: state_dir.to_owned(),
         bind: args.bind,
         port: args.port,
         name: args.name,
@@ -48,7 +49,7 @@ pub async fn run(state_dir: PathBuf, args: ServeArgs) -> Result<(), Failure> {
     })
     .await
     .map_err(|error| cannot_start(&error))?;
-    let result = attend(&host, &state_dir, &mut signals).await;
+    let result = attend(&host, state_dir, &mut signals).await;
     notify("STOPPING=1");
     host.stop().await;
     result
@@ -102,14 +103,18 @@ async fn show(host: &Host) -> Result<(), Failure> {
     let style = Style::of(&io::stdout());
     loop {
         match events.next().await {
-            HostEvent::Paired(paired) => say(style.good(&paired_text(&paired.into())))?,
-            HostEvent::Alarm(alarm) => say(style.loud(&alarm_text(&alarm.into())))?,
+            HostEvent::Paired(paired) => say(stamped(&style.good(&paired_text(&paired.into()))))?,
+            HostEvent::Alarm(alarm) => say(stamped(&style.loud(&alarm_text(&alarm.into()))))?,
             HostEvent::Audit(line) if SAID_ALREADY.contains(&line.kind.as_str()) => {}
             HostEvent::Audit(line) => say(audit::text(&AuditRecord::from(line)))?,
             HostEvent::Presence { .. } => {}
             HostEvent::Stopping => return Ok(()),
         }
     }
+}
+
+fn stamped(text: &str) -> String {
+    format!("{}  {text}", Moment(SystemClock.wall_ms()).local())
 }
 
 /// What the daemon says of itself where there is no picture: no QR and no secret.

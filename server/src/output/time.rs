@@ -88,13 +88,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A length of time in words, rounded down to one unit.
+/// A length of time in words, rounded to one unit.
 pub fn span(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7_200 => format!("{} min", seconds / 60),
-        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} days", seconds / 86_400),
+    let seconds = duration.as_secs();
+    let rounded = |unit: u64| (seconds + unit / 2) / unit;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", rounded(60)),
+        7_200..172_800 => format!("{} h", rounded(3_600)),
+        _ => format!("{} days", rounded(86_400)),
     }
 }
 
@@ -128,6 +130,7 @@ mod tests {
             assert_eq!(Moment(now - seconds * 1000).ago(now), text);
         }
         assert_eq!(Moment(now + 29 * 60_000).ahead(now), "in 29 min");
+        assert_eq!(Moment(now + 30 * 86_400_000 - 1_000).ahead(now), "in 30 days");
     }
 
     #[test]

@@ -1,0 +1,203 @@
+//! The byte vectors in `tests/vectors/`: what this implementation makes of fixed inputs. Another
+//! language repeats them (`tests/python/check_vectors.py` does, with nothing but its standard library).
+//!
+//! `PAIRPIN_WRITE_VECTORS=1 cargo test -p pairpin-core --test vectors` writes them anew: a change of
+//! the protocol's bytes is then seen in review.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+
+use pairpin_core::handshake::*;
+use pairpin_core::identity::{DeviceId, KeyPair, MachineId, Pin, PublicKey, Signature};
+use pairpin_core::link::Link;
+use pairpin_core::role::Role;
+use pairpin_core::secrets::{KeyKind, OfferSecret, RecognitionKey, Secret};
+use pairpin_core::token::{SessionToken, TokenHash};
+use pairpin_core::wire::*;
+use serde_json::{Value, json};
+
+const EXPORTER: [u8; 32] = [0x11; 32];
+const SECRET: [u8; 16] = [0x22; 16];
+const R: [u8; 32] = [0x33; 32];
+const TOKEN: [u8; 32] = [0x44; 32];
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn channel() -> Channel {
+    Channel { exporter: Secret::from_bytes(EXPORTER), pin: Pin::of_spki(b"a public key in DER") }
+}
+
+fn check(name: &str, made: Value) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors").join(name);
+    if std::env::var_os("PAIRPIN_WRITE_VECTORS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
+    }
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(made, kept, "the bytes of {name} have changed");
+}
+
+/// A key that the vectors keep: ECDSA is randomised, so its signatures are kept and only verified.
+fn kept_signature() -> (PublicKey, Vec<u8>, Signature) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/signature.json");
+    let message = b"a message as it is signed".to_vec();
+    if std::env::var_os("PAIRPIN_WRITE_VECTORS").is_some() && !path.exists() {
+        let key = KeyPair::generate().unwrap();
+        let signature = key.sign(&message).unwrap();
+        let public = key.public_key().unwrap();
+        let made = json!({ "key": hex(public.as_bytes()), "message": hex(&message), "signature": hex(signature.as_bytes()) });
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
+    }
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let bytes = |field: &str| -> Vec<u8> {
+        let text = kept[field].as_str().unwrap();
+        (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
+    };
+    let signature = Signature::from_slice(&bytes("signature")).unwrap();
+    (PublicKey::from_slice(&bytes("key")).unwrap(), bytes("message"), signature)
+}
+
+#[test]
+fn a_kept_signature_verifies() {
+    let (key, message, signature) = kept_signature();
+    assert!(key.verify(&message, &signature));
+    assert!(!key.verify(b"another message", &signature));
+}
+
+#[test]
+fn names_and_ids() {
+    let (key, ..) = kept_signature();
+    let pin = Pin::of_spki(b"a public key in DER");
+    check(
+        "identity.json",
+        json!({
+            "spki": hex(b"a public key in DER"),
+            "pin": hex(pin.as_bytes()),
+            "fingerprint": pin.fingerprint(),
+            "session_key": hex(key.as_bytes()),
+            "device": hex(DeviceId::of(&key).as_bytes()),
+            "device_text": DeviceId::of(&key).text(),
+            "token": hex(&TOKEN),
+            "token_hash": hex(TokenHash::of(&SessionToken::from_bytes(TOKEN)).as_bytes()),
+            "offer_secret": hex(&SECRET),
+            "offer": hex(MacKey::of_offer(&OfferSecret::from_bytes(SECRET)).offer_id().as_bytes()),
+        }),
+    );
+}
+
+#[test]
+fn transcripts_and_macs() {
+    let mut cases = Vec::new();
+    let offer = MacKey::of_offer(&OfferSecret::from_bytes(SECRET));
+    let recognition = MacKey::of_recognition(&RecognitionKey::from_bytes(R));
+    for flow in [Flow::Preview, Flow::Scan, Flow::Code, Flow::Resume] {
+        let mut transcript = Transcript::new(flow, &channel());
+        let mut messages = Vec::new();
+        for message in ["", "eyJhIjoxfQ", "eyJiIjoyfQ"] {
+            transcript.absorb(message);
+            messages.push(message);
+            let hash = transcript.hash();
+            let macs = |key: &MacKey, purposes: &[Purpose]| -> Value {
+                let of = |purpose: &Purpose| {
+                    let label = String::from_utf8(purpose.label().to_vec()).unwrap();
+                    (label, Value::from(hex(key.mac(*purpose, &hash).as_bytes())))
+                };
+                purposes.iter().map(of).collect::<serde_json::Map<_, _>>().into()
+            };
+            use Purpose::*;
+            cases.push(json!({
+                "flow": flow.as_str(),
+                "messages": messages,
+                "hash": hex(hash.as_bytes()),
+                "offer_macs": macs(&offer, &[PreviewRequest, PreviewAnswer, ScanProof, ScanGrant, ScanRefusal]),
+                "recognition_macs":
+                    macs(&recognition, &[PreviewRecognition, GrantRecognition, ResumeWelcome, ResumeRefusal]),
+            }));
+        }
+    }
+    check(
+        "transcripts.json",
+        json!({
+            "exporter": hex(&EXPORTER),
+            "pin": hex(channel().pin.as_bytes()),
+            "offer_secret": hex(&SECRET),
+            "recognition_key": hex(&R),
+            "cases": cases,
+        }),
+    );
+}
+
+#[test]
+fn a_whole_scan() {
+    let (key, ..) = kept_signature();
+    let offer = || MacKey::of_offer(&OfferSecret::from_bytes(SECRET));
+    let details =
+        DeviceDetails { key, key_kind: KeyKind::File, name: "Ana’s Pixel 9".into(), platform: "Android 16".into() };
+    let draft = ScanDraft::new(&channel(), offer(), &details).unwrap();
+    let to_sign = draft.to_sign();
+    let (request, wait) = draft.signed(Signature::from_bytes([0; 64]));
+    let grant = Grant {
+        version: VERSION,
+        token: SessionToken::from_bytes(TOKEN),
+        device: DeviceId::of(&key),
+        device_name: "Ana’s Pixel 9".into(),
+        role: Role::Owner,
+        machine: MachineId::from_bytes([0x55; 16]),
+        name: "homebox".into(),
+        platform: "Debian 12".into(),
+        recognition_key: RecognitionKey::from_bytes(R),
+        addresses: vec!["192.168.1.34:7747".parse().unwrap(), "[fd7a::1]:7747".parse().unwrap()],
+        next_pin: Pin::from_bytes([0x66; 32]),
+        epoch: 0,
+        counter: 7,
+        idle_seconds: 2_592_000,
+        expires_at: 1_800_000_000_000,
+    };
+    let mut answer = Envelope::of(&grant).unwrap();
+    let mut transcript = Transcript::new(Flow::Scan, &channel());
+    transcript.absorb(&request.message);
+    transcript.absorb(&answer.message);
+    answer.mac = Some(offer().mac(Purpose::ScanGrant, &transcript.hash()));
+    let received = wait.receive(&answer).unwrap();
+    check(
+        "scan.json",
+        json!({
+            "exporter": hex(&EXPORTER),
+            "pin": hex(channel().pin.as_bytes()),
+            "offer_secret": hex(&SECRET),
+            "request": request.message,
+            "request_mac": hex(request.mac.unwrap().as_bytes()),
+            "session_key_signs": hex(&to_sign),
+            "grant": answer.message,
+            "grant_mac": hex(answer.mac.unwrap().as_bytes()),
+            "check_digits": received.digits.to_string(),
+        }),
+    );
+}
+
+#[test]
+fn links() {
+    let link = |addresses: &[&str]| Link {
+        pin: channel().pin.prefix(),
+        secret: OfferSecret::from_bytes(SECRET),
+        addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+    };
+    let cases: Vec<Value> = [
+        vec!["192.168.1.34"],
+        vec!["192.168.1.34", "100.64.0.7"],
+        vec!["192.168.1.34:8000", "100.64.0.7:8000"],
+        vec!["[fd7a:115c:a1e0::7]"],
+        vec!["homebox.local"],
+    ]
+    .iter()
+    .map(|addresses| json!({ "addresses": addresses, "text": link(addresses).to_text().as_str() }))
+    .collect();
+    check(
+        "links.json",
+        json!({ "pin_prefix": hex(channel().pin.prefix().as_bytes()), "offer_secret": hex(&SECRET), "cases": cases }),
+    );
+}
