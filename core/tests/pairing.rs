@@ -283,3 +283,57 @@ async fn another_key_at_the_links_address_gets_nothing() {
     assert_eq!(error, ClientError::OtherKey { address: other.address(), seen: other.host().status().pin });
     assert!(device.client.machines().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_machine_at_another_machines_old_address_is_no_changed_key() {
+    let (mut first, device) = pair_of_both().await;
+    let mut second = Machine::start(&first.clock).await;
+    let row = device.pair(&first).await.machine.row;
+    device.pair(&second).await;
+    // The second machine gets the first one's address.
+    first.stop().await;
+    second.move_to(first.port).await;
+    let view = device.client.check(row).await.unwrap();
+    assert!(
+        matches!(&view.state, MachineState::Offline { why: Some(why), .. } if why.contains("homebox 2")),
+        "{view:?}"
+    );
+    // The control: a machine that this device does not know is a hard stop there.
+    second.stop().await;
+    let mut stranger = Machine::start(&first.clock).await;
+    stranger.move_to(first.port).await;
+    let view = device.client.check(row).await.unwrap();
+    assert_eq!(view.state, MachineState::KeyChanged { seen: stranger.host().status().pin });
+}
+
+#[tokio::test]
+async fn a_scan_while_paired_raises_the_role_even_if_it_was_cut_short() {
+    let (machine, device) = pair_of_both().await;
+    device.pair(&machine).await;
+    let second = Device::new(&machine.clock);
+    let row = second.pair(&machine).await.machine.row;
+    assert_eq!(machine.host().devices().iter().filter(|device| device.role == Role::Owner).count(), 1);
+    for polls in 0..40 {
+        let offer = machine
+            .host()
+            .create_offer(pairpin_core::host::OfferRequest {
+                link: true,
+                role: Some(Role::Owner),
+                ..Default::default()
+            })
+            .unwrap();
+        let link = offer.link.as_ref().unwrap();
+        let join = async || second.client.pair(second.client.preview(link).await?).await;
+        let finished = common::dropped_after(polls, join()).await;
+        let paired = join().await.unwrap();
+        assert_eq!((paired.machine.row, paired.role), (row, Role::Owner), "after {polls} polls");
+        assert_eq!(machine.host().devices().iter().filter(|device| device.role == Role::Owner).count(), 2);
+        if finished {
+            return;
+        }
+        let id = machine.host().devices().into_iter().find(|device| device.name != "laptop").unwrap().id;
+        let change = pairpin_core::host::DeviceChange { role: Some(Role::Operator), ..Default::default() };
+        machine.host().set_device(id, change).await.unwrap();
+    }
+    panic!("it never finished");
+}

@@ -5,12 +5,9 @@
 
 mod common;
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
-use common::{Device, pair_of_both, until};
+use common::{Device, dropped_after, pair_of_both, until};
 use pairpin_core::client::{Client, ClientError, ErrorKind, MachineState};
 use pairpin_core::link::Link;
 use pairpin_core::wire::limits;
@@ -199,20 +196,6 @@ async fn a_missing_key_beside_a_row_is_an_error_and_never_a_new_key() {
 async fn join(client: &Client, link: &Link) -> Result<(), ClientError> {
     let preview = client.preview(link).await?;
     client.pair(preview).await.map(|_| ())
-}
-
-/// Polls `future` at most `polls` times and drops it; whether it was done before.
-async fn dropped_after(polls: usize, future: impl Future) -> bool {
-    let mut future = pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(false);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(|_| true)
-    })
-    .await
 }
 
 /// Pairs with a future that is dropped after `polls` polls, then again with the same link.

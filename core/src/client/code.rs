@@ -110,7 +110,7 @@ impl CodePreview {
                 let received = wait.receive(&grant)?;
                 client.accept(socket, received, pairing, prepared.row, self.address).await
             }
-            Err(refused) => client.pairing_refused(prepared.row, &wait.refused(&refused)?).await,
+            Err(refused) => client.pairing_refused(prepared.row, None, &wait.refused(&refused)?).await,
         }
     }
 }
@@ -139,7 +139,7 @@ impl Client {
         let entropy = Secret::generate().map_err(|error| ClientError::State(error.to_string()))?;
         let (share, wait) = CodeAwaitShare::start(&dialled.channel, code, &entropy)?;
         let (mut socket, answer) = match line::ask(&name, dialled, Flow::Code, &share).await? {
-            line::FirstAnswer::Opened(socket, answer) => (socket, answer),
+            line::FirstAnswer::Opened(socket, answer) => (*socket, answer),
             line::FirstAnswer::Stranger { versions: Some(versions) } if !speaks_ours(&versions) => {
                 return Err(ClientError::Version { machine: Some(versions) });
             }

@@ -20,7 +20,7 @@ pub(super) const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// What a machine said to the first message of a flow.
 pub(super) enum FirstAnswer {
     /// The connection is a WebSocket now, and this is the machine's first handshake message.
-    Opened(Socket, Envelope),
+    Opened(Box<Socket>, Envelope),
     /// An answer without a connection: a preview.
     Answered(Envelope),
     /// A refusal, to be checked by the flow.
@@ -63,7 +63,7 @@ pub(super) enum DialFailed {
 }
 
 /// The networks this device is in, as shown beside a machine that cannot be reached.
-fn own_networks() -> Vec<String> {
+pub(super) fn own_networks() -> Vec<String> {
     local_addresses()
         .unwrap_or_default()
         .into_iter()
@@ -94,7 +94,7 @@ pub(super) async fn ask(
         Response::Switched => {
             let mut socket = Socket::device(stream).await;
             match next_handshake(name, &mut socket).await? {
-                Ok(envelope) => Ok(FirstAnswer::Opened(socket, envelope)),
+                Ok(envelope) => Ok(FirstAnswer::Opened(Box::new(socket), envelope)),
                 Err(refused) => Ok(FirstAnswer::Refused(refused)),
             }
         }

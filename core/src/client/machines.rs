@@ -143,6 +143,11 @@ impl MachineView {
         Self { state: stored_state(row), ..Self::with(row, MachineState::Unfinished) }
     }
 
+    /// A machine that has just answered at `address`.
+    pub(super) fn online(row: &MachineRow, address: &Address) -> Self {
+        Self::with(row, MachineState::Online { address: address.clone() })
+    }
+
     pub(super) fn with(row: &MachineRow, state: MachineState) -> Self {
         Self {
             row: row.row,

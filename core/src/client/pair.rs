@@ -17,7 +17,7 @@ use crate::net::tls::PinCheck;
 use crate::role::Role;
 use crate::secrets::KeyKind;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
-use crate::wire::{Acknowledged, Address, Flow, Refusal, RefusalCode};
+use crate::wire::{Acknowledged, Address, Flow, OfferId, Refusal, RefusalCode};
 
 /// A finished pairing: the machine has answered the acknowledgement.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,9 +87,11 @@ impl Client {
         match line::ask(&name, dialled, Flow::Scan, &envelope).await? {
             FirstAnswer::Opened(socket, grant) => {
                 let received = wait.receive(&grant)?;
-                self.accept(socket, received, pairing, prepared.row, address).await
+                self.accept(*socket, received, pairing, prepared.row, address).await
             }
-            FirstAnswer::Refused(refused) => self.pairing_refused(prepared.row, &wait.refused(&refused)?).await,
+            FirstAnswer::Refused(refused) => {
+                self.pairing_refused(prepared.row, pairing.offer, &wait.refused(&refused)?).await
+            }
             FirstAnswer::Stranger { versions } => {
                 self.durable(move |ledger| ledger.drop_unfinished(&prepared.row)).await?;
                 Err(stranger(versions))
@@ -104,7 +106,12 @@ impl Client {
     }
 
     /// A refusal that proved itself: brings the row up to date.
-    pub(super) async fn pairing_refused(&self, row: MachineRow, refusal: &Refusal) -> Result<Paired, ClientError> {
+    pub(super) async fn pairing_refused(
+        &self,
+        row: MachineRow,
+        offer: Option<OfferId>,
+        refusal: &Refusal,
+    ) -> Result<Paired, ClientError> {
         let error = of_pairing_refusal(refusal, &row.name);
         if refusal.code == RefusalCode::Revoked {
             let told = Told::from(refusal);
@@ -115,7 +122,7 @@ impl Client {
         // Used: perhaps by this very device, whose acknowledgement the machine was still writing
         // when we asked before.
         if refusal.code == RefusalCode::OfferUsed
-            && row.state == RowState::Granted
+            && self.has_grant_of(&row, offer).await
             && let Ok(paired) = self.take_up(&row).await
         {
             return Ok(paired);
@@ -125,6 +132,15 @@ impl Client {
             self.inner.changed();
         }
         Err(error)
+    }
+
+    /// Whether the row's Grant came by this offer.
+    async fn has_grant_of(&self, row: &MachineRow, offer: Option<OfferId>) -> bool {
+        if row.state == RowState::Unfinished || offer.is_none() {
+            return false;
+        }
+        let row = row.clone();
+        self.durable(move |ledger| Ok(ledger.record(&row)?.offer == offer)).await.unwrap_or(false)
     }
 
     /// From the Grant on: store it, acknowledge it, and only by the answer is the device paired.
@@ -142,8 +158,9 @@ impl Client {
         let answer = match line::request(&row.name, &mut socket, 1, "acknowledge", params).await {
             Ok(answer) => answer,
             // The answer got lost, or the acknowledgement: the first reconnect under the granted
-            // token is one too.
-            Err(lost) => return self.take_up(&row).await.map_err(|_| lost),
+            // token is one too. Where there was a row before, it says nothing: run it again.
+            Err(lost) if row.state == RowState::Granted => return self.take_up(&row).await.map_err(|_| lost),
+            Err(lost) => return Err(lost),
         };
         let result = match answer {
             Ok(result) => result,
@@ -154,15 +171,16 @@ impl Client {
         };
         let acknowledged: Acknowledged = serde_json::from_value(result).map_err(|_| ClientError::Protocol)?;
         let role = acknowledged.role;
-        let row = self.durable(move |ledger| ledger.activated(&row, &acknowledged, &address)).await?;
+        let at = address.clone();
+        let row = self.durable(move |ledger| ledger.activated(&row, &acknowledged, &at)).await?;
         self.inner.changed();
-        Ok(Paired { machine: MachineView::of(&row), digits: Some(digits), role, revoked_before: None })
+        Ok(Paired { machine: MachineView::online(&row, &address), digits: Some(digits), role, revoked_before: None })
     }
 
     /// Takes up a pairing whose Grant is stored: a welcome finishes it.
     pub(super) async fn take_up(&self, row: &MachineRow) -> Result<Paired, ClientError> {
         let session = self.resume_row(row.row).await?;
-        let role = session.welcome.role;
+        let (role, address) = (session.welcome.role, session.address.clone());
         session.close().await;
         let id = row.row;
         let (row, digits) = self
@@ -173,6 +191,6 @@ impl Client {
             })
             .await?;
         self.inner.changed();
-        Ok(Paired { machine: MachineView::of(&row), digits, role, revoked_before: None })
+        Ok(Paired { machine: MachineView::online(&row, &address), digits, role, revoked_before: None })
     }
 }

@@ -85,10 +85,10 @@ impl Client {
         let (id, prefix) = (offer.offer_id(), link.pin);
         let own = self.durable(move |ledger| ledger.by_offer(id, prefix)).await?;
         // A pairing that was cut short after the Grant: the first reconnect is its acknowledgement.
-        if let Some(row) = own.as_ref().filter(|row| row.state != RowState::Unfinished)
-            && let Ok(paired) = self.take_up(row).await
+        if let Some(used) = own.as_ref().filter(|used| used.take_up)
+            && let Ok(paired) = self.take_up(&used.row).await
         {
-            let known = PairPreview::of_row(row, offer, &link.addresses)?;
+            let known = PairPreview::of_row(&used.row, offer, &link.addresses)?;
             return Ok(PairPreview { question: PairQuestion::AlreadyPaired(Box::new(paired)), ..known });
         }
         let asked = self.ask_preview(&link.addresses, PinCheck::Prefix(link.pin), &offer, None).await;
@@ -96,8 +96,8 @@ impl Client {
             Ok(asked) => asked,
             // The offer may be used by this very device, whose Grant got lost: the Proof will tell.
             Err(ClientError::OfferUsed | ClientError::OfferExpired) if own.is_some() => {
-                let row = own.ok_or(ClientError::OfferUsed)?;
-                return PairPreview::of_row(&row, offer, &link.addresses);
+                let used = own.ok_or(ClientError::OfferUsed)?;
+                return PairPreview::of_row(&used.row, offer, &link.addresses);
             }
             Err(error) => {
                 if matches!(error, ClientError::OfferUsed) {
@@ -185,7 +185,10 @@ impl PairPreview {
             pin: row.pin,
             address,
             role: row.role,
-            question: PairQuestion::New,
+            question: match row.state {
+                RowState::Active => PairQuestion::Again { known_as: row.name.clone() },
+                _ => PairQuestion::New,
+            },
             machine: row.machine_id,
             replaces: None,
             offer,

@@ -28,6 +28,9 @@ pub(super) struct Record {
     /// The offer of the last Grant, by which the same link is known again.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) offer: Option<OfferId>,
+    /// Whether the machine has answered the acknowledgement of that Grant.
+    #[serde(default)]
+    pub(super) acknowledged: bool,
 }
 
 /// The record is damaged, or from a later version.
@@ -38,7 +41,7 @@ fn unreadable() -> SecretStoreError {
 impl Record {
     /// The record of a first Grant.
     pub(super) fn new(token: SessionToken, recognition_key: RecognitionKey) -> Self {
-        Self { v: 1, tokens: vec![token], recognition_key, digits: None, offer: None }
+        Self { v: 1, tokens: vec![token], recognition_key, digits: None, offer: None, acknowledged: false }
     }
 
     /// Reads what [`encode`](Self::encode) wrote.

@@ -4,13 +4,14 @@
 //! cut short. Every refusal is brought into the row before the error is given.
 
 use super::Client;
-use super::error::{ClientError, Told};
+use super::error::{ClientError, Told, Tried};
 use super::line::{self, DialFailed, FirstAnswer};
 use super::preview::speaks_ours;
 use crate::handshake::{HandshakeError, ResumeDraft};
+use crate::identity::Pin;
 use crate::net::socket::Socket;
 use crate::net::tls::PinCheck;
-use crate::store::device::machines::MachineRow;
+use crate::store::device::machines::{MachineRow, MachineState as RowState};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{Address, CloseCode, Flow, Refusal, RefusalCode, Welcome};
 
@@ -72,10 +73,11 @@ impl Client {
     ) -> Result<Attempt, ClientError> {
         let name = &row.name;
         let check = PinCheck::Exact(vec![row.pin]);
-        let dialled = line::dial(name, &in_order(row), check).await.map_err(|failed| match failed {
-            DialFailed::WrongKey { seen, .. } => ClientError::KeyChanged { name: name.clone(), seen },
-            DialFailed::Other(error) => error,
-        })?;
+        let dialled = match line::dial(name, &in_order(row), check).await {
+            Ok(dialled) => dialled,
+            Err(DialFailed::Other(error)) => return Err(error),
+            Err(DialFailed::WrongKey { address, seen }) => return Err(self.wrong_key(row, address, seen).await?),
+        };
         let address = dialled.address.clone();
         let draft = ResumeDraft::new(&dialled.channel, row.device_id, &token)?;
         let (signing, message) = (row.clone(), draft.to_sign());
@@ -90,7 +92,7 @@ impl Client {
                 // A new token is durable before anything is done with this session.
                 self.durable(move |ledger| ledger.welcomed(id, &used, &refused, &stored, &at)).await?;
                 self.inner.changed();
-                Ok(Attempt::Welcomed(Box::new(Session { socket, welcome, address })))
+                Ok(Attempt::Welcomed(Box::new(Session { socket: *socket, welcome, address })))
             }
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
@@ -101,6 +103,19 @@ impl Client {
             }
             FirstAnswer::Stranger { .. } => Err(ClientError::UnknownDevice { name: name.clone() }),
             FirstAnswer::Answered(_) => Err(ClientError::Protocol),
+        }
+    }
+
+    /// What another key at a machine's address means: a hard stop, unless it is the key of another
+    /// machine of ours, which has that address now.
+    async fn wrong_key(&self, row: &MachineRow, address: Address, seen: Pin) -> Result<ClientError, ClientError> {
+        let name = row.name.clone();
+        match self.durable(move |ledger| ledger.live_by_pin(&seen)).await? {
+            Some(other) if other.state == RowState::Active => {
+                let tried = vec![Tried { address, cause: format!("that address is {}'s now", other.name) }];
+                Ok(ClientError::Unreachable { name, tried, refused: false, networks: line::own_networks() })
+            }
+            _ => Ok(ClientError::KeyChanged { name, seen }),
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) fn networks_text(networks: &[String]) -> String {
     if networks.is_empty() {
         return "; this device is in no network: connect it".to_owned();
     }
-    format!("; this device is {}", networks.join(", "))
+    format!("; this device is at {}", networks.join(", "))
 }
 
 pub(super) fn next_step(refused: bool) -> &'static str {

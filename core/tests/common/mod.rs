@@ -3,9 +3,12 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use pairpin_core::client::{Client, ClientConfig, MachineState, MachineWatch, Paired, SoftwareSigner};
@@ -98,6 +101,13 @@ impl Machine {
         }
     }
 
+    /// Starts again at another port.
+    pub async fn move_to(&mut self, port: u16) {
+        self.stop().await;
+        self.port = port;
+        self.restart(false, |_| ()).await;
+    }
+
     pub fn host(&self) -> &Host {
         self.host.as_ref().expect("the machine runs")
     }
@@ -187,4 +197,18 @@ pub async fn until(watch: &MachineWatch, fits: impl Fn(&MachineState) -> bool) -
     };
     let found = tokio::time::timeout(Duration::from_secs(20), waiting).await;
     found.unwrap_or_else(|_| panic!("still {:?}", watch.current()))
+}
+
+/// Polls `future` at most `polls` times and drops it; whether it was done before.
+pub async fn dropped_after(polls: usize, future: impl Future) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(|_| true)
+    })
+    .await
 }

@@ -10,9 +10,8 @@ use crate::secret_store::Choice;
 /// `pairpin join`: pair this device with a machine.
 #[derive(Debug, Args)]
 pub struct JoinArgs {
-    /// - to read the link from standard input, or the machine's HOST[:PORT] with --code; asked for
-    /// on a terminal if left out
-    #[arg(value_name = "LINK|-|HOST[:PORT]")]
+    /// With --code the machine's address; - reads a link from standard input [default: asks for the link]
+    #[arg(value_name = "HOST[:PORT]|-")]
     pub target: Option<String>,
     /// Read the QR from a picture (PNG or JPEG)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "code"], env = "PAIRPIN_JOIN_IMAGE", hide_env = true)]

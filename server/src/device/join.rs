@@ -32,7 +32,7 @@ enum Event<'a> {
         question: &'static str,
     },
     Paired {
-        machine: MachineJson,
+        machine: Box<MachineJson>,
         role: Role,
         check: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,7 +176,7 @@ fn declined() -> Failure {
 fn finished(paired: &Paired, args: &JoinArgs) -> Result<(), Failure> {
     if args.json {
         return say(json::line(&Event::Paired {
-            machine: MachineJson::from(&paired.machine),
+            machine: Box::new(MachineJson::from(&paired.machine)),
             role: paired.role,
             check: paired.digits.as_deref(),
             revoked_before: paired.revoked_before.as_ref().map(ToldJson::from),

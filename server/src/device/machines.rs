@@ -85,6 +85,9 @@ async fn forget(client: &Client, selector: &str, yes: bool, as_json: bool) -> Re
             found.name, found.device_name
         ));
     }
+    if forgotten.last_owner {
+        note(format!("no owner is left on {}: the next device paired at its shell will be owner", found.name));
+    }
     if as_json {
         let view = ForgottenJson { forgotten: (&forgotten.machine).into(), still_listed: forgotten.still_listed };
         return say(json::line(&view)?);

@@ -39,6 +39,13 @@ struct Keys {
     signer: Arc<dyn SessionSigner>,
 }
 
+/// A row that used an offer before.
+pub(super) struct UsedBefore {
+    pub(super) row: MachineRow,
+    /// A reconnect is enough to finish it; otherwise Proof has to be made again.
+    pub(super) take_up: bool,
+}
+
 /// Rows, keys and records. Calls block.
 pub(super) struct Ledger {
     dir: StateDir,
@@ -128,17 +135,22 @@ impl Ledger {
 
     /// The row that used this offer before: begun with it, granted by it, or paired by it. The pin
     /// in the row is one that TLS proved; the offer is only known to who holds its secret.
-    pub(super) fn by_offer(&self, offer: OfferId, pin: PinPrefix) -> Result<Option<MachineRow>, ClientError> {
+    pub(super) fn by_offer(&self, offer: OfferId, pin: PinPrefix) -> Result<Option<UsedBefore>, ClientError> {
         let rows = self.rows()?;
-        let fitting = rows.into_iter().filter(|row| row.pin.prefix() == pin && row.state != RowState::Revoked);
-        for row in fitting {
-            let used = match row.state {
-                RowState::Unfinished => row.offer_id == Some(offer),
-                // A row whose secrets are out of reach says so when it is used.
-                _ => self.record(&row).is_ok_and(|record| record.offer == Some(offer)),
+        for row in rows.into_iter().filter(|row| row.pin.prefix() == pin) {
+            // A row whose secrets are out of reach says so when it is used.
+            let record = || self.record(&row).ok().filter(|record| record.offer == Some(offer));
+            let granted = match row.state {
+                RowState::Revoked => continue,
+                RowState::Unfinished => None,
+                RowState::Granted => record().map(|_| true),
+                // A row that was there before the offer: a welcome says nothing of this Grant, unless
+                // it was acknowledged.
+                RowState::Active => record().map(|record| record.acknowledged),
             };
-            if used {
-                return Ok(Some(row));
+            let used = granted.or((row.offer_id == Some(offer)).then_some(false));
+            if let Some(take_up) = used {
+                return Ok(Some(UsedBefore { row, take_up }));
             }
         }
         Ok(None)

@@ -60,12 +60,11 @@ impl Ledger {
     fn adopt_locked(&self, draft: KeyDraft, pairing: &Pairing) -> Result<Prepared, ClientError> {
         let (key, key_kind) = (draft.key, draft.key_kind);
         let row = match draft.row {
-            Some(row) if row.state == RowState::Unfinished => {
+            Some(row) => {
                 let (id, offer) = (row.row, pairing.offer);
                 self.write(move |conn| machines::set_offer(conn, id, offer.as_ref()))?;
                 self.row(id)?
             }
-            Some(row) => row,
             None => {
                 let new = NewMachine {
                     label: draft.label.clone(),
@@ -127,6 +126,7 @@ impl Ledger {
         };
         record.digits = Some(received.digits.to_string());
         record.offer = pairing.offer;
+        record.acknowledged = false;
         self.put_record(&row, &record)?;
 
         let granted = Granted {
@@ -170,6 +170,10 @@ impl Ledger {
         acknowledged: &Acknowledged,
         address: &Address,
     ) -> Result<MachineRow, ClientError> {
+        let _lock = self.lock()?;
+        let mut record = self.record(row)?;
+        record.acknowledged = true;
+        self.put_record(row, &record)?;
         let (id, at, address) = (row.row, self.clock.wall_ms(), address.clone());
         let (name, role) = (names::clean_name(&acknowledged.device_name), acknowledged.role);
         self.write(move |conn| {

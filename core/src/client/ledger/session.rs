@@ -43,6 +43,8 @@ impl Ledger {
         let mut record = self.record(&row)?;
         let before = record.clone();
         record.welcomed(used, refused, welcome.token.clone());
+        // To a device without a row the machine gives a welcome only as the answer to its Grant.
+        record.acknowledged |= row.state == RowState::Granted;
         if record != before {
             self.put_record(&row, &record)?;
         }

@@ -175,7 +175,7 @@ fn a_row_goes_from_unfinished_over_granted_to_active_with_one_key_all_along() {
     assert_eq!(granted.state, RowState::Granted);
     assert_eq!(ledger.record(&granted).unwrap().digits, Some(digits));
     let by_offer = ledger.by_offer(offer().offer_id(), pin(1).prefix()).unwrap();
-    assert_eq!(by_offer.map(|row| row.row), Some(granted.row));
+    assert_eq!(by_offer.map(|used| (used.row.row, used.take_up)), Some((granted.row, true)));
 
     // A welcome under the granted token acknowledges as well as the answer does.
     let (_, used) = ledger.token_to_try(granted.row, &[]).unwrap();
