@@ -121,7 +121,7 @@ fn revoking_one_machines_device_leaves_the_other_machine_alone() {
         device.join(machine.offer(&["--name", "laptop"]).link_text()).expect(0);
     }
     attic.run(&["devices", "revoke", "laptop", "--yes"]).expect(0);
-    let online: Vec<bool> = device.machines().iter().map(|row| is_online(row)).collect();
+    let online: Vec<bool> = device.machines().iter().map(is_online).collect();
     assert_eq!(online.iter().filter(|online| **online).count(), 1, "{online:?}");
     assert_eq!(cellar.devices().len(), 1);
 }

@@ -244,7 +244,7 @@ fn another_machine_that_claims_the_same_id_gets_a_row_of_its_own_and_a_warning()
     if joined.code == Some(0) {
         assert_eq!(device.machines().len(), 2, "the first machine's row was taken over");
     }
-    assert!(device.machines().iter().any(|row| is_online(row)));
+    assert!(device.machines().iter().any(is_online));
     assert_eq!(machine.devices().len(), 1);
 }
 
