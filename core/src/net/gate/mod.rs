@@ -65,10 +65,11 @@ impl Inside {
         of_source.find(|(_, s)| s.silent || !silent_only).map(|(number, _)| *number)
     }
 
-    /// Of equally busy sources the one whose stranger came first.
-    fn busiest(&self) -> Option<Source> {
+    /// Of equally busy sources the one whose stranger came first. With `silent_only`, of those that
+    /// have a silent one.
+    fn busiest(&self, silent_only: bool) -> Option<Source> {
         let mut best: Option<(usize, Source)> = None;
-        for stranger in self.strangers.values() {
+        for stranger in self.strangers.values().filter(|stranger| stranger.silent || !silent_only) {
             let count = self.count(stranger.source);
             if best.is_none_or(|(most, _)| count > most) {
                 best = Some((count, stranger.source));
@@ -85,8 +86,10 @@ impl Inside {
         if self.strangers.len() < limits::STRANGERS {
             return None;
         }
-        let busiest = self.busiest()?;
-        self.oldest(source, true).or_else(|| self.oldest(busiest, true)).or_else(|| self.oldest(busiest, false))
+        // Who speaks goes only where nobody is silent, however busy its source is.
+        let silent = || self.busiest(true).and_then(|busiest| self.oldest(busiest, true));
+        let speaking = || self.busiest(false).and_then(|busiest| self.oldest(busiest, false));
+        self.oldest(source, true).or_else(silent).or_else(speaking)
     }
 }
 
