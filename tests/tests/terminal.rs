@@ -13,7 +13,8 @@ use pairpin_tests::screen::Screen;
 
 /// Waits for a QR and for the text beside it; gives the screen.
 fn qr_screen(terminal: &mut Terminal) -> Screen {
-    let has_qr = |screen: &Screen| read(&paint(screen, THEMES[1])).is_some();
+    // In all themes: half of a picture that is still being drawn can be read in a light one already.
+    let has_qr = |screen: &Screen| THEMES.iter().all(|theme| read(&paint(screen, *theme)).is_some());
     terminal.wait("QR", |screen| screen.text().contains("expires") && has_qr(screen)).clone()
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pairpin_core::clock::{Clock as _, SystemClock};
-use pairpin_core::host::{EventWatch, Host, HostEvent, OfferRequest, OfferWatch};
+use pairpin_core::host::{EventWatch, Host, HostEvent, OfferNumber, OfferRequest, OfferWatch};
 
 use super::live::Stage;
 use super::offering::{Ended, Offering, Step, alarm_text, ended_text, paired_text};
@@ -34,7 +34,8 @@ impl Shown {
     }
 }
 
-/// Shows offers until a device is paired, by them or otherwise, or nobody came.
+/// Shows offers until a device is paired, by them or otherwise, or nobody came. Returns the offer
+/// whose pairing it has shown, which `events` may tell once more.
 ///
 /// # Errors
 /// The terminal is gone.
@@ -43,12 +44,12 @@ pub async fn offer(
     mut machine: MachineRecord,
     mut stage: Stage,
     events: &mut EventWatch,
-) -> Result<(), Failure> {
+) -> Result<Option<OfferNumber>, Failure> {
     let until = SystemClock.elapsed() + RENEWED;
     let mut shown = Shown::make(host)?;
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let end = loop {
+    let (end, paired_by) = loop {
         let step = tokio::select! {
             event = shown.watch.next() => shown.offering.take(event.into(), SystemClock.elapsed()),
             _ = second.tick() => Step::Redraw,
@@ -56,13 +57,13 @@ pub async fn offer(
                 // By another offer, made with `pairpin pair`: this one has done its part.
                 HostEvent::Paired(paired) if paired.offer != shown.offering.offer.number => {
                     let _ = host.cancel_offer(shown.offering.offer.number);
-                    break Standing::Good(paired_text(&paired.into()));
+                    break (Standing::Good(paired_text(&paired.clone().into())), Some(paired.offer));
                 }
                 // Its own alarms come by its own watch.
                 HostEvent::Alarm(alarm) if alarm.offer != shown.offering.offer.number => {
                     Step::Alarm(alarm_text(&alarm.into()))
                 }
-                HostEvent::Stopping => return Ok(()),
+                HostEvent::Stopping => return Ok(None),
                 _ => continue,
             },
         };
@@ -74,11 +75,14 @@ pub async fn offer(
                 // Addresses may have changed meanwhile.
                 machine = MachineRecord::from(host.status());
             }
-            Step::Ended(Ended::Paired(paired)) => break Standing::Good(ended_text(&Ended::Paired(paired))),
-            Step::Ended(ended) => break Standing::Over(ended_text(&ended)),
+            Step::Ended(ended @ Ended::Paired(_)) => {
+                break (Standing::Good(ended_text(&ended)), Some(shown.offering.offer.number));
+            }
+            Step::Ended(ended) => break (Standing::Over(ended_text(&ended)), None),
         }
         let standing = shown.offering.standing(SystemClock.elapsed());
         stage.show(&shown.offering.screen(&machine, shown.qr.clone(), true, standing))?;
     };
-    stage.show(&shown.offering.screen(&machine, shown.qr, true, end))
+    stage.show(&shown.offering.screen(&machine, shown.qr, true, end))?;
+    Ok(paired_by)
 }

@@ -70,9 +70,9 @@ async fn attend(host: &Host, state_dir: &Path, signals: &mut Signals) -> Result<
         Failure::failed(format!("cannot open the admin socket in {}: {error}", state_dir.display()))
     })?;
     let show = async {
-        // A closed or full stdout ends what is shown, not what is served.
+        // A closed stdout, or an offer that cannot be made, ends what is shown, not what is served.
         if let Err(failure) = show(host).await {
-            tracing::warn!("stopped writing to stdout: {}", failure.message);
+            tracing::warn!("nothing more is shown here: {}", failure.message);
         }
         std::future::pending::<()>().await;
     };
@@ -96,13 +96,17 @@ async fn show(host: &Host) -> Result<(), Failure> {
     let mut events = host.events();
     let machine = MachineRecord::from(host.status());
     let stage = if machine.devices == 0 { Stage::of_stdout() } else { None };
-    match stage {
+    let said = match stage {
         Some(stage) => first_device::offer(host, machine, stage, &mut events).await?,
-        None => introduce(&machine)?,
-    }
+        None => {
+            introduce(&machine)?;
+            None
+        }
+    };
     let style = Style::of(&io::stdout());
     loop {
         match events.next().await {
+            HostEvent::Paired(paired) if said == Some(paired.offer) => {}
             HostEvent::Paired(paired) => say(stamped(&style.good(&paired_text(&paired.into()))))?,
             HostEvent::Alarm(alarm) => say(stamped(&style.loud(&alarm_text(&alarm.into()))))?,
             HostEvent::Audit(line) if SAID_ALREADY.contains(&line.kind.as_str()) => {}
