@@ -78,7 +78,8 @@ impl Ledger {
         );
         let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name: config.device_name.clone() };
         ledger.finish_erasing();
-        ledger.forget_left_draft();
+        // A store that is locked now is tried again at the next start.
+        let _ = ledger.forget_left_drafts();
         Ok(ledger)
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::error::ClientError;
 use super::super::record::Record;
-use super::drafts::{DRAFT, KeyDraft};
+use super::drafts::KeyDraft;
 use super::{Ledger, record_name};
 use crate::handshake::GrantReceived;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey};
@@ -82,8 +82,8 @@ impl Ledger {
                 };
                 match self.write(move |conn| machines::insert(conn, &new)) {
                     Ok(row) => {
-                        if draft.alone.is_some() {
-                            self.dir.delete_private(DRAFT)?;
+                        if let Some(note) = draft.note {
+                            self.dir.delete_private(note)?;
                         }
                         row
                     }
