@@ -226,6 +226,28 @@ fn a_crowd_of_silent_strangers_keeps_no_device_out() {
 }
 
 #[test]
+fn who_has_begun_to_speak_is_not_sent_away_for_the_silent() {
+    let machine = Machine::started();
+    let offer = machine.offer(&[]);
+    block_on(async {
+        // It has done TLS and is thinking; then silent ones come from its own address and others.
+        let peer = Peer::connect(machine.address).await.unwrap();
+        let mut crowd = Vec::new();
+        for number in 0..96_u8 {
+            crowd.push(tcp_from(Ipv4Addr::new(127, 0, 11, number + 1), machine.address).await.unwrap());
+            crowd.push(TcpStream::connect(machine.address).await.unwrap());
+        }
+        // All of them have arrived at the machine: it answers one that came after them.
+        let last = Peer::connect_from(Ipv4Addr::new(127, 0, 12, 1), machine.address).await.unwrap();
+        assert!(last.ask_bytes(b"GET / HTTP/1.1\r\n\r\n").await.is_ok());
+        let key = MacKey::of_offer(&offer.link().secret);
+        let (request, _) = AwaitPreview::request(&peer.channel, key, None).unwrap();
+        let answered = peer.ask(Flow::Preview, &request).await;
+        assert!(matches!(answered, Ok(Answer::Told(200, _))), "{answered:?}");
+    });
+}
+
+#[test]
 fn a_crowd_of_strangers_does_not_cut_a_paired_device() {
     let machine = Machine::started();
     let phone = Identity::new("phone");

@@ -48,9 +48,9 @@ fn three_wrong_codes_burn_it_and_a_fresh_one_works() {
     let mut offer = machine.offer_and_wait(&["--code"]);
     for left in [2, 1, 0] {
         device.join_by_code(&address, &wrong(offer.code())).expect(1).says("code");
-        assert_eq!(offer.event("wrong-code")["tries_left"], left);
+        assert_eq!(offer.event("wrong_code")["tries_left"], left);
     }
-    offer.event("code-burnt");
+    offer.event("code_burnt");
     let refused = device.join_by_code(&address, offer.code());
     assert_ne!(refused.code, Some(0), "a burnt code paired");
     assert_eq!(machine.devices().len(), 0);
@@ -96,7 +96,7 @@ fn a_middle_with_its_own_key_gets_no_pairing_out_of_the_right_code() {
     let middle = FalseMachine::start((scratch::loopback(), 7747).into(), &own, Arc::clone(&relay));
     let device = Device::new();
     device.join_by_code(&middle.address.to_string(), offer.code()).expect(1);
-    assert_eq!(offer.event("wrong-code")["tries_left"], 2, "the middle's run must cost a try");
+    assert_eq!(offer.event("wrong_code")["tries_left"], 2, "the middle's run must cost a try");
     assert_eq!(machine.devices().len(), 0);
     assert_eq!(device.machines().len(), 0);
     // The control: without the middle the same code pairs.

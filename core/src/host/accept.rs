@@ -52,7 +52,11 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
-                let task = stranger(Arc::clone(&shared), socket, peer.ip().to_canonical());
+                let from = peer.ip().to_canonical();
+                // Admitted in the order of arrival, before any task runs: a newcomer must never count
+                // as older than the crowd that came before it.
+                let ticket = shared.gate.admit(from);
+                let task = stranger(Arc::clone(&shared), socket, from, ticket);
                 shared.spawn(task);
             }
             Err(error) => {
@@ -63,41 +67,60 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
+/// How far a connection has come: what may be done to make room for others depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It has said nothing: the first to go.
+    Silent,
+    /// It has finished TLS: it goes after the silent ones.
+    Heard,
+    /// It has proven something: it is no stranger.
+    Promoted,
+}
+
 /// One connection, from its first byte to its end.
-async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr) {
-    let ticket = shared.gate.admit(from);
-    let (promoted, promotion) = watch::channel(false);
+async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr, ticket: Ticket) {
+    let (standing, seen) = watch::channel(Standing::Silent);
     tokio::select! {
         biased;
-        _ = greet(shared, socket, from, promoted) => {}
-        () = overdue(ticket, promotion) => {}
+        _ = greet(shared, socket, from, standing) => {}
+        () = overdue(ticket, seen) => {}
     }
 }
 
 /// Resolves when a stranger has to go; never once it is none any more.
-async fn overdue(ticket: Ticket, mut promotion: watch::Receiver<bool>) {
-    tokio::select! {
-        biased;
-        promoted = async { promotion.wait_for(|promoted| *promoted).await.is_ok() } => {
-            if promoted {
-                ticket.promote();
+async fn overdue(ticket: Ticket, mut standing: watch::Receiver<Standing>) {
+    let deadline = tokio::time::sleep(limits::STRANGER_TIME);
+    tokio::pin!(deadline);
+    loop {
+        tokio::select! {
+            biased;
+            changed = standing.changed() => {
+                let now = *standing.borrow_and_update();
+                match (changed, now) {
+                    (Ok(()), Standing::Silent) => {}
+                    (Ok(()), Standing::Heard) => ticket.heard(),
+                    // Promoted, or the flow is over: either way it is not for us to end it.
+                    (Ok(()), Standing::Promoted) | (Err(_), _) => break,
+                }
             }
-            // Promoted, or the flow is over: either way it is not for us to end it.
-            std::future::pending::<()>().await;
+            () = ticket.evicted() => return,
+            () = &mut deadline => return,
         }
-        () = ticket.evicted() => {}
-        () = tokio::time::sleep(limits::STRANGER_TIME) => {}
     }
+    ticket.promote();
+    std::future::pending::<()>().await;
 }
 
 async fn greet(
     shared: Arc<Shared>,
     socket: TcpStream,
     from: IpAddr,
-    promoted: watch::Sender<bool>,
+    standing: watch::Sender<Standing>,
 ) -> Result<(), Gone> {
     let config = Arc::clone(&shared.tls);
     let accepted = tls::accept(socket, config, shared.pin, limits::STRANGER_TIME).await.map_err(|_| Gone)?;
+    standing.send_replace(Standing::Heard);
     let mut stream = accepted.stream;
     let request = upgrade::read_request(&mut stream).await;
     let visitor = Visitor {
@@ -105,7 +128,7 @@ async fn greet(
         channel: accepted.channel,
         from,
         limit: accepted.limit,
-        promoted,
+        standing,
         stream: Mutex::new(Some(stream)),
     };
     match request {
@@ -125,7 +148,7 @@ pub(super) struct Visitor {
     channel: Channel,
     from: IpAddr,
     limit: Limit,
-    promoted: watch::Sender<bool>,
+    standing: watch::Sender<Standing>,
     stream: Mutex<Option<BoxedStream>>,
 }
 
@@ -145,7 +168,7 @@ impl Visitor {
     /// It has proven something: a stranger's bounds do not hold for it any more.
     pub(super) fn promote(&self) {
         self.limit.lift();
-        self.promoted.send_replace(true);
+        self.standing.send_replace(Standing::Promoted);
     }
 
     /// The answer to strangers, of one shape whatever the reason.

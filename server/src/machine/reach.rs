@@ -95,7 +95,7 @@ fn absent_text(cause: &str, found: &[OtherServer], uid: u32, start: &str) -> Str
         text.push_str(&if server.uid == uid {
             format!("\n(one of yours runs with another state directory, as process {process}: give its --state-dir)")
         } else {
-            format!("\n(one runs as user {user}, process {process}: for that one run `sudo -u {user} pairpin …`)")
+            format!("\n(one runs as user {user}, process {process}: for that one run `sudo -H -u {user} pairpin …`)")
         });
     }
     if found.len() > NAMED {
@@ -113,7 +113,7 @@ mod tests {
         let other = OtherServer { process: 12, uid: 1000, user: Some("ana".into()) };
         let text = absent_text("pairpin serve is not running", std::slice::from_ref(&other), 0, "pairpin serve");
         assert!(text.starts_with("pairpin serve is not running, start it with `pairpin serve`\n"));
-        assert!(text.contains("user ana") && text.contains("sudo -u ana pairpin"));
+        assert!(text.contains("user ana") && text.contains("sudo -H -u ana pairpin"));
         assert!(absent_text("x", &[other], 1000, "pairpin serve").contains("--state-dir"));
         assert_eq!(absent_text("x", &[], 0, "pairpin serve"), "x, start it with `pairpin serve`");
     }

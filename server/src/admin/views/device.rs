@@ -1,0 +1,144 @@
+//! Devices, paired and revoked, and the audit log.
+
+use pairpin_core::host::{AuditView, DeviceView, RevokedView, TombstoneView};
+use pairpin_core::role::Role;
+use serde::{Deserialize, Serialize};
+
+use crate::output::time::Moment;
+
+/// A paired device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// Its id.
+    pub id: String,
+    /// The name under which it is listed.
+    pub name: String,
+    /// Its platform.
+    pub platform: String,
+    /// Its role.
+    pub role: Role,
+    /// What holds its session key.
+    pub key_kind: String,
+    /// When it was paired.
+    pub paired_at: Moment,
+    /// "scan" or "code".
+    pub paired_how: String,
+    /// From where.
+    pub paired_from: String,
+    /// When it was last connected; `null` before its first connection.
+    pub last_seen: Option<Moment>,
+    /// From where.
+    pub last_address: Option<String>,
+    /// Connections now.
+    pub connected: usize,
+    /// How long its session may stay unused.
+    pub idle_seconds: u64,
+    /// How long its session may live.
+    pub absolute_seconds: u64,
+    /// When its session ends if it is not used.
+    pub expires_at: Moment,
+    /// Whether it has ended.
+    pub expired: bool,
+    /// Why it is suspended, if it is.
+    pub suspended: Option<String>,
+}
+
+impl From<DeviceView> for DeviceRecord {
+    fn from(view: DeviceView) -> Self {
+        Self {
+            id: view.id.text(),
+            name: view.name,
+            platform: view.platform,
+            role: view.role,
+            key_kind: view.key_kind.as_str().to_owned(),
+            paired_at: Moment(view.paired_at),
+            paired_how: view.paired_how.as_str().to_owned(),
+            paired_from: view.paired_from,
+            last_seen: view.last_seen.map(Moment),
+            last_address: view.last_address,
+            connected: view.connected,
+            idle_seconds: view.idle_seconds,
+            absolute_seconds: view.absolute_seconds,
+            expires_at: Moment(view.expires_at),
+            expired: view.expired,
+            suspended: view.suspended,
+        }
+    }
+}
+
+/// A revoked device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TombstoneRecord {
+    /// Its id.
+    pub id: String,
+    /// The name it had.
+    pub name: String,
+    /// Its platform.
+    pub platform: String,
+    /// The role it had.
+    pub role: Role,
+    /// When it was revoked.
+    pub revoked_at: Moment,
+    /// By whom.
+    pub revoked_by: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl From<TombstoneView> for TombstoneRecord {
+    fn from(view: TombstoneView) -> Self {
+        Self {
+            id: view.id.text(),
+            name: view.name,
+            platform: view.platform,
+            role: view.role,
+            revoked_at: Moment(view.revoked_at),
+            revoked_by: view.revoked_by,
+            reason: view.reason,
+        }
+    }
+}
+
+/// A device that was just revoked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RevokedRecord {
+    /// The device as it was.
+    pub device: DeviceRecord,
+    /// Connections that were cut.
+    pub connections_cut: usize,
+    /// It was the last owner.
+    pub last_owner: bool,
+}
+
+impl From<RevokedView> for RevokedRecord {
+    fn from(view: RevokedView) -> Self {
+        Self { device: view.device.into(), connections_cut: view.connections_cut, last_owner: view.last_owner }
+    }
+}
+
+/// A line of the audit log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Its number.
+    pub seq: i64,
+    /// When.
+    pub at: Moment,
+    /// What kind of thing, one word.
+    pub kind: String,
+    /// The device it is about.
+    pub device: Option<String>,
+    /// In words.
+    pub text: String,
+}
+
+impl From<AuditView> for AuditRecord {
+    fn from(view: AuditView) -> Self {
+        Self {
+            seq: view.seq,
+            at: Moment(view.at),
+            kind: view.kind,
+            device: view.device.map(|id| id.text()),
+            text: view.text,
+        }
+    }
+}
