@@ -100,7 +100,14 @@ impl Ledger {
     pub(super) fn draft_of(&self, row: MachineRow) -> Result<KeyDraft, ClientError> {
         let signer = &self.keys_of(&row)?.signer;
         let key = signer.public_key(&row.label)?.ok_or_else(|| Self::missing(&row))?;
-        Ok(KeyDraft { _alone: None, note: None, label: row.label.clone(), key, key_kind: signer.kind(), row: Some(row) })
+        Ok(KeyDraft {
+            _alone: None,
+            note: None,
+            label: row.label.clone(),
+            key,
+            key_kind: signer.kind(),
+            row: Some(row),
+        })
     }
 
     pub(super) fn new_keys(&self) -> Result<&Keys, ClientError> {
