@@ -40,7 +40,7 @@ pub async fn target(args: &mut JoinArgs) -> Result<Target, Failure> {
         Some("-") => offer(&ask::all_of_stdin().await?),
         Some(text) if is_link(text) => offer(text),
         Some(text) => Err(without_offer(&address(text)?)),
-        None if ask::possible() => offer(&ask::line("link from the machine (pairpin pair shows it): ").await?),
+        None if ask::possible() => typed_link().await,
         None => Err(Failure::usage("no terminal to ask on: pipe the link into pairpin join -")),
     }
 }
@@ -71,6 +71,26 @@ fn is_link(text: &str) -> bool {
 
 fn offer(text: &str) -> Result<Target, Failure> {
     Link::parse(text).map(Target::Offer).map_err(|error| Failure::failed(error.to_string()))
+}
+
+/// The most lines that a terminal breaks a link into.
+const LINES: usize = 8;
+
+/// Asks for the link. A terminal that broke it into lines pastes it with the breaks in it, so what is
+/// not whole yet goes on in the next line; an empty one ends it.
+async fn typed_link() -> Result<Target, Failure> {
+    let mut text = ask::line("link from the machine (pairpin pair shows it): ").await?;
+    for _ in 1..LINES {
+        if Link::parse(&text).is_ok() || !is_link(&text) {
+            break;
+        }
+        let more = ask::line("that is not all of it, paste the rest (or press Enter to stop): ").await?;
+        if more.trim().is_empty() {
+            break;
+        }
+        text.push_str(&more);
+    }
+    offer(&text)
 }
 
 fn address(text: &str) -> Result<Address, Failure> {

@@ -34,13 +34,12 @@ impl LiveBlock {
         if self.drawn.len() == lines.len() {
             for (index, line) in lines.iter().enumerate().filter(|(index, line)| self.drawn[*index] != **line) {
                 let up = lines.len() - index;
-                text.push_str(&format!("\x1b[{up}A\r{line}\x1b[K\x1b[{up}B\r"));
+                text.push_str(&format!("\x1b[{up}A\r\x1b[2K{line}\x1b[{up}B\r"));
             }
         } else {
             text.push_str(&self.erase());
             for line in &lines {
-                text.push_str(line);
-                text.push_str("\x1b[K\r\n");
+                text.push_str(&whole(line));
             }
         }
         self.drawn = lines;
@@ -56,8 +55,7 @@ impl LiveBlock {
     pub fn above(&mut self, out: &mut impl Write, lines: &[String]) -> io::Result<()> {
         let mut text = self.erase();
         for line in lines.iter().chain(&self.drawn) {
-            text.push_str(line);
-            text.push_str("\x1b[K\r\n");
+            text.push_str(&whole(line));
         }
         out.write_all(text.as_bytes())?;
         out.flush()
@@ -66,6 +64,12 @@ impl LiveBlock {
     fn erase(&self) -> String {
         if self.drawn.is_empty() { String::new() } else { format!("\x1b[{}A\r\x1b[J", self.drawn.len()) }
     }
+}
+
+/// A line of its own. It is cleared before it is written: clearing behind a line that fills the
+/// terminal would take its last letter.
+fn whole(line: &str) -> String {
+    format!("\x1b[2K{line}\r\n")
 }
 
 /// Standard output as a stage for one [`Screen`].
