@@ -257,3 +257,27 @@ async fn a_join_that_is_dropped_anywhere_ends_paired_when_it_is_run_again() {
 async fn a_typed_code_that_is_dropped_anywhere_ends_paired_when_it_is_typed_again() {
     drop_everywhere(true).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_re_pin_that_is_dropped_anywhere_ends_in_the_same_row_when_it_is_run_again() {
+    let mut finished = 0;
+    for polls in 0.. {
+        let (mut machine, device) = pair_of_both().await;
+        let row = device.pair(&machine).await.machine.row;
+        machine
+            .restart(true, |state| std::fs::remove_file(state.join(pairpin_core::host::IDENTITY_KEY_FILE)).unwrap())
+            .await;
+        let link = machine.offer().link.unwrap();
+        finished += u32::from(dropped_after(polls, join(&device.client, &link)).await);
+        let again = device.other_process();
+        join(&again, &link).await.unwrap_or_else(|error| panic!("after {polls} polls: {error}"));
+        let machines = again.machines().await.unwrap();
+        assert_eq!(machines.iter().map(|machine| machine.row).collect::<Vec<_>>(), [row], "after {polls} polls");
+        assert_eq!(machines[0].pin, machine.host().status().pin);
+        assert_eq!(machine.host().devices().len(), 1);
+        assert!(online(&again.check(row).await.unwrap().state), "after {polls} polls");
+        if finished == 3 {
+            return;
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 use super::Client;
 use super::error::{ClientError, of_pairing_refusal};
+use super::ledger::UsedBefore;
 use super::line::{self, DialFailed, FirstAnswer};
 use super::pair::Paired;
 use crate::handshake::{AwaitPreview, MacKey, PreviewReceived};
@@ -13,7 +14,7 @@ use crate::link::Link;
 use crate::names;
 use crate::net::tls::PinCheck;
 use crate::role::Role;
-use crate::store::device::machines::{MachineRow, MachineState as RowState};
+use crate::store::device::machines::MachineState as RowState;
 use crate::wire::{Address, Flow, Refusal, RefusalCode, limits};
 
 /// Rows of one machine id under other pins that are asked for, at most.
@@ -88,7 +89,7 @@ impl Client {
         if let Some(used) = own.as_ref().filter(|used| used.take_up)
             && let Ok(paired) = self.take_up(&used.row).await
         {
-            let known = PairPreview::of_row(&used.row, offer, &link.addresses)?;
+            let known = PairPreview::of_row(used, offer, &link.addresses)?;
             return Ok(PairPreview { question: PairQuestion::AlreadyPaired(Box::new(paired)), ..known });
         }
         let asked = self.ask_preview(&link.addresses, PinCheck::Prefix(link.pin), &offer, None).await;
@@ -97,7 +98,7 @@ impl Client {
             // The offer may be used by this very device, whose Grant got lost: the Proof will tell.
             Err(ClientError::OfferUsed | ClientError::OfferExpired) if own.is_some() => {
                 let used = own.ok_or(ClientError::OfferUsed)?;
-                return PairPreview::of_row(&used.row, offer, &link.addresses);
+                return PairPreview::of_row(&used, offer, &link.addresses);
             }
             Err(error) => {
                 if matches!(error, ClientError::OfferUsed) {
@@ -177,20 +178,26 @@ impl Client {
 
 impl PairPreview {
     /// What a row knows of an offer that the machine will not preview again.
-    fn of_row(row: &MachineRow, offer: MacKey, addresses: &[Address]) -> Result<Self, ClientError> {
+    fn of_row(used: &UsedBefore, offer: MacKey, addresses: &[Address]) -> Result<Self, ClientError> {
+        let (row, replaces) = (&used.row, used.pin != used.row.pin);
         let address = row.last_address.clone().or_else(|| addresses.first().cloned()).ok_or(ClientError::NoAddress)?;
         Ok(Self {
             name: row.machine_name.clone(),
             platform: row.platform.clone(),
-            pin: row.pin,
+            pin: used.pin,
             address,
             role: row.role,
             question: match row.state {
+                // It proved R when it was asked before, and its Grant must prove it again.
+                RowState::Active if replaces => {
+                    let old_fingerprint = row.pin.fingerprint();
+                    PairQuestion::ReplaceKey { known_as: row.name.clone(), old_fingerprint }
+                }
                 RowState::Active => PairQuestion::Again { known_as: row.name.clone() },
                 _ => PairQuestion::New,
             },
             machine: row.machine_id,
-            replaces: None,
+            replaces: replaces.then_some(row.row),
             offer,
             addresses: addresses.to_vec(),
         })

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity::Pin;
 use crate::secrets::{RecognitionKey, SecretBytes, SecretStoreError};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::OfferId;
@@ -31,6 +32,16 @@ pub(super) struct Record {
     /// Whether the machine has answered the acknowledgement of that Grant.
     #[serde(default)]
     pub(super) acknowledged: bool,
+    /// A key change that the person agreed to and whose Grant has not come yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) repin: Option<Repin>,
+}
+
+/// The offer of a machine that proved R under another key, and that key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Repin {
+    pub(super) offer: OfferId,
+    pub(super) pin: Pin,
 }
 
 /// The record is damaged, or from a later version.
@@ -41,7 +52,7 @@ fn unreadable() -> SecretStoreError {
 impl Record {
     /// The record of a first Grant.
     pub(super) fn new(token: SessionToken, recognition_key: RecognitionKey) -> Self {
-        Self { v: 1, tokens: vec![token], recognition_key, digits: None, offer: None, acknowledged: false }
+        Self { v: 1, tokens: vec![token], recognition_key, digits: None, offer: None, acknowledged: false, repin: None }
     }
 
     /// Reads what [`encode`](Self::encode) wrote.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use super::Client;
 use super::connection::End;
@@ -18,6 +19,9 @@ use crate::secrets::random_bytes;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// A connection that lasted this long starts the pauses anew; a shorter one may be the next of many.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// What the handle tells its task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,9 +137,12 @@ impl Keeper {
         };
         let then = match dialled {
             Ok(session) => {
-                self.failures = 0;
+                let since = Instant::now();
                 self.say(MachineState::Online { address: session.address.clone() });
                 let end = self.client.stay(self.row, session, &mut self.wish).await;
+                if since.elapsed() >= STEADY {
+                    self.failures = 0;
+                }
                 self.ended(end)?
             }
             Err(error) => self.failed(&error).await?,

@@ -13,9 +13,11 @@ use crate::store::device::machines::MachineRow;
 use crate::store::{Lock, StoreError};
 
 /// Names the key of a typing that has no row yet.
-pub(super) const DRAFT: &str = "code-draft";
+const CODE_DRAFT: &str = "code-draft";
 /// Held for as long as that key may be used.
-const DRAFT_LOCK: &str = "code-draft.lock";
+const CODE_DRAFT_LOCK: &str = "code-draft.lock";
+/// Names the key of a scan that has no row yet; the device's lock is held meanwhile.
+const SCAN_DRAFT: &str = "scan-draft";
 
 /// A session key, with the row it belongs to where there is one already. A key without a row is this
 /// device's only one, for as long as a clone of this lives: what is left behind by a process that
@@ -23,7 +25,10 @@ const DRAFT_LOCK: &str = "code-draft.lock";
 #[derive(Clone)]
 pub(in crate::client) struct KeyDraft {
     pub(in crate::client) row: Option<MachineRow>,
-    pub(super) alone: Option<Arc<Lock>>,
+    /// Keeps other processes away while a key has no row.
+    _alone: Option<Arc<Lock>>,
+    /// Where the key is noted until it has a row.
+    pub(super) note: Option<&'static str>,
     pub(super) label: String,
     pub(in crate::client) key: PublicKey,
     pub(in crate::client) key_kind: KeyKind,
@@ -37,31 +42,31 @@ impl Ledger {
             return self.draft_of(row);
         }
         let alone = self.draft_lock()?;
-        self.erase_left_draft()?;
-        let label = new_label()?;
-        // Noted before the key is made, so that no key is ever unknown.
-        self.dir.write_private(DRAFT, label.as_bytes())?;
-        let draft = self.new_draft(label)?;
-        Ok(KeyDraft { alone: Some(Arc::new(alone)), ..draft })
+        Ok(KeyDraft { _alone: Some(Arc::new(alone)), ..self.new_draft(CODE_DRAFT)? })
     }
 
+    /// The same for a pairing that gives it its row before the device's lock is let go.
     pub(super) fn draft(&self, pin: &Pin) -> Result<KeyDraft, ClientError> {
         match self.live_by_pin(pin)? {
             Some(row) => self.draft_of(row),
-            None => self.new_draft(new_label()?),
+            None => self.new_draft(SCAN_DRAFT),
         }
     }
 
-    fn new_draft(&self, label: String) -> Result<KeyDraft, ClientError> {
+    /// A new key, noted before it is made, so that no key is ever unknown.
+    fn new_draft(&self, note: &'static str) -> Result<KeyDraft, ClientError> {
+        self.erase_left_draft(note)?;
+        let label = new_label()?;
+        self.dir.write_private(note, label.as_bytes())?;
         let keys = self.new_keys()?;
         let key = keys.signer.create(&label)?;
-        Ok(KeyDraft { row: None, alone: None, label, key, key_kind: keys.signer.kind() })
+        Ok(KeyDraft { row: None, _alone: None, note: Some(note), label, key, key_kind: keys.signer.kind() })
     }
 
     /// Waits a little for a step of a dropped future; a typing that is under way keeps the lock.
     fn draft_lock(&self) -> Result<Lock, ClientError> {
         for _ in 0..100 {
-            match self.dir.lock(DRAFT_LOCK) {
+            match self.dir.lock(CODE_DRAFT_LOCK) {
                 Err(StoreError::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(20)),
                 other => return Ok(other?),
             }
@@ -71,28 +76,38 @@ impl Ledger {
         ))
     }
 
-    /// At the start: what a typing left behind goes, unless one is under way in another process.
-    pub(super) fn forget_left_draft(&self) {
-        if let Ok(_alone) = self.dir.lock(DRAFT_LOCK) {
-            // A store that is locked now is tried again at the next start.
-            let _ = self.erase_left_draft();
+    /// At the start: what a killed process left behind goes. A typing that is under way in another
+    /// process keeps its own.
+    pub(super) fn forget_left_drafts(&self) -> Result<(), ClientError> {
+        let _lock = self.lock()?;
+        self.erase_left_draft(SCAN_DRAFT)?;
+        match self.dir.lock(CODE_DRAFT_LOCK) {
+            Ok(_alone) => self.erase_left_draft(CODE_DRAFT),
+            Err(_) => Ok(()),
         }
     }
 
-    /// Erases the key of a typing that was cut short before it had a row.
-    fn erase_left_draft(&self) -> Result<(), ClientError> {
-        let Some(left) = self.dir.read_private(DRAFT)? else { return Ok(()) };
+    /// Erases the noted key if it never got a row.
+    fn erase_left_draft(&self, note: &str) -> Result<(), ClientError> {
+        let Some(left) = self.dir.read_private(note)? else { return Ok(()) };
         let label = String::from_utf8_lossy(left.expose()).into_owned();
         if !self.rows()?.iter().any(|row| row.label == label) {
             self.new_keys()?.signer.delete(&label)?;
         }
-        Ok(self.dir.delete_private(DRAFT)?)
+        Ok(self.dir.delete_private(note)?)
     }
 
     pub(super) fn draft_of(&self, row: MachineRow) -> Result<KeyDraft, ClientError> {
         let signer = &self.keys_of(&row)?.signer;
         let key = signer.public_key(&row.label)?.ok_or_else(|| Self::missing(&row))?;
-        Ok(KeyDraft { alone: None, label: row.label.clone(), key, key_kind: signer.kind(), row: Some(row) })
+        Ok(KeyDraft {
+            _alone: None,
+            note: None,
+            label: row.label.clone(),
+            key,
+            key_kind: signer.kind(),
+            row: Some(row),
+        })
     }
 
     pub(super) fn new_keys(&self) -> Result<&Keys, ClientError> {
@@ -109,7 +124,7 @@ impl Ledger {
 
     /// Lets go of a draft that led nowhere. A key that has a row stays.
     pub(in crate::client) fn discard(&self, draft: KeyDraft) -> Result<(), ClientError> {
-        if draft.row.is_none() { self.erase_left_draft() } else { Ok(()) }
+        draft.note.map_or(Ok(()), |note| self.erase_left_draft(note))
     }
 }
 

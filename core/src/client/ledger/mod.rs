@@ -42,6 +42,8 @@ struct Keys {
 /// A row that used an offer before.
 pub(super) struct UsedBefore {
     pub(super) row: MachineRow,
+    /// The key that TLS proved then: the row's, or the one that is to replace it.
+    pub(super) pin: Pin,
     /// A reconnect is enough to finish it; otherwise Proof has to be made again.
     pub(super) take_up: bool,
 }
@@ -78,7 +80,8 @@ impl Ledger {
         );
         let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name: config.device_name.clone() };
         ledger.finish_erasing();
-        ledger.forget_left_draft();
+        // A store that is locked now is tried again at the next start.
+        let _ = ledger.forget_left_drafts();
         Ok(ledger)
     }
 
@@ -136,21 +139,22 @@ impl Ledger {
     /// The row that used this offer before: begun with it, granted by it, or paired by it. The pin
     /// in the row is one that TLS proved; the offer is only known to who holds its secret.
     pub(super) fn by_offer(&self, offer: OfferId, pin: PinPrefix) -> Result<Option<UsedBefore>, ClientError> {
-        let rows = self.rows()?;
-        for row in rows.into_iter().filter(|row| row.pin.prefix() == pin) {
+        for row in self.rows()?.into_iter().filter(|row| row.state != RowState::Revoked) {
             // A row whose secrets are out of reach says so when it is used.
-            let record = || self.record(&row).ok().filter(|record| record.offer == Some(offer));
-            let granted = match row.state {
-                RowState::Revoked => continue,
-                RowState::Unfinished => None,
-                RowState::Granted => record().map(|_| true),
-                // A row that was there before the offer: a welcome says nothing of this Grant, unless
-                // it was acknowledged.
-                RowState::Active => record().map(|record| record.acknowledged),
-            };
-            let used = granted.or((row.offer_id == Some(offer)).then_some(false));
-            if let Some(take_up) = used {
-                return Ok(Some(UsedBefore { row, take_up }));
+            let record = if row.state == RowState::Unfinished { None } else { self.record(&row).ok() };
+            let repin = record.as_ref().and_then(|record| record.repin);
+            if let Some(repin) = repin.filter(|repin| repin.offer == offer && repin.pin.prefix() == pin) {
+                return Ok(Some(UsedBefore { pin: repin.pin, take_up: false, row }));
+            }
+            if row.pin.prefix() != pin {
+                continue;
+            }
+            let granted = record.filter(|record| record.offer == Some(offer));
+            if granted.is_some() || row.offer_id == Some(offer) {
+                // To a row that was there before the offer, a welcome says nothing of this Grant,
+                // unless it was acknowledged.
+                let take_up = granted.is_some_and(|it| it.acknowledged || row.state == RowState::Granted);
+                return Ok(Some(UsedBefore { pin: row.pin, take_up, row }));
             }
         }
         Ok(None)

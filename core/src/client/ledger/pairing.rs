@@ -1,8 +1,8 @@
 //! The durable steps of a pairing: key before Proof, Grant before acknowledgement, active after.
 
 use super::super::error::ClientError;
-use super::super::record::Record;
-use super::drafts::{DRAFT, KeyDraft};
+use super::super::record::{Record, Repin};
+use super::drafts::KeyDraft;
 use super::{Ledger, record_name};
 use crate::handshake::GrantReceived;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey};
@@ -45,7 +45,15 @@ impl Ledger {
     pub(in crate::client) fn prepare(&self, pairing: &Pairing) -> Result<Prepared, ClientError> {
         let _lock = self.lock()?;
         let draft = match pairing.replaces {
-            Some(id) => self.draft_of(self.row(id)?)?,
+            Some(id) => {
+                let row = self.row(id)?;
+                if let Some(offer) = pairing.offer {
+                    let mut record = self.record(&row)?;
+                    record.repin = Some(Repin { offer, pin: pairing.pin });
+                    self.put_record(&row, &record)?;
+                }
+                self.draft_of(row)?
+            }
             None => self.draft(&pairing.pin)?,
         };
         self.adopt_locked(draft, pairing)
@@ -82,8 +90,8 @@ impl Ledger {
                 };
                 match self.write(move |conn| machines::insert(conn, &new)) {
                     Ok(row) => {
-                        if draft.alone.is_some() {
-                            self.dir.delete_private(DRAFT)?;
+                        if let Some(note) = draft.note {
+                            self.dir.delete_private(note)?;
                         }
                         row
                     }
@@ -127,6 +135,7 @@ impl Ledger {
         record.digits = Some(received.digits.to_string());
         record.offer = pairing.offer;
         record.acknowledged = false;
+        record.repin = None;
         self.put_record(&row, &record)?;
 
         let granted = Granted {
