@@ -73,13 +73,23 @@ fn reachable_among(local: Vec<LocalAddress>, listening: &[SocketAddr]) -> Vec<Re
             (all || socket.ip().to_canonical() == *ip).then_some(socket.port())
         })
     };
-    local
+    let mut found: Vec<ReachableAddress> = local
         .into_iter()
         .filter_map(|LocalAddress { ip, kind, interface }| {
             let address = Address::from(SocketAddr::new(ip, port_for(&ip)?));
             Some(ReachableAddress { address, kind, interface })
         })
-        .collect()
+        .collect();
+    // A socket bound to one address is reachable there, also where no interface lists it: all of
+    // 127.0.0.0/8 is the loopback interface's, which lists 127.0.0.1.
+    for socket in listening.iter().filter(|socket| !socket.ip().is_unspecified()) {
+        let address = Address::from(*socket);
+        let known = found.iter().any(|reachable| reachable.address == address);
+        if let Some(kind) = classify("", socket.ip(), false).filter(|_| !known) {
+            found.push(ReachableAddress { address, kind, interface: String::new() });
+        }
+    }
+    found
 }
 
 /// What network an address belongs to; `None` for one that no device can use.
