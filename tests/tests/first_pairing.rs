@@ -19,7 +19,7 @@ fn a_link_pairs_and_both_sides_show_the_same() {
     let joined = device.join(offer.link_text()).expect(0);
     let said = format!("{}{}", joined.stdout, joined.stderr);
     let paired = offer.event("paired");
-    let digits = paired["digits"].as_str().unwrap();
+    let digits = paired["check_digits"].as_str().unwrap();
     assert_eq!(digits.len(), 4);
     assert!(said.contains(digits), "the check digits {digits} are not in {said}");
     assert!(said.contains(&machine.pin().fingerprint()), "the key fingerprint is not in {said}");

@@ -81,7 +81,7 @@ fn offers_and_their_events_have_their_shape_and_the_list_no_secret() {
     Phone::pair(&machine, "phone", &offer).unwrap();
     check(&offer.event("claimed"), &[("from", "s"), ("name", "s")]);
     let paired = offer.event("paired");
-    check(&paired, &[("device", "o"), ("digits", "s"), ("from", "s"), ("again", "b")]);
+    check(&paired, &[("device", "o"), ("check_digits", "s"), ("from", "s"), ("again", "b")]);
     check(&paired["device"], DEVICE);
 }
 

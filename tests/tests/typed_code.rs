@@ -24,7 +24,7 @@ fn a_code_pairs_and_both_sides_show_the_same() {
     let joined = device.join_by_code(&machine.address.to_string(), offer.code()).expect(0);
     let said = format!("{}{}", joined.stdout, joined.stderr);
     let paired = offer.event("paired");
-    for text in [paired["digits"].as_str().unwrap(), &machine.pin().fingerprint(), "homebox"] {
+    for text in [paired["check_digits"].as_str().unwrap(), &machine.pin().fingerprint(), "homebox"] {
         assert!(said.contains(text), "{text} is not in {said}");
     }
     assert_eq!(machine.only_device()["paired_how"], "code");

@@ -34,7 +34,7 @@ enum Event<'a> {
     Paired {
         machine: Box<MachineJson>,
         role: Role,
-        check: Option<&'a str>,
+        check_digits: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         revoked_before: Option<ToldJson>,
     },
@@ -178,7 +178,7 @@ fn finished(paired: &Paired, args: &JoinArgs) -> Result<(), Failure> {
         return say(json::line(&Event::Paired {
             machine: Box::new(MachineJson::from(&paired.machine)),
             role: paired.role,
-            check: paired.digits.as_deref(),
+            check_digits: paired.digits.as_deref(),
             revoked_before: paired.revoked_before.as_ref().map(ToldJson::from),
         })?);
     }

@@ -155,7 +155,7 @@ pub fn join_command(addresses: &[AddressRecord]) -> String {
 pub fn paired_text(paired: &PairedRecord) -> String {
     let again = if paired.again { "paired again:" } else { "paired" };
     let (name, role) = (quoted(&paired.device.name), paired.device.role);
-    format!("{again} {name} as {role} from {}, check {}", printable(&paired.from), printable(&paired.digits))
+    format!("{again} {name} as {role} from {}, check {}", printable(&paired.from), printable(&paired.check_digits))
 }
 
 /// What is said when the QR was seen by two, with the one step that undoes it.
@@ -234,7 +234,7 @@ mod tests {
     fn a_pairing_and_an_alarm_are_said_with_what_to_compare_and_do() {
         let mut paired = PairedRecord {
             device: device("Ana's Pixel 9", Role::Owner),
-            digits: "4821".into(),
+            check_digits: "4821".into(),
             from: "192.168.1.34".into(),
             again: false,
         };

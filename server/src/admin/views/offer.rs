@@ -168,7 +168,7 @@ pub struct PairedRecord {
     /// The device.
     pub device: DeviceRecord,
     /// The check digits.
-    pub digits: String,
+    pub check_digits: String,
     /// From where.
     pub from: String,
     /// It was paired before and keeps its row.
@@ -177,7 +177,7 @@ pub struct PairedRecord {
 
 impl From<PairedView> for PairedRecord {
     fn from(view: PairedView) -> Self {
-        Self { device: view.device.into(), digits: view.digits, from: view.from, again: view.again }
+        Self { device: view.device.into(), check_digits: view.digits, from: view.from, again: view.again }
     }
 }
 
