@@ -1,7 +1,7 @@
 //! The host engine over real TLS sockets and a real SQLite file, against devices that a test plays
 //! step by step.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod peer;
 

@@ -4,7 +4,7 @@
 //! `PAIRPIN_WRITE_VECTORS=1 cargo test -p pairpin-core --test vectors` writes them anew: a change of
 //! the protocol's bytes is then seen in review.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! A device made of the handshake's parts and real sockets, step by step, so that a test can leave
 //! out, repeat or falsify any of them; and a host with clocks that a test sets.
 
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
