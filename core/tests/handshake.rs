@@ -416,3 +416,89 @@ fn garbage_is_refused_and_never_panics() {
         assert!(proof(&on, &KeyPair::generate().unwrap()).1.receive(&envelope).is_err());
     }
 }
+
+/// One letter of a message changed to another of its alphabet.
+fn one_letter_off(text: &str, at: usize) -> String {
+    let at = at % text.len();
+    let other = if &text[at..=at] == "A" { "B" } else { "A" };
+    format!("{}{other}{}", &text[..at], &text[at + 1..])
+}
+
+/// One bit of a proof flipped.
+fn one_bit_off<const N: usize>(bytes: &[u8; N], bit: usize) -> [u8; N] {
+    let mut changed = *bytes;
+    changed[bit / 8 % N] ^= 1 << (bit % 8);
+    changed
+}
+
+/// Every way in which one thing about a message in flight can be altered, by number.
+fn altered_in_flight(envelope: &Envelope, part: u8, at: usize) -> Option<Envelope> {
+    let mut changed = envelope.clone();
+    match part {
+        0 => changed.message = one_letter_off(&envelope.message, at),
+        1 => changed.mac = Some(Mac::from_bytes(one_bit_off(envelope.mac?.as_bytes(), at))),
+        2 => {
+            let signature = envelope.signature?;
+            changed.signature =
+                Some(pairpin_core::identity::Signature::from_bytes(one_bit_off(signature.as_bytes(), at)));
+        }
+        3 => changed.message.truncate(at % envelope.message.len()),
+        _ => changed.message.push('A'),
+    }
+    Some(changed)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+
+    /// Whatever single thing a middle alters in whatever message, the side that gets it says no.
+    #[test]
+    fn nothing_altered_in_flight_is_believed(part in 0u8..5, at in 0usize..4096, victim in 0u8..5) {
+        let key = KeyPair::generate().unwrap();
+        let r = RecognitionKey::from_bytes([6; 32]);
+        let (request, wait) = proof(&channel(1), &key);
+        let refused = match victim {
+            0 => altered_in_flight(&request, part, at).map(|changed| {
+                ScanOpened::open(&channel(1), changed).and_then(|opened| opened.verify(&offer())).is_err()
+            }),
+            1 => {
+                let proven = ScanOpened::open(&channel(1), request).unwrap().verify(&offer()).unwrap();
+                let (answer, _) = proven.grant(&grant(DeviceId::from_bytes([0; 16])), None).unwrap();
+                altered_in_flight(&answer, part, at).map(|changed| wait.receive(&changed).is_err())
+            }
+            2 => {
+                let (request, _) = comeback(&channel(1), &key, &r);
+                let public = key.public_key().unwrap();
+                altered_in_flight(&request, part, at).map(|changed| {
+                    ResumeOpened::open(&channel(1), &changed).and_then(|opened| opened.verify(&public)).is_err()
+                })
+            }
+            3 => {
+                let (request, wait) = comeback(&channel(1), &key, &r);
+                let public = key.public_key().unwrap();
+                let proven = ResumeOpened::open(&channel(1), &request).unwrap().verify(&public).unwrap();
+                let answer = proven.welcome(&r, &welcome()).unwrap();
+                altered_in_flight(&answer, part, at).map(|changed| wait.receive(&changed).is_err())
+            }
+            _ => {
+                let (request, _) = AwaitPreview::request(&channel(1), offer(), None).unwrap();
+                altered_in_flight(&request, part, at).map(|changed| {
+                    PreviewOpened::open(&channel(1), &changed).and_then(|opened| opened.verify(&offer())).is_err()
+                })
+            }
+        };
+        // A message without that proof has nothing to alter there.
+        proptest::prop_assert!(refused.unwrap_or(true));
+    }
+}
+
+#[test]
+fn the_check_of_altered_messages_can_fail() {
+    // The control: beside nothing altered, the same judges say yes.
+    let key = KeyPair::generate().unwrap();
+    let (request, _) = proof(&channel(1), &key);
+    assert!(ScanOpened::open(&channel(1), request.clone()).and_then(|opened| opened.verify(&offer())).is_ok());
+    assert_ne!(altered_in_flight(&request, 0, 7).unwrap().message, request.message);
+    assert_ne!(altered_in_flight(&request, 1, 7).unwrap().mac, request.mac);
+    assert_ne!(altered_in_flight(&request, 2, 7).unwrap().signature, request.signature);
+}
