@@ -57,7 +57,12 @@ pub fn packages_ensure(packages: &[&str]) -> Result<(), String> {
     eprintln!("xtask: apt-get install {list}\n{size}");
     let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
     arguments.extend(packages);
-    apt(&arguments)
+    apt(&arguments).or_else(|_| {
+        // Old lists name packages that the mirror has replaced since.
+        eprintln!("xtask: apt-get update, then once more");
+        apt(&["update", "--quiet"])?;
+        apt(&arguments)
+    })
 }
 
 /// Where a program is on the PATH.
