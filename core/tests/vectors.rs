@@ -48,7 +48,8 @@ fn kept_signature() -> (PublicKey, Vec<u8>, Signature) {
         let key = KeyPair::generate().unwrap();
         let signature = key.sign(&message).unwrap();
         let public = key.public_key().unwrap();
-        let made = json!({ "key": hex(public.as_bytes()), "message": hex(&message), "signature": hex(signature.as_bytes()) });
+        let made =
+            json!({ "key": hex(public.as_bytes()), "message": hex(&message), "signature": hex(signature.as_bytes()) });
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
     }

@@ -23,9 +23,8 @@ impl Client {
 
     async fn try_show_used(&self, link: &Link, offer: &MacKey) -> Result<(), ClientError> {
         const NAME: &str = "the machine";
-        let dialled = line::dial(NAME, &link.addresses, PinCheck::Prefix(link.pin))
-            .await
-            .map_err(|_| ClientError::Protocol)?;
+        let dialled =
+            line::dial(NAME, &link.addresses, PinCheck::Prefix(link.pin)).await.map_err(|_| ClientError::Protocol)?;
         let pin = dialled.channel.pin;
         // A paired device shows its own key: it may be the one that used the offer. Another makes a
         // key for this once, of which nothing is kept.

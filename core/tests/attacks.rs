@@ -1,0 +1,109 @@
+//! Attacks on a running host: what a stranger, a second holder of an offer, a thief of a device's
+//! keys or a wrong clock could gain if one rule slipped. Each test is one attempt.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod peer;
+
+use std::sync::Arc;
+
+use pairpin_core::handshake::{CodeAwaitMachine, CodeAwaitShare, CodeMet};
+use pairpin_core::host::*;
+use pairpin_core::net::socket::Socket;
+use pairpin_core::net::tls::PinCheck;
+use pairpin_core::net::upgrade::{Response, request};
+use pairpin_core::secrets::{Secret, TypedCode};
+use pairpin_core::wire::*;
+use peer::*;
+
+struct Machine {
+    _dir: tempfile::TempDir,
+    host: Host,
+}
+
+impl Machine {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock::default());
+        let host = start(&dir.path().join("state"), &clock).await;
+        Self { _dir: dir, host }
+    }
+}
+
+/// A run of the PAKE, held before the device confirms.
+struct Run {
+    socket: Socket,
+    confirm: Envelope,
+    wait: CodeAwaitMachine,
+}
+
+impl Run {
+    async fn begin(host: &Host, device: &Device, code: &TypedCode) -> Self {
+        let mut dialled = connect(&addresses(host), PinCheck::Provisional).await;
+        let (envelope, wait) = CodeAwaitShare::start(&dialled.channel, code, &Secret::generate().unwrap()).unwrap();
+        let response = request(&mut dialled.stream, Flow::Code, &envelope).await.unwrap();
+        assert!(matches!(response, Response::Switched));
+        let mut socket = Socket::device(dialled.stream).await;
+        let Some(Frame::Handshake(share)) = next_frame(&mut socket).await else { panic!("no share") };
+        let draft = wait.receive(&share, &device.details()).unwrap();
+        let signature = device.key.sign(&draft.to_sign()).unwrap();
+        let (confirm, wait) = draft.signed(signature);
+        Self { socket, confirm, wait }
+    }
+
+    /// The device confirms; `None` where the machine closed without a word.
+    async fn confirm(mut self) -> Option<(Socket, CodeMet)> {
+        self.socket.send(Frame::Handshake(self.confirm)).await.ok()?;
+        let Frame::Handshake(machine) = next_frame(&mut self.socket).await? else { return None };
+        Some((self.socket, self.wait.receive(&machine).unwrap()))
+    }
+}
+
+fn another(code: &TypedCode) -> TypedCode {
+    TypedCode::parse(if code.expose() == b"00000000" { "00000001" } else { "00000000" }).unwrap()
+}
+
+fn alarms(events: &[OfferEvent]) -> usize {
+    events.iter().filter(|event| matches!(event, OfferEvent::Alarm(_))).count()
+}
+
+#[tokio::test]
+async fn a_run_begun_before_its_code_was_burnt_is_worth_nothing_when_there_is_a_new_code() {
+    let machine = Machine::new().await;
+    let first = offer(&machine.host);
+    let code = first.code.unwrap();
+    let thief = Device::new("thief");
+    // Guesses are prepared while the code lives, and held back.
+    let right = Run::begin(&machine.host, &thief, &code).await;
+    let wrong = Run::begin(&machine.host, &thief, &another(&code)).await;
+    for _ in 0..3 {
+        assert!(thief.type_code(&machine.host, &another(&code)).await.is_none());
+    }
+    // The person makes another offer, whose code has three tries of its own.
+    let second = offer(&machine.host);
+    assert!(right.confirm().await.is_none(), "a burnt code pairs nobody");
+    assert!(wrong.confirm().await.is_none());
+    let told = events_so_far(&machine.host, second.number).await;
+    assert!(!told.iter().any(|event| matches!(event, OfferEvent::WrongCode { .. })));
+    let laptop = Device::new("laptop");
+    for _ in 0..2 {
+        assert!(laptop.type_code(&machine.host, &another(second.code.as_ref().unwrap())).await.is_none());
+    }
+    let paired = laptop.type_code(&machine.host, &second.code.unwrap()).await;
+    assert!(paired.is_some(), "the old runs cost the new code no try");
+}
+
+#[tokio::test]
+async fn a_code_used_while_its_owner_reads_the_question_rings_the_alarm() {
+    let machine = Machine::new().await;
+    let offer = offer(&machine.host);
+    let code = offer.code.unwrap();
+    let (owner, thief) = (Device::new("owner"), Device::new("thief"));
+    let (mut socket, met) = Run::begin(&machine.host, &owner, &code).await.confirm().await.unwrap();
+    thief.type_code(&machine.host, &code).await.unwrap();
+    let (proceed, wait) = met.proceed(&owner.details()).unwrap();
+    socket.send(Frame::Handshake(proceed)).await.unwrap();
+    let Some(Frame::Refused(refused)) = next_frame(&mut socket).await else { panic!("not refused") };
+    assert_eq!(wait.refused(&refused).unwrap().code, RefusalCode::OfferUsed);
+    assert_eq!(alarms(&events_so_far(&machine.host, offer.number).await), 1);
+}
