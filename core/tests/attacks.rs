@@ -6,18 +6,23 @@
 mod peer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pairpin_core::handshake::{CodeAwaitMachine, CodeAwaitShare, CodeMet};
 use pairpin_core::host::*;
 use pairpin_core::net::socket::Socket;
 use pairpin_core::net::tls::PinCheck;
 use pairpin_core::net::upgrade::{Response, request};
+use pairpin_core::role::Role;
 use pairpin_core::secrets::{Secret, TypedCode};
 use pairpin_core::wire::*;
 use peer::*;
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 struct Machine {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
+    clock: Arc<TestClock>,
     host: Host,
 }
 
@@ -26,7 +31,13 @@ impl Machine {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::default());
         let host = start(&dir.path().join("state"), &clock).await;
-        Self { _dir: dir, host }
+        Self { dir, clock, host }
+    }
+
+    /// Asks the database beside the running host.
+    fn count(&self, sql: &str) -> i64 {
+        let conn = rusqlite::Connection::open(self.dir.path().join("state").join(DATABASE_FILE)).unwrap();
+        conn.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 }
 
@@ -106,4 +117,64 @@ async fn a_code_used_while_its_owner_reads_the_question_rings_the_alarm() {
     let Some(Frame::Refused(refused)) = next_frame(&mut socket).await else { panic!("not refused") };
     assert_eq!(wait.refused(&refused).unwrap().code, RefusalCode::OfferUsed);
     assert_eq!(alarms(&events_so_far(&machine.host, offer.number).await), 1);
+}
+
+/// Pairs, lets a token be superseded for long, and presents it: the device is suspended.
+async fn suspended(machine: &Machine, phone: &Device) -> Session {
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    let (_, welcome) = phone.resume(&machine.host, &old).await.unwrap();
+    let new = Session { token: welcome.token.unwrap(), ..old.clone() };
+    phone.resume(&machine.host, &new).await.unwrap();
+    machine.clock.pass(Duration::from_secs(61));
+    let refused = phone.resume(&machine.host, &old).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::Suspended)));
+    old
+}
+
+#[tokio::test]
+async fn a_first_reconnect_acknowledges_a_grant_to_a_row_too() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    suspended(&machine, &phone).await;
+    let fresh = offer(&machine.host);
+    let link = fresh.link.unwrap();
+    let (socket, received) = phone.get_grant(&link).await.unwrap();
+    drop(socket);
+    // The acknowledgement never left; the device comes back under the token that it stored.
+    let (_socket, welcome) = phone.resume(&machine.host, &session(&received)).await.expect("a fresh offer lifts it");
+    assert_eq!(welcome.role, Role::Owner);
+    assert!(machine.host.devices()[0].suspended.is_none());
+    let events = events_so_far(&machine.host, fresh.number).await;
+    assert!(events.iter().any(|event| matches!(event, OfferEvent::Paired(view) if view.again)), "the offer is used");
+    assert_eq!(Device::new("thief").pair(&link).await.err(), Some(Refused::Told(RefusalCode::OfferUsed)));
+    assert_eq!(alarms(&events_so_far(&machine.host, fresh.number).await), 1);
+}
+
+#[tokio::test]
+async fn a_thief_of_a_suspended_device_cannot_fill_the_audit_log() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let old = suspended(&machine, &phone).await;
+    let before = machine.host.audit(0, 1000).await.unwrap().len();
+    for _ in 0..5 {
+        let refused = phone.resume(&machine.host, &old).await.err();
+        assert_eq!(refused, Some(Refused::Told(RefusalCode::Suspended)));
+    }
+    assert_eq!(machine.host.audit(0, 1000).await.unwrap().len(), before);
+}
+
+#[tokio::test]
+async fn a_device_that_never_takes_its_new_token_makes_nothing_grow() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    for _ in 0..30 {
+        assert!(phone.resume(&machine.host, &old).await.unwrap().1.token.is_some());
+    }
+    let most = 1 + limits::PENDING_TOKENS + limits::OLD_TOKENS;
+    let tokens = machine.count("SELECT count(*) FROM tokens");
+    assert!(tokens <= most as i64, "{tokens} tokens of one device");
+    phone.resume(&machine.host, &old).await.unwrap();
 }

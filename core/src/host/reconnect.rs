@@ -5,6 +5,7 @@
 
 use super::accept::{Gone, Visitor};
 use super::book::{Entry, Known};
+use super::offers::OfferNumber;
 use super::pairing::{self, revoked};
 use super::registry::Registration;
 use super::sessions::{self, Verdict};
@@ -35,6 +36,13 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
             visitor.promote();
             let key = entry.row.recognition_key.clone();
+            // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
+            // the fresh offer behind it lifts a suspension and starts another session.
+            if let Some(number) = granted(&visitor, &proven)
+                && let Ok(registration) = pairing::acknowledge(&visitor, number, device, &proven.token()).await
+            {
+                return welcome(visitor, request, proven, key, registration, None).await;
+            }
             match admit(&visitor, &entry, &proven).await? {
                 Ok((registration, token)) => welcome(visitor, request, proven, key, registration, token).await,
                 Err(refusal) => visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await,
@@ -42,6 +50,14 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
         }
         None => finish_pairing(visitor, request, opened, device).await,
     }
+}
+
+/// The offer whose last Grant gave the device the token it presents, if that is not acknowledged yet.
+fn granted(visitor: &Visitor, proven: &ResumeProven) -> Option<OfferNumber> {
+    let shared = visitor.shared();
+    proven.version().ok()?;
+    let (number, claim) = shared.offers().claim_of(proven.device(), shared.clock.elapsed())?;
+    claim.granted.filter(|grant| grant.token.ct_eq(&proven.token())).map(|_| number)
 }
 
 /// A device comes back under a token that it was granted but never acknowledged: that acknowledges.
@@ -56,13 +72,19 @@ async fn finish_pairing(
     let Some((number, claim)) = found else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(&claim.key) else { return visitor.refuse().await };
     visitor.promote();
-    match pairing::acknowledge(&visitor, number, device, &proven.token()).await {
-        Ok(registration) => welcome(visitor, request, proven, claim.recognition_key, registration, None).await,
-        Err(Gone) => {
-            let refusal = Refusal::new(RefusalCode::TokenUnknown, shared.now());
-            visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
-        }
-    }
+    let code = match proven.version() {
+        Err(_) => RefusalCode::Version,
+        Ok(_) => match pairing::acknowledge(&visitor, number, device, &proven.token()).await {
+            Ok(registration) => {
+                return welcome(visitor, request, proven, claim.recognition_key, registration, None).await;
+            }
+            // The claim was put back: it is the disk's fault, and the device should keep what it has.
+            Err(Gone) if granted(&visitor, &proven).is_some() => RefusalCode::Unavailable,
+            Err(Gone) => RefusalCode::TokenUnknown,
+        },
+    };
+    let refusal = Refusal::new(code, shared.now());
+    visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
 }
 
 type Admitted = (Registration, Option<SessionToken>);
@@ -117,7 +139,11 @@ async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> 
     let shared = visitor.shared();
     let token = SessionToken::generate().ok()?;
     let (hash, now) = (TokenHash::of(&token), shared.judged_now());
-    let insert = move |connection: &rusqlite::Connection| tokens::insert_pending(connection, &device, &hash, now);
+    let insert = move |connection: &rusqlite::Connection| {
+        tokens::insert_pending(connection, &device, &hash, now)?;
+        // A device that never takes its new token gets one at each welcome.
+        tokens::prune(connection, &device)
+    };
     match shared.book.change(device, insert).await {
         Ok(_) => Some(token),
         Err(error) => {
@@ -135,12 +161,17 @@ async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
     let written = shared
         .book
         .change(device, move |connection| {
-            devices::suspend(connection, &device, now, why)?;
-            audit::append(connection, now, "suspended", Some(&device), &text)
+            // Told once: who has a copy of the keys could else fill the log.
+            let first = devices::suspend(connection, &device, now, why)?;
+            if first {
+                audit::append(connection, now, "suspended", Some(&device), &text)?;
+            }
+            Ok(first)
         })
         .await;
     match written {
-        Ok(_) => shared.tell_last_audit().await,
+        Ok(true) => shared.tell_last_audit().await,
+        Ok(false) => {}
         Err(error) => tracing::error!(%error, "a suspension could not be written"),
     }
     let closing = Closing { code: CloseCode::Suspended, by: None, at: now, reason: None };
