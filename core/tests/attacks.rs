@@ -178,3 +178,46 @@ async fn a_device_that_never_takes_its_new_token_makes_nothing_grow() {
     assert!(tokens <= most as i64, "{tokens} tokens of one device");
     phone.resume(&machine.host, &old).await.unwrap();
 }
+
+/// Holds the database's write lock, so that whatever is to be written waits.
+fn hold(machine: &Machine) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(machine.dir.path().join("state").join(DATABASE_FILE)).unwrap();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    conn
+}
+
+#[tokio::test]
+async fn two_connections_that_bring_the_same_new_token_are_both_welcome() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    let token = phone.resume(&machine.host, &old).await.unwrap().1.token.unwrap();
+    let new = Session { token, ..old };
+    let held = hold(&machine);
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        held.execute_batch("ROLLBACK").unwrap();
+    };
+    let (one, two, ()) = tokio::join!(phone.resume(&machine.host, &new), phone.resume(&machine.host, &new), release);
+    assert_eq!((one.err(), two.err()), (None, None));
+}
+
+#[tokio::test]
+async fn a_device_whose_acknowledgement_is_still_being_written_is_no_stranger() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (mut socket, received) = phone.get_grant(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let held = hold(&machine);
+    let params = serde_json::to_value(received.acknowledge()).unwrap();
+    socket.send(Frame::Request { id: 1, method: "acknowledge".into(), params }).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(socket);
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        held.execute_batch("ROLLBACK").unwrap();
+    };
+    let granted = session(&received);
+    let (welcomed, ()) = tokio::join!(phone.resume(&machine.host, &granted), release);
+    assert_eq!(welcomed.err(), None);
+}

@@ -375,6 +375,11 @@ impl Offers {
         self.spent.iter().find(|spent| spent.number == number).and_then(|spent| spent.used_by)
     }
 
+    /// Whether a device has acknowledged an offer that is remembered.
+    pub fn is_spent_by(&self, device: DeviceId) -> bool {
+        self.spent.iter().any(|spent| spent.used_by.is_some_and(|key| DeviceId::of(&key) == device))
+    }
+
     /// Withdraws an offer at the machine. `false` if there is none of that number.
     pub fn withdraw(&mut self, number: OfferNumber, now: Duration) -> bool {
         match self.live.remove(&number) {

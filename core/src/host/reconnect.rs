@@ -3,6 +3,8 @@
 //! The order of checks is the protocol's: the id is known, the signature holds, then the token, then
 //! the state. Without a valid signature the answer is that of an unknown id, and nothing changes.
 
+use std::time::Duration;
+
 use super::accept::{Gone, Visitor};
 use super::book::{Entry, Known};
 use super::offers::OfferNumber;
@@ -18,6 +20,10 @@ use crate::store::host::{audit, devices, tokens};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{CloseCode, Closing, Frame, Refusal, RefusalCode, VERSION, Welcome};
 
+/// How often, and how far apart, to look whether an acknowledgement has reached the book.
+const CATCH_UP: usize = 10;
+const CATCH_UP_PAUSE: Duration = Duration::from_millis(20);
+
 /// Flow (d): id, token, proof; then the welcome, and the connection lives on.
 pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<(), Gone> {
     let shared = visitor.shared();
@@ -25,7 +31,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
         return visitor.refuse().await;
     };
     let device = opened.device();
-    match shared.book.find(device) {
+    match known(&visitor, device).await {
         Some(Known::Tombstone(tombstone)) => {
             let Ok(proven) = opened.verify(&tombstone.session_key) else { return visitor.refuse().await };
             visitor.promote();
@@ -50,6 +56,21 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
         }
         None => finish_pairing(visitor, request, opened, device).await,
     }
+}
+
+/// What the book says about an id, once it has caught up: the acknowledgement of a device that comes
+/// back at once may still be on its way to the disk.
+async fn known(visitor: &Visitor, device: DeviceId) -> Option<Known> {
+    let shared = visitor.shared();
+    for _ in 0..CATCH_UP {
+        let known = shared.book.find(device);
+        if known.is_some() || !shared.offers().is_spent_by(device) {
+            return known;
+        }
+        tokio::time::sleep(CATCH_UP_PAUSE).await;
+        shared.book.settled().await;
+    }
+    shared.book.find(device)
 }
 
 /// The offer whose last Grant gave the device the token it presents, if that is not acknowledged yet.
@@ -106,27 +127,29 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
         }
         Verdict::Welcome { rotate } => rotate,
         Verdict::Promote => {
-            let promote = move |connection: &rusqlite::Connection| {
-                let promoted = tokens::promote(connection, &device, &presented, now)?;
-                tokens::prune(connection, &device)?;
-                Ok(promoted)
-            };
+            let promote =
+                move |connection: &rusqlite::Connection| rows::make_current(connection, &device, &presented, now);
             match shared.book.change(device, promote).await {
                 Ok(true) => false,
-                // Another connection promoted the other pending token meanwhile, which voids this one.
-                Ok(false) => return refuse(RefusalCode::TokenReplaced),
+                Ok(false) => return Ok(Err(overtaken(visitor, device, RefusalCode::TokenReplaced))),
                 Err(error) => return unavailable(visitor, &error),
             }
         }
     };
     let Some(registration) = shared.book.register(device, shared.now()) else {
-        return match shared.book.find(device) {
-            Some(Known::Tombstone(tombstone)) => Ok(Err(revoked(&tombstone, shared.now()))),
-            _ => refuse(RefusalCode::Suspended),
-        };
+        return Ok(Err(overtaken(visitor, device, RefusalCode::Suspended)));
     };
     let token = if rotate { new_token(visitor, device).await } else { None };
     Ok(Ok((registration, token)))
+}
+
+/// Something happened to the device since it was judged: it was revoked, or else what `code` says.
+fn overtaken(visitor: &Visitor, device: DeviceId, code: RefusalCode) -> Refusal {
+    let shared = visitor.shared();
+    match shared.book.find(device) {
+        Some(Known::Tombstone(tombstone)) => revoked(&tombstone, shared.now()),
+        _ => Refusal::new(code, shared.now()),
+    }
 }
 
 fn unavailable(visitor: &Visitor, error: &crate::store::StoreError) -> Result<Result<Admitted, Refusal>, Gone> {
