@@ -18,6 +18,7 @@ use pairpin_core::secrets::{Secret, TypedCode};
 use pairpin_core::wire::*;
 use peer::*;
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
 
 struct Machine {
@@ -220,4 +221,58 @@ async fn a_device_whose_acknowledgement_is_still_being_written_is_no_stranger() 
     let granted = session(&received);
     let (welcomed, ()) = tokio::join!(phone.resume(&machine.host, &granted), release);
     assert_eq!(welcomed.err(), None);
+}
+
+#[tokio::test]
+async fn a_revoke_whose_caller_goes_away_cuts_the_device_all_the_same() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (mut socket, ..) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let revoking = machine.host.revoke(phone.id(), SHELL, None);
+    // Begun, and dropped at its first wait.
+    assert!(tokio::time::timeout(Duration::ZERO, revoking).await.is_err());
+    let closing = next_frame(&mut socket).await;
+    assert!(matches!(closing, Some(Frame::Closing(ref c)) if c.code == CloseCode::Revoked), "{closing:?}");
+}
+
+#[tokio::test]
+async fn a_device_that_asks_and_never_reads_is_cut_before_the_revoke_returns() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (mut socket, ..) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let ask = || Frame::Request { id: 9, method: "nothing".into(), params: serde_json::Value::Null };
+    // Until the machine can write no more and so has stopped reading.
+    while tokio::time::timeout(Duration::from_millis(700), socket.send(ask())).await.is_ok() {}
+    machine.host.revoke(phone.id(), SHELL, None).await.unwrap();
+    assert_eq!(machine.host.status().online, 0, "its socket is still open");
+}
+
+#[tokio::test]
+async fn a_leap_of_the_clock_leaves_no_trace_in_a_connected_device_either() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (socket, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let leap = 100 * DAY.as_millis() as i64;
+    machine.clock.leap(leap);
+    drop(socket);
+    disconnected(&machine.host).await;
+    machine.clock.leap(-leap);
+    machine.clock.pass(31 * DAY);
+    let refused = phone.resume(&machine.host, &session).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::Expired)), "30 days unused");
+}
+
+#[tokio::test]
+async fn a_reason_is_told_whole_and_a_blank_one_is_none() {
+    let machine = Machine::new().await;
+    let long = "lost in the train to Vienna, seat 61, in the second carriage from the front";
+    for (given, told) in [(Some(long), Some(long)), (Some(" "), None), (None, None)] {
+        let phone = Device::new("phone");
+        let (mut socket, ..) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+        machine.host.revoke(phone.id(), SHELL, given.map(str::to_owned)).await.unwrap();
+        let Some(Frame::Closing(closing)) = next_frame(&mut socket).await else { panic!("no closing") };
+        assert_eq!(closing.reason.as_deref(), told);
+        let stone = machine.host.tombstones().into_iter().find(|stone| stone.id == phone.id()).unwrap();
+        assert_eq!(stone.reason.as_deref(), told);
+    }
 }
