@@ -10,7 +10,6 @@ use super::error::Told;
 use super::machines::MachineState;
 use super::resume::Session;
 use super::watch::Wish;
-use crate::names;
 use crate::net::socket::Incoming;
 use crate::wire::{CloseCode, Closing, Frame, limits};
 
@@ -77,8 +76,7 @@ impl Client {
     }
 
     async fn closing(&self, row: i64, closing: &Closing) -> End {
-        let clean = |text: &Option<String>| text.as_deref().and_then(|text| names::clean(text, limits::NAME));
-        let told = Told { by: clean(&closing.by), at: Some(closing.at), reason: clean(&closing.reason) };
+        let told = Told::of(&closing.by, Some(closing.at), &closing.reason);
         match closing.code {
             CloseCode::Revoked => {
                 let erased = told.clone();

@@ -63,8 +63,15 @@ impl fmt::Display for Told {
 
 impl From<&Refusal> for Told {
     fn from(refusal: &Refusal) -> Self {
-        let shown = |text: &Option<String>| text.as_deref().and_then(|text| names::clean(text, limits::NAME));
-        Self { by: shown(&refusal.by), at: refusal.at, reason: shown(&refusal.reason) }
+        Self::of(&refusal.by, refusal.at, &refusal.reason)
+    }
+}
+
+impl Told {
+    /// What a machine said, made safe to show.
+    pub(super) fn of(by: &Option<String>, at: Option<UnixMillis>, reason: &Option<String>) -> Self {
+        let by = by.as_deref().and_then(|by| names::clean(by, limits::NAME));
+        Self { by, at, reason: reason.as_deref().and_then(names::clean_sentence) }
     }
 }
 

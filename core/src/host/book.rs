@@ -126,6 +126,11 @@ impl Book {
         }
     }
 
+    /// Returns when the changes that were under way are shown here, or have failed.
+    pub(super) async fn settled(&self) {
+        drop(self.turn.lock().await);
+    }
+
     /// What is known about an id.
     pub(super) fn find(&self, device: DeviceId) -> Option<Known> {
         let pages = self.read();

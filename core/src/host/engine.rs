@@ -150,11 +150,12 @@ impl Host {
         shared.events.publish(HostEvent::Stopping);
         let closing = Closing { code: CloseCode::Stopping, by: None, at: shared.now(), reason: None };
         shared.book.registry.cut_all(&closing).await;
+        let mut tasks = std::mem::take(&mut *lock(&shared.tasks));
+        tasks.shutdown().await;
+        // Behind whatever those tasks were still writing: it takes its turn.
         if let Err(error) = shared.book.flush().await {
             tracing::warn!(%error, "the last sightings could not be written");
         }
-        let mut tasks = std::mem::take(&mut *lock(&shared.tasks));
-        tasks.shutdown().await;
         // Nothing writes any more: another daemon may start on this state.
         lock(&shared.lock).take();
     }

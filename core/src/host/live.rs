@@ -34,7 +34,9 @@ pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: 
     }
     // The socket goes first: who waits for the registration waits for the socket.
     drop(socket);
-    shared.book.saw(device, visitor.from(), shared.now(), false);
+    if !expired(&visitor, device) {
+        shared.book.saw(device, visitor.from(), shared.now(), false);
+    }
     drop(registration);
     announce(&visitor, device);
 }
@@ -57,8 +59,8 @@ async fn serve(
             incoming = socket.recv() => {
                 match incoming {
                     Ok(Some(Incoming::Frame(frame))) => {
-                        if let Some(code) = answer(visitor, socket, device, frame).await {
-                            return Some(Closing { code, by: None, at: shared.now(), reason: None });
+                        if let Some(closing) = answer(visitor, socket, registration, device, frame).await {
+                            return Some(closing);
                         }
                     }
                     Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
@@ -67,26 +69,51 @@ async fn serve(
             }
             _ = tick.tick() => {
                 if expired(visitor, device) {
-                    return Some(Closing { code: CloseCode::Expired, by: None, at: shared.now(), reason: None });
+                    return Some(ending(visitor, CloseCode::Expired));
                 }
                 shared.book.saw(device, visitor.from(), shared.now(), false);
             }
             Ok(()) = addresses.changed() => {
                 let list = addresses.borrow_and_update().clone();
-                if socket.send(Frame::Addresses(list)).await.is_err() {
-                    return None;
+                if let Err(closing) = say(visitor, socket, registration, Frame::Addresses(list)).await {
+                    return Some(closing);
                 }
             }
         }
     }
 }
 
-/// Answers one frame; a code ends the connection.
-async fn answer(visitor: &Visitor, socket: &mut Socket, device: DeviceId, frame: Frame) -> Option<CloseCode> {
+/// Sends a frame, unless the connection is to close meanwhile: a device that does not read must not
+/// make a revoke wait.
+async fn say(
+    visitor: &Visitor,
+    socket: &mut Socket,
+    registration: &mut Registration,
+    frame: Frame,
+) -> Result<(), Closing> {
+    tokio::select! {
+        biased;
+        sent = socket.send(frame) => sent.map_err(|_| ending(visitor, CloseCode::Protocol)),
+        closing = registration.closing() => Err(closing),
+    }
+}
+
+fn ending(visitor: &Visitor, code: CloseCode) -> Closing {
+    Closing { code, by: None, at: visitor.shared().now(), reason: None }
+}
+
+/// Answers one frame; a closing ends the connection.
+async fn answer(
+    visitor: &Visitor,
+    socket: &mut Socket,
+    registration: &mut Registration,
+    device: DeviceId,
+    frame: Frame,
+) -> Option<Closing> {
     let (id, method) = match frame {
         Frame::Request { id, method, .. } => (id, method),
         Frame::Unknown => return None,
-        _ => return Some(CloseCode::Protocol),
+        _ => return Some(ending(visitor, CloseCode::Protocol)),
     };
     let unpair = method == "unpair";
     let result = match method.as_str() {
@@ -97,21 +124,20 @@ async fn answer(visitor: &Visitor, socket: &mut Socket, device: DeviceId, frame:
         _ => Err((METHOD_NOT_FOUND, "this machine does not know that request".to_owned())),
     };
     let unpaired = unpair && result.is_ok();
-    if socket.send(Frame::Answer { id, result }).await.is_err() {
-        return Some(CloseCode::Protocol);
-    }
+    let said = say(visitor, socket, registration, Frame::Answer { id, result }).await;
     if unpaired {
+        // Whether or not the device has read its answer.
         cut_the_others(visitor, device);
-        return Some(CloseCode::Revoked);
+        return Some(ending(visitor, CloseCode::Revoked));
     }
-    None
+    said.err()
 }
 
 /// The device's other connections are cut by a task of their own: this one cannot wait for itself.
 fn cut_the_others(visitor: &Visitor, device: DeviceId) {
     let shared = visitor.shared();
     let registry = shared.book.registry.clone();
-    let closing = Closing { code: CloseCode::Revoked, by: None, at: shared.now(), reason: None };
+    let closing = ending(visitor, CloseCode::Revoked);
     shared.spawn(async move {
         registry.cut(device, &closing).await;
     });
@@ -120,9 +146,11 @@ fn cut_the_others(visitor: &Visitor, device: DeviceId) {
 fn expired(visitor: &Visitor, device: DeviceId) -> bool {
     let shared = visitor.shared();
     match shared.book.find(device) {
-        // Connected is used: only the cap can end it.
-        Some(Known::Device(entry)) => shared.judged_now() > sessions::ends_at(&entry.row),
-        _ => true,
+        // Connected is used, so its idle lifetime can only be over where the clock has leapt: then
+        // nothing is noted, so that set right it has left no trace.
+        Some(Known::Device(entry)) => sessions::is_expired(&entry.row, shared.judged_now()),
+        // Revoked: the closing that says so is on its way.
+        _ => false,
     }
 }
 

@@ -105,6 +105,18 @@ struct Spent {
     since: Duration,
 }
 
+impl Spent {
+    /// Refuses a key whose proofs were valid. Another than the one that used the offer is an alarm,
+    /// whether it came by the link or by the code.
+    fn refuse(spent: Option<&Self>, key: PublicKey) -> ClaimOutcome {
+        ClaimOutcome::Refused {
+            number: spent.map(|spent| spent.number),
+            code: spent.map_or(RefusalCode::OfferExpired, |spent| spent.cause),
+            alarm: spent.is_some_and(|spent| spent.used_by.is_some_and(|by| by != key)),
+        }
+    }
+}
+
 /// How an offer was found by the id that a device named.
 #[derive(Debug, Clone)]
 pub enum Found {
@@ -276,11 +288,7 @@ impl Offers {
         self.end(now);
         match self.live.values().find(|offer| offer.id == id).map(|offer| offer.number) {
             Some(number) => self.claim_number(number, key, fresh, now),
-            None => {
-                let spent = self.spent.iter().find(|spent| spent.id == id);
-                let alarm = spent.is_some_and(|spent| spent.used_by.is_some_and(|by| by != key));
-                ClaimOutcome::Refused { number: spent.map(|spent| spent.number), code: self.cause(id), alarm }
-            }
+            None => Spent::refuse(self.spent.iter().find(|spent| spent.id == id), key),
         }
     }
 
@@ -294,9 +302,7 @@ impl Offers {
     ) -> ClaimOutcome {
         self.end(now);
         let Some(offer) = self.live.get_mut(&number) else {
-            let cause = self.spent.iter().find(|spent| spent.number == number).map(|spent| spent.cause);
-            let code = cause.unwrap_or(RefusalCode::OfferExpired);
-            return ClaimOutcome::Refused { number: Some(number), code, alarm: false };
+            return Spent::refuse(self.spent.iter().find(|spent| spent.number == number), key);
         };
         match &offer.claim {
             Some(claim) if claim.key == key => {
@@ -369,6 +375,11 @@ impl Offers {
         self.spent.iter().find(|spent| spent.number == number).and_then(|spent| spent.used_by)
     }
 
+    /// Whether a device has acknowledged an offer that is remembered.
+    pub fn is_spent_by(&self, device: DeviceId) -> bool {
+        self.spent.iter().any(|spent| spent.used_by.is_some_and(|key| DeviceId::of(&key) == device))
+    }
+
     /// Withdraws an offer at the machine. `false` if there is none of that number.
     pub fn withdraw(&mut self, number: OfferNumber, now: Duration) -> bool {
         match self.live.remove(&number) {
@@ -406,6 +417,13 @@ impl Offers {
             return None;
         }
         self.live.values().rev().find_map(|offer| Some((offer.number, offer.code.clone()?)))
+    }
+
+    /// Spends a try of an offer's code; `false` if there is none left, or if that code is not the live
+    /// one any more: a run that was begun before must not be a guess at a burnt code, nor at the
+    /// cost of its successor.
+    pub fn spend_try(&mut self, number: OfferNumber, now: Duration) -> bool {
+        self.code(now).is_some_and(|(live, _)| live == number) && self.door.spend_try(now)
     }
 
     /// Takes a burnt code from its offer; an offer that was its code alone is spent.

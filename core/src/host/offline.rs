@@ -7,7 +7,7 @@ use super::views::{AuditView, DeviceChange, DeviceView, RevokedView, TombstoneVi
 use super::{DATABASE_FILE, HostError, identity, rows};
 use crate::clock::{Clock, SystemClock};
 use crate::identity::{DeviceId, Pin};
-use crate::names::clean_name;
+use crate::names::clean_sentence;
 use crate::store::host::devices::{self, DeviceRow};
 use crate::store::host::{audit, meta, tombstones};
 use crate::store::{Database, Kind, Lock, StateDir};
@@ -100,7 +100,7 @@ impl OfflineHost {
     /// [`HostError::NoDevice`], [`HostError::Store`].
     pub fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
         let (by, now) = (by.to_owned(), SystemClock.wall_ms());
-        let reason = reason.as_deref().map(clean_name);
+        let reason = reason.as_deref().and_then(clean_sentence);
         let revoked =
             self.db.write_blocking(move |connection| rows::revoke(connection, device, &by, reason.as_deref(), now))?;
         let (row, last_owner) = revoked.ok_or_else(|| HostError::NoDevice(device.text()))?;

@@ -123,7 +123,7 @@ pub(super) async fn code(visitor: Visitor, request: UpgradeRequest) -> Result<()
     let confirm = handshake_message(&mut socket).await?;
     let received = wait.receive(confirm)?;
     // Spent before anything is compared, so that parallel guesses cannot share a try.
-    if !shared.offers().door.spend_try(shared.clock.elapsed()) {
+    if !shared.offers().spend_try(number, shared.clock.elapsed()) {
         socket.close(CloseCode::Protocol, "").await;
         return Err(Gone);
     }

@@ -3,8 +3,11 @@
 //! The order of checks is the protocol's: the id is known, the signature holds, then the token, then
 //! the state. Without a valid signature the answer is that of an unknown id, and nothing changes.
 
+use std::time::Duration;
+
 use super::accept::{Gone, Visitor};
 use super::book::{Entry, Known};
+use super::offers::OfferNumber;
 use super::pairing::{self, revoked};
 use super::registry::Registration;
 use super::sessions::{self, Verdict};
@@ -17,6 +20,10 @@ use crate::store::host::{audit, devices, tokens};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{CloseCode, Closing, Frame, Refusal, RefusalCode, VERSION, Welcome};
 
+/// How often, and how far apart, to look whether an acknowledgement has reached the book.
+const CATCH_UP: usize = 10;
+const CATCH_UP_PAUSE: Duration = Duration::from_millis(20);
+
 /// Flow (d): id, token, proof; then the welcome, and the connection lives on.
 pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<(), Gone> {
     let shared = visitor.shared();
@@ -24,7 +31,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
         return visitor.refuse().await;
     };
     let device = opened.device();
-    match shared.book.find(device) {
+    match known(&visitor, device).await {
         Some(Known::Tombstone(tombstone)) => {
             let Ok(proven) = opened.verify(&tombstone.session_key) else { return visitor.refuse().await };
             visitor.promote();
@@ -35,6 +42,13 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
             visitor.promote();
             let key = entry.row.recognition_key.clone();
+            // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
+            // the fresh offer behind it lifts a suspension and starts another session.
+            if let Some(number) = granted(&visitor, &proven)
+                && let Ok(registration) = pairing::acknowledge(&visitor, number, device, &proven.token()).await
+            {
+                return welcome(visitor, request, proven, key, registration, None).await;
+            }
             match admit(&visitor, &entry, &proven).await? {
                 Ok((registration, token)) => welcome(visitor, request, proven, key, registration, token).await,
                 Err(refusal) => visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await,
@@ -42,6 +56,29 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
         }
         None => finish_pairing(visitor, request, opened, device).await,
     }
+}
+
+/// What the book says about an id, once it has caught up: the acknowledgement of a device that comes
+/// back at once may still be on its way to the disk.
+async fn known(visitor: &Visitor, device: DeviceId) -> Option<Known> {
+    let shared = visitor.shared();
+    for _ in 0..CATCH_UP {
+        let known = shared.book.find(device);
+        if known.is_some() || !shared.offers().is_spent_by(device) {
+            return known;
+        }
+        tokio::time::sleep(CATCH_UP_PAUSE).await;
+        shared.book.settled().await;
+    }
+    shared.book.find(device)
+}
+
+/// The offer whose last Grant gave the device the token it presents, if that is not acknowledged yet.
+fn granted(visitor: &Visitor, proven: &ResumeProven) -> Option<OfferNumber> {
+    let shared = visitor.shared();
+    proven.version().ok()?;
+    let (number, claim) = shared.offers().claim_of(proven.device(), shared.clock.elapsed())?;
+    claim.granted.filter(|grant| grant.token.ct_eq(&proven.token())).map(|_| number)
 }
 
 /// A device comes back under a token that it was granted but never acknowledged: that acknowledges.
@@ -56,13 +93,19 @@ async fn finish_pairing(
     let Some((number, claim)) = found else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(&claim.key) else { return visitor.refuse().await };
     visitor.promote();
-    match pairing::acknowledge(&visitor, number, device, &proven.token()).await {
-        Ok(registration) => welcome(visitor, request, proven, claim.recognition_key, registration, None).await,
-        Err(Gone) => {
-            let refusal = Refusal::new(RefusalCode::TokenUnknown, shared.now());
-            visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
-        }
-    }
+    let code = match proven.version() {
+        Err(_) => RefusalCode::Version,
+        Ok(_) => match pairing::acknowledge(&visitor, number, device, &proven.token()).await {
+            Ok(registration) => {
+                return welcome(visitor, request, proven, claim.recognition_key, registration, None).await;
+            }
+            // The claim was put back: it is the disk's fault, and the device should keep what it has.
+            Err(Gone) if granted(&visitor, &proven).is_some() => RefusalCode::Unavailable,
+            Err(Gone) => RefusalCode::TokenUnknown,
+        },
+    };
+    let refusal = Refusal::new(code, shared.now());
+    visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
 }
 
 type Admitted = (Registration, Option<SessionToken>);
@@ -84,27 +127,29 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
         }
         Verdict::Welcome { rotate } => rotate,
         Verdict::Promote => {
-            let promote = move |connection: &rusqlite::Connection| {
-                let promoted = tokens::promote(connection, &device, &presented, now)?;
-                tokens::prune(connection, &device)?;
-                Ok(promoted)
-            };
+            let promote =
+                move |connection: &rusqlite::Connection| rows::make_current(connection, &device, &presented, now);
             match shared.book.change(device, promote).await {
                 Ok(true) => false,
-                // Another connection promoted the other pending token meanwhile, which voids this one.
-                Ok(false) => return refuse(RefusalCode::TokenReplaced),
+                Ok(false) => return Ok(Err(overtaken(visitor, device, RefusalCode::TokenReplaced))),
                 Err(error) => return unavailable(visitor, &error),
             }
         }
     };
     let Some(registration) = shared.book.register(device, shared.now()) else {
-        return match shared.book.find(device) {
-            Some(Known::Tombstone(tombstone)) => Ok(Err(revoked(&tombstone, shared.now()))),
-            _ => refuse(RefusalCode::Suspended),
-        };
+        return Ok(Err(overtaken(visitor, device, RefusalCode::Suspended)));
     };
     let token = if rotate { new_token(visitor, device).await } else { None };
     Ok(Ok((registration, token)))
+}
+
+/// Something happened to the device since it was judged: it was revoked, or else what `code` says.
+fn overtaken(visitor: &Visitor, device: DeviceId, code: RefusalCode) -> Refusal {
+    let shared = visitor.shared();
+    match shared.book.find(device) {
+        Some(Known::Tombstone(tombstone)) => revoked(&tombstone, shared.now()),
+        _ => Refusal::new(code, shared.now()),
+    }
 }
 
 fn unavailable(visitor: &Visitor, error: &crate::store::StoreError) -> Result<Result<Admitted, Refusal>, Gone> {
@@ -117,7 +162,11 @@ async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> 
     let shared = visitor.shared();
     let token = SessionToken::generate().ok()?;
     let (hash, now) = (TokenHash::of(&token), shared.judged_now());
-    let insert = move |connection: &rusqlite::Connection| tokens::insert_pending(connection, &device, &hash, now);
+    let insert = move |connection: &rusqlite::Connection| {
+        tokens::insert_pending(connection, &device, &hash, now)?;
+        // A device that never takes its new token gets one at each welcome.
+        tokens::prune(connection, &device)
+    };
     match shared.book.change(device, insert).await {
         Ok(_) => Some(token),
         Err(error) => {
@@ -135,12 +184,17 @@ async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
     let written = shared
         .book
         .change(device, move |connection| {
-            devices::suspend(connection, &device, now, why)?;
-            audit::append(connection, now, "suspended", Some(&device), &text)
+            // Told once: who has a copy of the keys could else fill the log.
+            let first = devices::suspend(connection, &device, now, why)?;
+            if first {
+                audit::append(connection, now, "suspended", Some(&device), &text)?;
+            }
+            Ok(first)
         })
         .await;
     match written {
-        Ok(_) => shared.tell_last_audit().await,
+        Ok(true) => shared.tell_last_audit().await,
+        Ok(false) => {}
         Err(error) => tracing::error!(%error, "a suspension could not be written"),
     }
     let closing = Closing { code: CloseCode::Suspended, by: None, at: now, reason: None };

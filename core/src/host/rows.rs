@@ -13,6 +13,7 @@ use crate::role::Role;
 use crate::store::StoreError;
 use crate::store::host::audit::AuditRow;
 use crate::store::host::devices::{self, DeviceRow, NewDevice};
+use crate::store::host::tokens::TokenState;
 use crate::store::host::tombstones::{self, Tombstone};
 use crate::store::host::{audit, meta, tokens};
 use crate::token::TokenHash;
@@ -50,7 +51,9 @@ pub(super) fn activate(
     let from = details.from.to_string();
     let outcome = if let Some(row) = devices::get(connection, &id)? {
         // Its Grant's token stands as pending: the acknowledgement presents it.
-        tokens::promote(connection, &id, &token, now)?;
+        if !make_current(connection, &id, &token, now)? {
+            return Err(StoreError::NotFound("token"));
+        }
         if role > row.role {
             devices::set_role(connection, &id, role)?;
         }
@@ -83,6 +86,22 @@ pub(super) fn activate(
     let text = format!("paired “{name}”{again} as {role} from {from}, by {how}, check {digits}");
     audit::append(connection, now, "paired", Some(&id), &text)?;
     Ok(outcome)
+}
+
+/// Promotes a token that a device presented. Whether it is current now: another connection of the
+/// device may have promoted the very same one meanwhile, or the other pending one, which voids this.
+pub(super) fn make_current(
+    connection: &Connection,
+    device: &DeviceId,
+    token: &TokenHash,
+    now: UnixMillis,
+) -> Result<bool, StoreError> {
+    if tokens::promote(connection, device, token, now)? {
+        tokens::prune(connection, device)?;
+        return Ok(true);
+    }
+    let rows = tokens::of_device(connection, device)?;
+    Ok(rows.iter().any(|row| row.state == TokenState::Current && row.hash.ct_eq(token)))
 }
 
 /// Makes a device a tombstone, and says whether it was the last owner. `None` if there is no such device.

@@ -3,14 +3,17 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use super::events::{HostEvent, OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest};
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
 use super::{Host, HostError, rows};
 use crate::identity::DeviceId;
 use crate::link::Link;
-use crate::names::clean_name;
+use crate::names::{clean_name, clean_sentence};
 use crate::role::Role;
+use crate::store::StoreError;
 use crate::store::host::audit;
 use crate::wire::{CloseCode, Closing, DEFAULT_PORT};
 
@@ -158,20 +161,21 @@ impl Host {
     /// # Errors
     /// [`HostError::NoDevice`]: it is not paired (any more).
     pub async fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
-        let shared = &self.shared;
-        let now = shared.now();
-        // A name or reason from outside is shown to people later.
-        let reason = reason.as_deref().map(clean_name);
-        let closing = Closing { code: CloseCode::Revoked, by: Some(by.to_owned()), at: now, reason: reason.clone() };
-        let by = by.to_owned();
-        let revoked = shared
-            .book
-            .change(device, move |connection| rows::revoke(connection, device, &by, reason.as_deref(), now))
-            .await?;
-        let (row, last_owner) = revoked.ok_or_else(|| HostError::NoDevice(device.text()))?;
-        let connections_cut = shared.book.registry.cut(device, &closing).await;
-        self.tell_last_audit().await;
-        Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
+        let (host, by, now) = (self.clone(), clean_name(by), self.shared.now());
+        // A reason from outside is shown to people later.
+        let reason = reason.as_deref().and_then(clean_sentence);
+        // In one piece: a caller that goes away must not leave the sockets of a revoked device open.
+        let task = tokio::spawn(async move {
+            let closing = Closing { code: CloseCode::Revoked, by: Some(by.clone()), at: now, reason: reason.clone() };
+            let book = &host.shared.book;
+            let revoke = move |connection: &Connection| rows::revoke(connection, device, &by, reason.as_deref(), now);
+            let (row, last_owner) =
+                book.change(device, revoke).await?.ok_or_else(|| HostError::NoDevice(device.text()))?;
+            let connections_cut = book.registry.cut(device, &closing).await;
+            host.tell_last_audit().await;
+            Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
+        });
+        task.await.map_err(|_| HostError::Store(StoreError::Closed))?
     }
 
     /// Lines of the audit log after number `after`, oldest first, at most `limit`.
