@@ -118,13 +118,15 @@ pub fn activate(conn: &Connection, row: i64, device_name: &str, role: Role, at: 
 }
 
 /// Stores a believed welcome: the machine is online, and a granted row is active (a first reconnect
-/// acknowledges too). Epoch and counter never go down: compare before, to say a lower one aloud.
+/// acknowledges too). To a row that was active already it says nothing of an offer that is being used
+/// for it: that stays. Epoch and counter never go down: compare before, to say a lower one aloud.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], also for a row without a Grant.
 pub fn welcome(conn: &Connection, row: i64, welcomed: &Welcomed) -> Result<(), StoreError> {
     let sql = "UPDATE machines SET
-                   state = 'active', paired_at = coalesce(paired_at, ?2), offer_id = NULL,
+                   offer_id = CASE state WHEN 'active' THEN offer_id END,
+                   state = 'active', paired_at = coalesce(paired_at, ?2),
                    last_online = ?2, offline_since = NULL, offline_reason = NULL, last_address = ?3,
                    machine_name = ?4, device_name = ?5, role = ?6, next_pin = ?7, epoch = max(epoch, ?8),
                    counter = max(counter, ?9), idle_seconds = ?10, expires_at = ?11, addresses = ?12

@@ -208,6 +208,23 @@ fn a_welcome_acknowledges_and_brings_everything_up_to_date() {
 }
 
 #[test]
+fn a_welcome_to_an_active_row_keeps_the_offer_that_is_being_used_for_it() {
+    let (_dir, database) = device_database();
+    write!(database, |conn| {
+        let new = new_machine(1, "homebox");
+        let row = machines::insert(conn, &new)?.row;
+        machines::grant(conn, row, &granted(1))?;
+        machines::welcome(conn, row, &welcomed(40))?;
+        assert_eq!(at(conn, row).offer_id, None, "the welcome was the answer to its Grant");
+        machines::set_offer(conn, row, new.offer_id.as_ref())?;
+        machines::welcome(conn, row, &welcomed(50))?;
+        assert_eq!(at(conn, row).offer_id, new.offer_id);
+        machines::activate(conn, row, "laptop", Role::Owner, 60)?;
+        assert_eq!(at(conn, row).offer_id, None);
+    });
+}
+
+#[test]
 fn epoch_and_counter_never_go_down() {
     let (_dir, database) = device_database();
     write!(database, |conn| {
