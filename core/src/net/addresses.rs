@@ -80,9 +80,8 @@ fn reachable_among(local: Vec<LocalAddress>, listening: &[SocketAddr]) -> Vec<Re
             Some(ReachableAddress { address, kind, interface })
         })
         .collect();
-    // A socket bound to one address is reachable there, also where no interface lists it: all of
-    // 127.0.0.0/8 is the loopback interface's, which lists 127.0.0.1.
-    for socket in listening.iter().filter(|socket| !socket.ip().is_unspecified()) {
+    // All of 127.0.0.0/8 is this machine, though its interface lists 127.0.0.1 alone.
+    for socket in listening.iter().filter(|socket| socket.ip().is_loopback()) {
         let address = Address::from(*socket);
         let known = found.iter().any(|reachable| reachable.address == address);
         if let Some(kind) = classify("", socket.ip(), false).filter(|_| !known) {
@@ -293,6 +292,7 @@ mod tests {
         assert_eq!(reach(&["0.0.0.0:80"]).len(), 8);
         assert_eq!(reach(&["192.168.1.20:1", "[fd12:3456::1]:2"]), ["192.168.1.20:1", "[fd12:3456::1]:2"]);
         assert_eq!(reach(&["203.0.113.1:1"]), Vec::<String>::new());
+        assert_eq!(reach(&["127.0.9.4:1"]), ["127.0.9.4:1"]);
     }
 
     #[test]
