@@ -8,7 +8,7 @@ mod peer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pairpin_core::handshake::{CodeAwaitMachine, CodeAwaitShare, CodeMet};
+use pairpin_core::handshake::{CodeAwaitMachine, CodeAwaitShare, CodeMet, MacKey};
 use pairpin_core::host::*;
 use pairpin_core::net::socket::Socket;
 use pairpin_core::net::tls::PinCheck;
@@ -275,4 +275,20 @@ async fn a_reason_is_told_whole_and_a_blank_one_is_none() {
         let stone = machine.host.tombstones().into_iter().find(|stone| stone.id == phone.id()).unwrap();
         assert_eq!(stone.reason.as_deref(), told);
     }
+}
+
+#[tokio::test]
+async fn silent_connections_do_not_push_out_a_device_that_is_speaking() {
+    let machine = Machine::new().await;
+    let link = offer(&machine.host).link.unwrap();
+    let mut dialled = connect(&link.addresses, PinCheck::Prefix(link.pin)).await;
+    let mut silent = Vec::new();
+    for _ in 0..(2 * limits::STRANGERS_PER_SOURCE) {
+        silent.push(tokio::net::TcpStream::connect(machine.host.status().listening[0]).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let key = MacKey::of_offer(&link.secret);
+    let (envelope, _) = pairpin_core::handshake::AwaitPreview::request(&dialled.channel, key, None).unwrap();
+    let answered = request(&mut dialled.stream, Flow::Preview, &envelope).await;
+    assert!(matches!(answered, Ok(Response::Answered(_))), "{answered:?}");
 }

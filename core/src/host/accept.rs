@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::engine::Shared;
 use super::{pairing, reconnect};
 use crate::handshake::{Channel, HandshakeError};
-use crate::net::gate::Ticket;
+use crate::net::gate::{Ear, Ticket};
 use crate::net::limited::Limit;
 use crate::net::socket::{Socket, SocketError};
 use crate::net::upgrade::{self, Answer, UpgradeRequest};
@@ -67,9 +67,10 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr) {
     let ticket = shared.gate.admit(from);
     let (promoted, promotion) = watch::channel(false);
+    let ear = ticket.ear();
     tokio::select! {
         biased;
-        _ = greet(shared, socket, from, promoted) => {}
+        _ = greet(shared, socket, from, ear, promoted) => {}
         () = overdue(ticket, promotion) => {}
     }
 }
@@ -94,10 +95,13 @@ async fn greet(
     shared: Arc<Shared>,
     socket: TcpStream,
     from: IpAddr,
+    ear: Ear,
     promoted: watch::Sender<bool>,
 ) -> Result<(), Gone> {
     let config = Arc::clone(&shared.tls);
     let accepted = tls::accept(socket, config, shared.pin, limits::STRANGER_TIME).await.map_err(|_| Gone)?;
+    // It speaks TLS: whoever only opens connections goes before it.
+    ear.heard();
     let mut stream = accepted.stream;
     let request = upgrade::read_request(&mut stream).await;
     let visitor = Visitor {
