@@ -292,3 +292,35 @@ async fn silent_connections_do_not_push_out_a_device_that_is_speaking() {
     let answered = request(&mut dialled.stream, Flow::Preview, &envelope).await;
     assert!(matches!(answered, Ok(Response::Answered(_))), "{answered:?}");
 }
+
+#[tokio::test]
+async fn a_clock_that_is_reset_keeps_no_session_from_its_future() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let leap = 100 * DAY.as_millis() as i64;
+    machine.clock.leap(leap);
+    let (socket, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    drop(socket);
+    disconnected(&machine.host).await;
+    machine.clock.leap(-leap);
+    machine.host.reset_clock().await.unwrap();
+    phone.resume(&machine.host, &session).await.unwrap();
+    disconnected(&machine.host).await;
+    machine.clock.pass(31 * DAY);
+    let refused = phone.resume(&machine.host, &session).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::Expired)), "30 days unused");
+}
+
+#[tokio::test]
+async fn a_device_that_names_itself_by_the_id_of_another_is_not_taken_for_it() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let short: String = phone.id().text().chars().take(8).collect();
+    for name in [phone.id().text(), short.clone()] {
+        Device::new(&name).pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    }
+    assert_eq!(machine.host.find_device(&phone.id().text()).unwrap().id, phone.id(), "a whole id is that device");
+    assert!(matches!(machine.host.find_device(&short), Err(HostError::Ambiguous(_))));
+    assert_eq!(machine.host.find_device("phone").unwrap().id, phone.id());
+}
