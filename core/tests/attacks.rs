@@ -173,6 +173,7 @@ async fn a_device_that_never_takes_its_new_token_makes_nothing_grow() {
     machine.clock.pass(25 * HOUR);
     for _ in 0..30 {
         assert!(phone.resume(&machine.host, &old).await.unwrap().1.token.is_some());
+        machine.clock.pass(Duration::from_secs(61));
     }
     let most = 1 + limits::PENDING_TOKENS + limits::OLD_TOKENS;
     let tokens = machine.count("SELECT count(*) FROM tokens");
@@ -323,4 +324,41 @@ async fn a_device_that_names_itself_by_the_id_of_another_is_not_taken_for_it() {
     assert_eq!(machine.host.find_device(&phone.id().text()).unwrap().id, phone.id(), "a whole id is that device");
     assert!(matches!(machine.host.find_device(&short), Err(HostError::Ambiguous(_))));
     assert_eq!(machine.host.find_device("phone").unwrap().id, phone.id());
+}
+
+#[tokio::test]
+async fn many_connections_at_once_leave_a_device_no_void_tokens() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    let mut tokens = Vec::new();
+    for _ in 0..5 {
+        tokens.extend(phone.resume(&machine.host, &old).await.unwrap().1.token);
+    }
+    // Whichever of them its processes stored last, it lets the device in.
+    assert_eq!(tokens.len(), limits::PENDING_TOKENS);
+    let oldest = Session { token: tokens[0].clone(), ..old };
+    phone.resume(&machine.host, &oldest).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_offer_shows_no_code_that_the_closed_door_would_refuse() {
+    let machine = Machine::new().await;
+    let laptop = Device::new("laptop");
+    let mut failures = 0;
+    while failures < limits::CODE_FAILURES_AN_HOUR {
+        let code = offer(&machine.host).code.expect("the door is open");
+        for _ in 0..limits::CODE_TRIES {
+            assert!(laptop.type_code(&machine.host, &another(&code)).await.is_none());
+            failures += 1;
+        }
+    }
+    let closed = offer(&machine.host);
+    assert!(closed.code.is_none() && closed.link.is_some(), "scanning is never closed");
+    let events = events_so_far(&machine.host, closed.number).await;
+    assert!(events.iter().any(|event| matches!(event, OfferEvent::CodeBurnt { closed: true })), "and it says so");
+    let request = OfferRequest { link: false, code: true, ..OfferRequest::default() };
+    let opened = machine.host.create_offer(request).unwrap();
+    assert!(laptop.type_code(&machine.host, &opened.code.unwrap()).await.is_some());
 }
