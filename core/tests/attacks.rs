@@ -8,7 +8,7 @@ mod peer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pairpin_core::handshake::{CodeAwaitMachine, CodeAwaitShare, CodeMet};
+use pairpin_core::handshake::{CodeAwaitMachine, CodeAwaitShare, CodeMet, MacKey};
 use pairpin_core::host::*;
 use pairpin_core::net::socket::Socket;
 use pairpin_core::net::tls::PinCheck;
@@ -173,6 +173,7 @@ async fn a_device_that_never_takes_its_new_token_makes_nothing_grow() {
     machine.clock.pass(25 * HOUR);
     for _ in 0..30 {
         assert!(phone.resume(&machine.host, &old).await.unwrap().1.token.is_some());
+        machine.clock.pass(Duration::from_secs(61));
     }
     let most = 1 + limits::PENDING_TOKENS + limits::OLD_TOKENS;
     let tokens = machine.count("SELECT count(*) FROM tokens");
@@ -275,4 +276,89 @@ async fn a_reason_is_told_whole_and_a_blank_one_is_none() {
         let stone = machine.host.tombstones().into_iter().find(|stone| stone.id == phone.id()).unwrap();
         assert_eq!(stone.reason.as_deref(), told);
     }
+}
+
+#[tokio::test]
+async fn silent_connections_do_not_push_out_a_device_that_is_speaking() {
+    let machine = Machine::new().await;
+    let link = offer(&machine.host).link.unwrap();
+    let mut dialled = connect(&link.addresses, PinCheck::Prefix(link.pin)).await;
+    let mut silent = Vec::new();
+    for _ in 0..(2 * limits::STRANGERS_PER_SOURCE) {
+        silent.push(tokio::net::TcpStream::connect(machine.host.status().listening[0]).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let key = MacKey::of_offer(&link.secret);
+    let (envelope, _) = pairpin_core::handshake::AwaitPreview::request(&dialled.channel, key, None).unwrap();
+    let answered = request(&mut dialled.stream, Flow::Preview, &envelope).await;
+    assert!(matches!(answered, Ok(Response::Answered(_))), "{answered:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_reset_keeps_no_session_from_its_future() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let leap = 100 * DAY.as_millis() as i64;
+    machine.clock.leap(leap);
+    let (socket, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    drop(socket);
+    disconnected(&machine.host).await;
+    machine.clock.leap(-leap);
+    machine.host.reset_clock().await.unwrap();
+    phone.resume(&machine.host, &session).await.unwrap();
+    disconnected(&machine.host).await;
+    machine.clock.pass(31 * DAY);
+    let refused = phone.resume(&machine.host, &session).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::Expired)), "30 days unused");
+}
+
+#[tokio::test]
+async fn a_device_that_names_itself_by_the_id_of_another_is_not_taken_for_it() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let short: String = phone.id().text().chars().take(8).collect();
+    for name in [phone.id().text(), short.clone()] {
+        Device::new(&name).pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    }
+    assert_eq!(machine.host.find_device(&phone.id().text()).unwrap().id, phone.id(), "a whole id is that device");
+    assert!(matches!(machine.host.find_device(&short), Err(HostError::Ambiguous(_))));
+    assert_eq!(machine.host.find_device("phone").unwrap().id, phone.id());
+}
+
+#[tokio::test]
+async fn many_connections_at_once_leave_a_device_no_void_tokens() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    let mut tokens = Vec::new();
+    for _ in 0..5 {
+        tokens.extend(phone.resume(&machine.host, &old).await.unwrap().1.token);
+    }
+    // Whichever of them its processes stored last, it lets the device in.
+    assert_eq!(tokens.len(), limits::PENDING_TOKENS);
+    let oldest = Session { token: tokens[0].clone(), ..old };
+    phone.resume(&machine.host, &oldest).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_offer_shows_no_code_that_the_closed_door_would_refuse() {
+    let machine = Machine::new().await;
+    let laptop = Device::new("laptop");
+    let mut failures = 0;
+    while failures < limits::CODE_FAILURES_AN_HOUR {
+        let code = offer(&machine.host).code.expect("the door is open");
+        for _ in 0..limits::CODE_TRIES {
+            assert!(laptop.type_code(&machine.host, &another(&code)).await.is_none());
+            failures += 1;
+        }
+    }
+    let closed = offer(&machine.host);
+    assert!(closed.code.is_none() && closed.link.is_some(), "scanning is never closed");
+    let events = events_so_far(&machine.host, closed.number).await;
+    assert!(events.iter().any(|event| matches!(event, OfferEvent::CodeBurnt { closed: true })), "and it says so");
+    let request = OfferRequest { link: false, code: true, ..OfferRequest::default() };
+    let opened = machine.host.create_offer(request).unwrap();
+    assert!(laptop.type_code(&machine.host, &opened.code.unwrap()).await.is_some());
 }

@@ -337,3 +337,23 @@ async fn a_scan_while_paired_raises_the_role_even_if_it_was_cut_short() {
     }
     panic!("it never finished");
 }
+
+#[tokio::test]
+async fn a_pairing_that_the_machine_finished_survives_its_restart_and_another_try() {
+    let (mut machine, device) = pair_of_both().await;
+    let offer = machine.offer();
+    let mut watch = machine.host().watch_offer(offer.number).unwrap();
+    let preview = device.client.preview(offer.link.as_ref().unwrap()).await.unwrap();
+    tokio::select! {
+        biased;
+        _ = digits_on_the_machine(&mut watch) => {}
+        _ = device.client.pair(preview.clone()) => panic!("the answer came before the machine had said so"),
+    }
+    machine.restart(false, |_| ()).await;
+    // The machine has forgotten the offer, and not the device.
+    assert_eq!(device.client.pair(preview).await.unwrap_err(), ClientError::OfferUnknown);
+    let row = device.client.machines().await.unwrap()[0].row;
+    let view = device.client.check(row).await.unwrap();
+    assert_eq!(view.state, MachineState::Online { address: machine.address() });
+    assert_eq!(machine.host().devices().len(), 1);
+}

@@ -258,7 +258,7 @@ impl Client {
     }
 }
 
-/// Picks by whole name, then by an unambiguous beginning of a name or a fingerprint.
+/// Picks by whole fingerprint or name, then by an unambiguous beginning of a name or a fingerprint.
 fn select<'a>(machines: &'a [MachineView], selector: &str) -> Result<&'a MachineView, ClientError> {
     let wanted = names::name_key(selector.trim());
     // What was revoked keeps its name; the live one is meant.
@@ -266,10 +266,15 @@ fn select<'a>(machines: &'a [MachineView], selector: &str) -> Result<&'a Machine
         let live = machines.iter().filter(|machine| !matches!(machine.state, MachineState::Revoked(_)));
         live.chain(machines.iter().filter(|machine| matches!(machine.state, MachineState::Revoked(_))))
     };
+    let letters = wanted.replace(' ', "");
+    // Machines name themselves: a name never takes the place of another machine's key.
+    let key = |machine: &&MachineView| machine.fingerprint().replace(' ', "").to_lowercase() == letters;
+    if let Some(exact) = live_first().find(key) {
+        return Ok(exact);
+    }
     if let Some(exact) = live_first().find(|machine| names::name_key(&machine.name) == wanted) {
         return Ok(exact);
     }
-    let letters = wanted.replace(' ', "");
     let begins = |machine: &&MachineView| {
         let fingerprint = machine.fingerprint().replace(' ', "").to_lowercase();
         !letters.is_empty()

@@ -93,7 +93,11 @@ impl Client {
                 self.pairing_refused(prepared.row, pairing.offer, &wait.refused(&refused)?).await
             }
             FirstAnswer::Stranger { versions } => {
-                self.durable(move |ledger| ledger.drop_unfinished(&prepared.row)).await?;
+                // A stored Grant may have been acknowledged: a machine that was restarted since has
+                // forgotten the offer, not the device.
+                if prepared.row.state == RowState::Unfinished {
+                    self.durable(move |ledger| ledger.drop_unfinished(&prepared.row)).await?;
+                }
                 Err(stranger(versions))
             }
             FirstAnswer::Answered(_) => Err(ClientError::Protocol),
@@ -121,11 +125,12 @@ impl Client {
         }
         // Used: perhaps by this very device, whose acknowledgement the machine was still writing
         // when we asked before.
-        if refusal.code == RefusalCode::OfferUsed
-            && self.has_grant_of(&row, offer).await
-            && let Ok(paired) = self.take_up(&row).await
-        {
-            return Ok(paired);
+        if refusal.code == RefusalCode::OfferUsed && self.has_grant_of(&row, offer).await {
+            match self.take_up(&row).await {
+                Err(ClientError::UnknownDevice { .. }) => {}
+                // Whatever else went wrong: the machine may know this key, so it is kept.
+                other => return other,
+            }
         }
         if ends_pairing(refusal) {
             self.durable(move |ledger| ledger.drop_unfinished(&row)).await?;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::engine::Shared;
 use super::{pairing, reconnect};
 use crate::handshake::{Channel, HandshakeError};
-use crate::net::gate::Ticket;
+use crate::net::gate::{Ear, Ticket};
 use crate::net::limited::Limit;
 use crate::net::socket::{Socket, SocketError};
 use crate::net::upgrade::{self, Answer, UpgradeRequest};
@@ -67,60 +67,44 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-/// How far a connection has come: what may be done to make room for others depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// It has said nothing: the first to go.
-    Silent,
-    /// It has finished TLS: it goes after the silent ones.
-    Heard,
-    /// It has proven something: it is no stranger.
-    Promoted,
-}
-
 /// One connection, from its first byte to its end.
 async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr, ticket: Ticket) {
-    let (standing, seen) = watch::channel(Standing::Silent);
+    let (promoted, promotion) = watch::channel(false);
+    let ear = ticket.ear();
     tokio::select! {
         biased;
-        _ = greet(shared, socket, from, standing) => {}
-        () = overdue(ticket, seen) => {}
+        _ = greet(shared, socket, from, ear, promoted) => {}
+        () = overdue(ticket, promotion) => {}
     }
 }
 
 /// Resolves when a stranger has to go; never once it is none any more.
-async fn overdue(ticket: Ticket, mut standing: watch::Receiver<Standing>) {
-    let deadline = tokio::time::sleep(limits::STRANGER_TIME);
-    tokio::pin!(deadline);
-    loop {
-        tokio::select! {
-            biased;
-            changed = standing.changed() => {
-                let now = *standing.borrow_and_update();
-                match (changed, now) {
-                    (Ok(()), Standing::Silent) => {}
-                    (Ok(()), Standing::Heard) => ticket.heard(),
-                    // Promoted, or the flow is over: either way it is not for us to end it.
-                    (Ok(()), Standing::Promoted) | (Err(_), _) => break,
-                }
+async fn overdue(ticket: Ticket, mut promotion: watch::Receiver<bool>) {
+    tokio::select! {
+        biased;
+        promoted = async { promotion.wait_for(|promoted| *promoted).await.is_ok() } => {
+            if promoted {
+                ticket.promote();
             }
-            () = ticket.evicted() => return,
-            () = &mut deadline => return,
+            // Promoted, or the flow is over: either way it is not for us to end it.
+            std::future::pending::<()>().await;
         }
+        () = ticket.evicted() => {}
+        () = tokio::time::sleep(limits::STRANGER_TIME) => {}
     }
-    ticket.promote();
-    std::future::pending::<()>().await;
 }
 
 async fn greet(
     shared: Arc<Shared>,
     socket: TcpStream,
     from: IpAddr,
-    standing: watch::Sender<Standing>,
+    ear: Ear,
+    promoted: watch::Sender<bool>,
 ) -> Result<(), Gone> {
     let config = Arc::clone(&shared.tls);
     let accepted = tls::accept(socket, config, shared.pin, limits::STRANGER_TIME).await.map_err(|_| Gone)?;
-    standing.send_replace(Standing::Heard);
+    // It speaks TLS: whoever only opens connections goes before it.
+    ear.heard();
     let mut stream = accepted.stream;
     let request = upgrade::read_request(&mut stream).await;
     let visitor = Visitor {
@@ -128,7 +112,7 @@ async fn greet(
         channel: accepted.channel,
         from,
         limit: accepted.limit,
-        standing,
+        promoted,
         stream: Mutex::new(Some(stream)),
     };
     match request {
@@ -148,7 +132,7 @@ pub(super) struct Visitor {
     channel: Channel,
     from: IpAddr,
     limit: Limit,
-    standing: watch::Sender<Standing>,
+    promoted: watch::Sender<bool>,
     stream: Mutex<Option<BoxedStream>>,
 }
 
@@ -168,7 +152,7 @@ impl Visitor {
     /// It has proven something: a stranger's bounds do not hold for it any more.
     pub(super) fn promote(&self) {
         self.limit.lift();
-        self.standing.send_replace(Standing::Promoted);
+        self.promoted.send_replace(true);
     }
 
     /// The answer to strangers, of one shape whatever the reason.

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rusqlite::Connection;
 
 use super::registry::{Registration, Registry};
+use super::rows;
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
@@ -94,11 +95,14 @@ impl Book {
                 let row = devices::get(connection, &device)?;
                 let tokens = tokens::of_device(connection, &device)?;
                 let tombstone = tombstones::get(connection, &device)?;
-                Ok((result, row, tokens, tombstone, meta::counter(connection)?))
+                let latest_welcome = meta::latest_welcome(connection)?;
+                Ok((result, row, tokens, tombstone, meta::counter(connection)?, latest_welcome))
             };
-            let (result, row, tokens, tombstone, counter) = book.db.write(read_back).await?;
+            let (result, row, tokens, tombstone, counter, latest_welcome) = book.db.write(read_back).await?;
             let mut pages = book.write();
             pages.counter = counter;
+            // A pairing moves it too; the book may know of a later welcome than the disk.
+            pages.latest_welcome = pages.latest_welcome.max(latest_welcome.unwrap_or(UnixMillis::MIN));
             match row {
                 Some(mut row) => {
                     // The book may know of a later sighting than the disk.
@@ -202,8 +206,17 @@ impl Book {
     /// Forgets the clock's floor: the clock was wrong and has been set right.
     pub(super) async fn reset_latest_welcome(&self, now: UnixMillis) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        self.db.write(move |connection| meta::reset_latest_welcome(connection, now)).await?;
-        self.write().latest_welcome = now;
+        self.db.write(move |connection| rows::reset_clock(connection, now)).await?;
+        let mut pages = self.write();
+        pages.latest_welcome = now;
+        for Entry { row, tokens } in pages.devices.values_mut() {
+            row.last_seen = row.last_seen.map(|seen| seen.min(now));
+            row.session_started_at = row.session_started_at.min(now);
+            for token in tokens {
+                token.created_at = token.created_at.min(now);
+                token.changed_at = token.changed_at.min(now);
+            }
+        }
         Ok(())
     }
 

@@ -56,17 +56,7 @@ async fn serve(
         tokio::select! {
             biased;
             closing = registration.closing() => return Some(closing),
-            incoming = socket.recv() => {
-                match incoming {
-                    Ok(Some(Incoming::Frame(frame))) => {
-                        if let Some(closing) = answer(visitor, socket, registration, device, frame).await {
-                            return Some(closing);
-                        }
-                    }
-                    Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
-                    _ => return None,
-                }
-            }
+            // Before what the device says: one that never stops talking must not outlive its session.
             _ = tick.tick() => {
                 if expired(visitor, device) {
                     return Some(ending(visitor, CloseCode::Expired));
@@ -77,6 +67,17 @@ async fn serve(
                 let list = addresses.borrow_and_update().clone();
                 if let Err(closing) = say(visitor, socket, registration, Frame::Addresses(list)).await {
                     return Some(closing);
+                }
+            }
+            incoming = socket.recv() => {
+                match incoming {
+                    Ok(Some(Incoming::Frame(frame))) => {
+                        if let Some(closing) = answer(visitor, socket, registration, device, frame).await {
+                            return Some(closing);
+                        }
+                    }
+                    Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
+                    _ => return None,
                 }
             }
         }

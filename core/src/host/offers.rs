@@ -165,7 +165,7 @@ pub struct Minted {
     pub number: OfferNumber,
     /// The secret for its link.
     pub secret: Option<OfferSecret>,
-    /// Its typed code.
+    /// Its typed code; none while the door for codes is closed.
     pub code: Option<TypedCode>,
     /// Its life.
     pub lifetime: Duration,
@@ -214,13 +214,14 @@ impl Offers {
             return Err(MintError::Lifetime);
         }
         let secret = OfferSecret::generate()?;
-        let code = if request.code { Some(TypedCode::generate()?) } else { None };
+        if request.code && !request.link {
+            // `pairpin pair --code` at the shell opens the door again.
+            self.door.open();
+        }
+        // No code behind a closed door: nobody could use it.
+        let code = if request.code && !self.door.is_closed(now) { Some(TypedCode::generate()?) } else { None };
         let mut code_replaced = None;
         if code.is_some() {
-            if !request.link {
-                // `pairpin pair --code` at the shell opens the door again.
-                self.door.open();
-            }
             self.door.new_code();
             for offer in self.live.values_mut().filter(|offer| offer.claim.is_none()) {
                 if offer.code.take().is_some() {

@@ -131,7 +131,7 @@ impl OfflineHost {
     pub fn reset_clock(&self) -> Result<(), HostError> {
         let now = SystemClock.wall_ms();
         Ok(self.db.write_blocking(move |connection| {
-            meta::reset_latest_welcome(connection, now)?;
+            rows::reset_clock(connection, now)?;
             audit::append(connection, now, "clock", None, "the clock's floor was reset at the machine's shell")?;
             Ok(())
         })?)

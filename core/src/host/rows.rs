@@ -166,13 +166,21 @@ pub(super) fn set(
     Ok(())
 }
 
-/// Finds one device: by its exact name, its id, or an unambiguous beginning of its id.
+/// The clock was wrong and is set right: forgets its floor, and what was noted in the future.
+pub(super) fn reset_clock(connection: &Connection, now: UnixMillis) -> Result<(), StoreError> {
+    meta::reset_latest_welcome(connection, now)?;
+    devices::forget_later_than(connection, now)
+}
+
+/// Finds one device: by its id, its exact name, or an unambiguous beginning of its id. Devices name
+/// themselves, so a name never takes the place of another device's id.
 pub(super) fn select(rows: &[DeviceRow], selector: &str) -> Result<DeviceRow, HostError> {
-    if let Some(row) = rows.iter().find(|row| same_name(&row.name, selector)) {
+    let wanted = selector.trim().to_lowercase();
+    if let Some(row) = rows.iter().find(|row| row.id.text() == wanted) {
         return Ok(row.clone());
     }
-    let wanted = selector.trim().to_lowercase();
-    let mut fits = rows.iter().filter(|row| wanted.len() >= 4 && row.id.text().starts_with(&wanted));
+    let begins = |row: &DeviceRow| wanted.len() >= 4 && row.id.text().starts_with(&wanted);
+    let mut fits = rows.iter().filter(|row| same_name(&row.name, selector) || begins(row));
     match (fits.next(), fits.next()) {
         (Some(row), None) => Ok(row.clone()),
         (Some(_), Some(_)) => Err(HostError::Ambiguous(selector.to_owned())),

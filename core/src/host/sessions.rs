@@ -73,8 +73,18 @@ pub fn judge(device: &DeviceRow, tokens: &[TokenRow], presented: &TokenHash, now
     let age = i64::try_from(limits::TOKEN_AGE.as_millis()).unwrap_or(i64::MAX);
     match token.state {
         TokenState::Pending => Verdict::Promote,
-        _ => Verdict::Welcome { rotate: now.saturating_sub(token.created_at) > age },
+        _ => Verdict::Welcome { rotate: now.saturating_sub(token.created_at) > age && !just_issued(tokens, now) },
     }
+}
+
+/// Whether all pending tokens are so new that the device may not have stored them yet. Another one
+/// would void the oldest, and of many connections at once the device could be left with void ones.
+fn just_issued(tokens: &[TokenRow], now: UnixMillis) -> bool {
+    let grace = i64::try_from(limits::SUPERSEDED_GRACE.as_millis()).unwrap_or(i64::MAX);
+    let new = |token: &&TokenRow| {
+        token.state == TokenState::Pending && (0..=grace).contains(&now.saturating_sub(token.created_at))
+    };
+    tokens.iter().filter(new).count() >= limits::PENDING_TOKENS
 }
 
 fn seconds(seconds: u64) -> UnixMillis {

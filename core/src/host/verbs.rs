@@ -48,7 +48,10 @@ impl Host {
         let request = OfferRequest { name: request.name.as_deref().map(clean_name), ..request };
         let minted = shared.offers().mint(&request, shared.clock.elapsed())?;
         // Made now, so that a watcher of this number finds it.
-        shared.offer_log(minted.number);
+        let log = shared.offer_log(minted.number);
+        if request.code && minted.code.is_none() {
+            log.publish(OfferEvent::CodeBurnt { closed: true });
+        }
         if let Some(older) = minted.code_replaced {
             shared.offer_log(older).publish(OfferEvent::CodeReplaced { by: minted.number });
         }

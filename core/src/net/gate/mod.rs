@@ -149,13 +149,32 @@ impl Ticket {
 
     /// The stranger has said something that is well formed: silent ones go before it.
     pub fn heard(&self) {
-        if let Some(stranger) = self.gate.lock().strangers.get_mut(&self.number) {
-            stranger.silent = false;
-        }
+        self.ear().heard();
+    }
+
+    /// By which whoever talks with the stranger says that it was [heard](Self::heard).
+    pub fn ear(&self) -> Ear {
+        Ear { number: self.number, gate: self.gate.clone() }
     }
 
     /// It has proven something and is no stranger any more; it cannot be evicted from now on.
     pub fn promote(self) {}
+}
+
+/// See [`Ticket::ear`]. It holds no place.
+#[derive(Debug, Clone)]
+pub struct Ear {
+    number: u64,
+    gate: Gate,
+}
+
+impl Ear {
+    /// The stranger has said something that is well formed.
+    pub fn heard(&self) {
+        if let Some(stranger) = self.gate.lock().strangers.get_mut(&self.number) {
+            stranger.silent = false;
+        }
+    }
 }
 
 impl Drop for Ticket {

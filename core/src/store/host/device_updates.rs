@@ -78,6 +78,19 @@ pub fn restart_session(conn: &Connection, id: &DeviceId, at: UnixMillis) -> Resu
     found(conn.execute("UPDATE devices SET session_started_at = ?2 WHERE id = ?1", params![id, at])?)
 }
 
+/// Takes back what a wrong clock noted: no session began or was used, no token changed, after `at`.
+///
+/// # Errors
+/// The database.
+pub fn forget_later_than(conn: &Connection, at: UnixMillis) -> Result<(), StoreError> {
+    let devices = "UPDATE devices SET last_seen = min(last_seen, ?1), session_started_at = min(session_started_at, ?1)";
+    let tokens = "UPDATE tokens SET created_at = min(created_at, ?1), changed_at = min(changed_at, ?1)";
+    for sql in [devices, tokens] {
+        conn.execute(sql, [at])?;
+    }
+    Ok(())
+}
+
 /// Suspends a device; whether it was not suspended before. The first cause stands.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::store::values::{from_integer, to_integer, word_column};
 use crate::wire::limits;
 
 pub use super::device_updates::{
-    delete, rename, restart_session, set_facts, set_lifetimes, set_role, suspend, touch, unsuspend,
+    delete, forget_later_than, rename, restart_session, set_facts, set_lifetimes, set_role, suspend, touch, unsuspend,
 };
 
 /// By which flow a device was paired.
