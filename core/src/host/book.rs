@@ -39,7 +39,7 @@ pub(super) enum Known {
 struct Pages {
     devices: HashMap<DeviceId, Entry>,
     tombstones: HashMap<DeviceId, Tombstone>,
-    latest_welcome: UnixMillis,
+    latest_welcome: Option<UnixMillis>,
     counter: u64,
     seen: HashSet<DeviceId>,
 }
@@ -58,7 +58,7 @@ impl Book {
     pub(super) fn open(db: Database) -> Result<Self, StoreError> {
         let pages = db.read_blocking(|connection| {
             let mut pages = Pages {
-                latest_welcome: meta::latest_welcome(connection)?.unwrap_or(UnixMillis::MIN),
+                latest_welcome: meta::latest_welcome(connection)?,
                 counter: meta::counter(connection)?,
                 ..Pages::default()
             };
@@ -151,7 +151,7 @@ impl Book {
     pub(super) fn saw(&self, device: DeviceId, from: IpAddr, now: UnixMillis, welcome: bool) {
         let mut pages = self.write();
         if welcome {
-            pages.latest_welcome = pages.latest_welcome.max(now);
+            pages.latest_welcome = pages.latest_welcome.max(Some(now));
         }
         if let Some(entry) = pages.devices.get_mut(&device) {
             entry.row.last_seen = entry.row.last_seen.max(Some(now));
@@ -185,7 +185,10 @@ impl Book {
                 for (id, at, address) in &seen {
                     devices::touch(connection, id, *at, address)?;
                 }
-                meta::raise_latest_welcome(connection, floor).map(|_| ())
+                if let Some(floor) = floor {
+                    meta::raise_latest_welcome(connection, floor)?;
+                }
+                Ok(())
             })
             .await;
         if written.is_err() {
@@ -198,7 +201,7 @@ impl Book {
     pub(super) async fn reset_latest_welcome(&self, now: UnixMillis) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         self.db.write(move |connection| meta::reset_latest_welcome(connection, now)).await?;
-        self.write().latest_welcome = now;
+        self.write().latest_welcome = Some(now);
         Ok(())
     }
 
@@ -231,7 +234,7 @@ impl Book {
         (pages.devices.len(), pages.devices.values().filter(|entry| entry.row.role == Role::Owner).count())
     }
 
-    pub(super) fn latest_welcome(&self) -> UnixMillis {
+    pub(super) fn latest_welcome(&self) -> Option<UnixMillis> {
         self.read().latest_welcome
     }
 
