@@ -84,6 +84,11 @@ impl Device {
         is_online(&self.only_machine())
     }
 
+    /// The directory with its keys and tokens alone.
+    pub fn secrets(&self) -> PathBuf {
+        self.state().join("secrets")
+    }
+
     /// The directory with its keys and its database.
     pub fn state(&self) -> PathBuf {
         self.home.path().join("state")

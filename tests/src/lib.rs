@@ -7,6 +7,7 @@
 
 pub mod cut;
 pub mod device;
+pub mod faketime;
 pub mod false_machine;
 pub mod http;
 pub mod link;

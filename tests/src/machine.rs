@@ -50,6 +50,8 @@ pub struct Machine {
     pub address: SocketAddr,
     /// More arguments of `serve`.
     pub arguments: Vec<String>,
+    /// More variables in the environment of `serve`.
+    pub environment: Vec<(String, String)>,
     home: TempDir,
     daemon: Option<Background>,
 }
@@ -110,7 +112,7 @@ impl Machine {
     /// A machine that has never run, at an address.
     pub fn at(address: Ipv4Addr) -> Self {
         let address = SocketAddr::from((address, DEFAULT_PORT));
-        Self { address, arguments: Vec::new(), home: scratch::directory(), daemon: None }
+        Self { address, arguments: Vec::new(), environment: Vec::new(), home: scratch::directory(), daemon: None }
     }
 
     /// A new machine whose daemon runs.
@@ -127,6 +129,7 @@ impl Machine {
         // Named also for the links: the addresses of 127.0.0.0/8 are on no interface but for one.
         let address = self.address.to_string();
         command.args(["--port", &self.address.port().to_string(), "--advertise", &address]).args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -51,7 +51,7 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "e2e",
-        about: "the real binary from outside, and hostile peers; needs zbarimg and rsvg-convert to read QRs back",
+        about: "the real binary from outside, and hostile peers; needs zbarimg, rsvg-convert and faketime",
         cargo: &["--package", "pairpin-tests"],
         prepare: end_to_end,
     },
@@ -74,8 +74,12 @@ const QR_READERS: &[Tool] = &[
     Tool { program: "rsvg-convert", package: "librsvg2-bin", purpose: "draws the SVG form of a QR" },
 ];
 
+/// Its library is what the tests use; the program tells that it is there.
+const CLOCK_MOVERS: &[Tool] =
+    &[Tool { program: "faketime", package: "faketime", purpose: "shows the daemon another wall clock" }];
+
 fn end_to_end(root: &Path) -> Result<Environment, Unready> {
-    install::ensure(QR_READERS).map_err(Unready::Missing)?;
+    install::ensure(&[QR_READERS, CLOCK_MOVERS].concat()).map_err(Unready::Missing)?;
     let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }

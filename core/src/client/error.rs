@@ -165,8 +165,9 @@ pub enum ClientError {
     },
     /// This device was suspended.
     #[error(
-        "this device is suspended on {name}{told}: its token was used twice; lift it on the machine \
-         or pair again with a fresh offer from there"
+        "this device is suspended on {name}{told}: a token that it had replaced was used again, so its keys may \
+         have been copied; if you know why (a restored backup), pair again with a fresh offer from there, if \
+         not, revoke it there: pairpin devices revoke"
     )]
     Suspended {
         /// The machine.

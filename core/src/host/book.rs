@@ -40,7 +40,7 @@ pub(super) enum Known {
 struct Pages {
     devices: HashMap<DeviceId, Entry>,
     tombstones: HashMap<DeviceId, Tombstone>,
-    latest_welcome: UnixMillis,
+    latest_welcome: Option<UnixMillis>,
     counter: u64,
     seen: HashSet<DeviceId>,
 }
@@ -59,7 +59,7 @@ impl Book {
     pub(super) fn open(db: Database) -> Result<Self, StoreError> {
         let pages = db.read_blocking(|connection| {
             let mut pages = Pages {
-                latest_welcome: meta::latest_welcome(connection)?.unwrap_or(UnixMillis::MIN),
+                latest_welcome: meta::latest_welcome(connection)?,
                 counter: meta::counter(connection)?,
                 ..Pages::default()
             };
@@ -160,7 +160,7 @@ impl Book {
     pub(super) fn saw(&self, device: DeviceId, from: IpAddr, now: UnixMillis, welcome: bool) {
         let mut pages = self.write();
         if welcome {
-            pages.latest_welcome = pages.latest_welcome.max(now);
+            pages.latest_welcome = pages.latest_welcome.max(Some(now));
         }
         if let Some(entry) = pages.devices.get_mut(&device) {
             entry.row.last_seen = entry.row.last_seen.max(Some(now));
@@ -194,7 +194,10 @@ impl Book {
                 for (id, at, address) in &seen {
                     devices::touch(connection, id, *at, address)?;
                 }
-                meta::raise_latest_welcome(connection, floor).map(|_| ())
+                if let Some(floor) = floor {
+                    meta::raise_latest_welcome(connection, floor)?;
+                }
+                Ok(())
             })
             .await;
         if written.is_err() {
@@ -208,7 +211,7 @@ impl Book {
         let _turn = self.turn.lock().await;
         self.db.write(move |connection| rows::reset_clock(connection, now)).await?;
         let mut pages = self.write();
-        pages.latest_welcome = now;
+        pages.latest_welcome = Some(now);
         for Entry { row, tokens } in pages.devices.values_mut() {
             row.last_seen = row.last_seen.map(|seen| seen.min(now));
             row.session_started_at = row.session_started_at.min(now);
@@ -249,7 +252,7 @@ impl Book {
         (pages.devices.len(), pages.devices.values().filter(|entry| entry.row.role == Role::Owner).count())
     }
 
-    pub(super) fn latest_welcome(&self) -> UnixMillis {
+    pub(super) fn latest_welcome(&self) -> Option<UnixMillis> {
         self.read().latest_welcome
     }
 

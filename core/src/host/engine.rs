@@ -169,7 +169,8 @@ impl Shared {
 
     /// The time by which stored lifetimes are judged.
     pub(super) fn judged_now(&self) -> UnixMillis {
-        sessions::judged_now(self.clock.wall_ms(), self.book.latest_welcome())
+        let wall = self.clock.wall_ms();
+        sessions::judged_now(wall, self.book.latest_welcome().unwrap_or(wall))
     }
 
     pub(super) fn offers(&self) -> MutexGuard<'_, Offers> {

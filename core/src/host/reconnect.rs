@@ -120,7 +120,16 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
     let device = proven.device();
     let (presented, now) = (proven.token(), shared.judged_now());
     let rotate = match sessions::judge(&entry.row, &entry.tokens, &presented, now) {
-        Verdict::Refuse(code) => return refuse(code),
+        Verdict::Refuse(code) => {
+            if code == RefusalCode::Expired && !sessions::is_expired(&entry.row, shared.now()) {
+                tracing::warn!(
+                    device = entry.row.name,
+                    "refused as expired only because a device was welcomed at a later time than the clock says now: if \
+                     the clock was wrong then, run `pairpin doctor --reset-clock`"
+                );
+            }
+            return refuse(code);
+        }
         Verdict::Theft => {
             suspend(visitor, device, &entry.row.name, now).await;
             return refuse(RefusalCode::Suspended);

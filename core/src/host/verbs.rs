@@ -36,6 +36,7 @@ impl Host {
             online: shared.book.registry.online(),
             offers: shared.offers().live().count(),
             started_at: shared.started_at,
+            latest_welcome: shared.book.latest_welcome(),
         }
     }
 

@@ -40,6 +40,8 @@ pub struct HostStatus {
     pub offers: usize,
     /// When the host was started.
     pub started_at: UnixMillis,
+    /// The latest time at which a device was welcomed, below which the clock is not believed.
+    pub latest_welcome: Option<UnixMillis>,
 }
 
 /// A new offer, its secrets in it this once.

@@ -144,6 +144,14 @@ pub fn explained(view: &MachineView) -> Option<String> {
             "{name} has its key but not what it gave this device: the key was copied, or the machine was reset; if \
              you know that it was reset: pairpin machines forget, and scan a fresh offer"
         )),
+        MachineState::Suspended(_) => Some(format!(
+            "{name} has suspended this device: a token that it had replaced was used again, so its keys may have been \
+             copied; if you know why (a restored backup), pair again with a fresh offer from there, if not, revoke it \
+             there: pairpin devices revoke"
+        )),
+        MachineState::Revoked(_) => Some(format!(
+            "{name} has revoked this device, its keys here are erased: to come back, pair with a fresh offer from there"
+        )),
         MachineState::Unfinished => Some(format!("{name}: the pairing was not finished, scan its offer again")),
         state => why(state).map(|why| if why.contains(name.as_str()) { why } else { format!("{name}: {why}") }),
     }

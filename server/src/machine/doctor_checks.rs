@@ -70,9 +70,12 @@ pub fn port(daemon: Option<&DaemonRecord>) -> Vec<Check> {
 }
 
 /// Whether stored lifetimes can be judged by this clock.
-pub fn clock(state_dir: &Path, running: bool) -> Vec<Check> {
-    // A running daemon holds the database, and says by its log what it makes of the clock.
-    let latest = if running { None } else { latest_welcome(state_dir) };
+pub fn clock(state_dir: &Path, daemon: Option<&DaemonRecord>) -> Vec<Check> {
+    // A running daemon holds the database: it is asked.
+    let latest = match daemon {
+        Some(daemon) => daemon.latest_welcome.map(|Moment(latest)| latest),
+        None => latest_welcome(state_dir),
+    };
     vec![judge_clock(SystemClock.wall_ms(), latest)]
 }
 

@@ -80,6 +80,8 @@ pub struct DaemonRecord {
     pub offers: usize,
     /// When it was started.
     pub started_at: Moment,
+    /// The latest time at which a device was welcomed: sessions are never judged by less.
+    pub latest_welcome: Option<Moment>,
 }
 
 impl From<HostStatus> for MachineRecord {
@@ -100,6 +102,7 @@ impl From<HostStatus> for MachineRecord {
                 online: view.online,
                 offers: view.offers,
                 started_at: Moment(view.started_at),
+                latest_welcome: view.latest_welcome.map(Moment),
             }),
         }
     }
