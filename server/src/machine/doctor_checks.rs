@@ -31,7 +31,7 @@ pub fn addresses(daemon: Option<&DaemonRecord>) -> Vec<Check> {
             Ok(list) => list.into_iter().map(|a| (a.ip.to_string(), a.kind, a.interface)).collect(),
             Err(error) => {
                 let text = format!("the network interfaces cannot be listed: {error}");
-                return vec![Check::finding("address", text, "name an address with `pairpin serve --advertise`")];
+                return vec![Check::finding("address", text, "name an address with `pairpin serve --advertise HOST`")];
             }
         },
     };
@@ -51,7 +51,7 @@ pub fn addresses(daemon: Option<&DaemonRecord>) -> Vec<Check> {
     if daemon.is_some_and(|daemon| daemon.loopback_only) {
         found.push(Check::finding("address", LOOPBACK_ONLY, "start serve without --bind, or with a LAN address"));
     } else if !far {
-        let next = "connect this machine to a network, or name an address with `pairpin serve --advertise`";
+        let next = "connect this machine to a network, or name an address with `pairpin serve --advertise HOST`";
         found.push(Check::finding("address", "no address that another machine could reach", next));
     }
     found

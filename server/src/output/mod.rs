@@ -1,12 +1,13 @@
 //! How things are said: results on stdout, chatter on stderr, never a panic on a closed pipe.
 //!
-//! Used by every command. `table`, `time`, `json` and `style` shape the text; the texts themselves
+//! Used by every command. `table`, `time`, `width`, `json` and `style` shape the text; the texts themselves
 //! are in the commands.
 
 pub mod json;
 pub mod style;
 pub mod table;
 pub mod time;
+pub mod width;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
