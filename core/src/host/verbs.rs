@@ -7,6 +7,7 @@ use super::events::{HostEvent, OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest};
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
 use super::{Host, HostError, rows};
+use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::link::Link;
 use crate::names::clean_name;
@@ -32,6 +33,7 @@ impl Host {
             owners,
             online: shared.book.registry.online(),
             offers: shared.offers().live().count(),
+            latest_welcome: Some(shared.book.latest_welcome()).filter(|at| *at != UnixMillis::MIN),
             started_at: shared.started_at,
         }
     }

@@ -38,6 +38,9 @@ pub struct HostStatus {
     pub online: usize,
     /// Outstanding offers.
     pub offers: usize,
+    /// The latest time at which a device was welcomed; stored lifetimes are never judged by an earlier
+    /// one. `None` before the first.
+    pub latest_welcome: Option<UnixMillis>,
     /// When the host was started.
     pub started_at: UnixMillis,
 }

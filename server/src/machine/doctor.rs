@@ -101,7 +101,7 @@ async fn look(state_dir: &Path) -> Vec<Check> {
     let daemon = machine.as_ref().and_then(|machine| machine.daemon.as_ref());
     found.extend(checks::addresses(daemon));
     found.extend(checks::port(daemon));
-    found.extend(checks::clock(state_dir, daemon.is_some()));
+    found.extend(checks::clock(state_dir, daemon));
     found.extend(checks::permissions(state_dir));
     found.extend(checks::terminal());
     found

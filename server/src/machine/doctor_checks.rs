@@ -65,14 +65,17 @@ pub fn port(daemon: Option<&DaemonRecord>) -> Vec<Check> {
     let asked = std::env::var("PAIRPIN_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(DEFAULT_PORT);
     vec![match listen::bind(None, asked) {
         Ok(_) => Check::ok("port", format!("{asked} is free")),
-        Err(error) => Check::finding("port", error.to_string(), "or choose another with `pairpin serve --port`"),
+        Err(error) => Check::finding("port", error.to_string(), "`pairpin serve --port PORT`"),
     }]
 }
 
 /// Whether stored lifetimes can be judged by this clock.
-pub fn clock(state_dir: &Path, running: bool) -> Vec<Check> {
-    // A running daemon holds the database, and says by its log what it makes of the clock.
-    let latest = if running { None } else { latest_welcome(state_dir) };
+pub fn clock(state_dir: &Path, daemon: Option<&DaemonRecord>) -> Vec<Check> {
+    // A running daemon holds the database and is asked.
+    let latest = match daemon {
+        Some(daemon) => daemon.latest_welcome.map(|latest| latest.0),
+        None => latest_welcome(state_dir),
+    };
     vec![judge_clock(SystemClock.wall_ms(), latest)]
 }
 
@@ -163,7 +166,7 @@ fn judge_terminal(size: Option<(usize, usize)>, not_utf8: bool) -> Vec<Check> {
     let Some((columns, rows)) = size else {
         return vec![Check::note(
             "terminal",
-            "stdout is none, a QR goes to a file with `pairpin pair --qr-out qr.png`",
+            "the output is not one, a QR goes to a file with `pairpin pair --qr-out qr.png`",
         )];
     };
     let mut found = vec![if columns < 80 || rows < 24 {

@@ -78,6 +78,8 @@ pub struct DaemonRecord {
     pub online: usize,
     /// Outstanding offers.
     pub offers: usize,
+    /// When a device was last welcomed, by the clock of that moment.
+    pub latest_welcome: Option<Moment>,
     /// When it was started.
     pub started_at: Moment,
 }
@@ -99,6 +101,7 @@ impl From<HostStatus> for MachineRecord {
                 loopback_only: view.loopback_only,
                 online: view.online,
                 offers: view.offers,
+                latest_welcome: view.latest_welcome.map(Moment),
                 started_at: Moment(view.started_at),
             }),
         }
