@@ -229,6 +229,7 @@ mod tests {
             loopback_only: false,
             online: 0,
             offers: 1,
+            latest_welcome: None,
             started_at: Moment(0),
         };
         MachineRecord { running: true, key: key.clone(), next_key: key, devices: 0, owners: 0, daemon: Some(daemon) }

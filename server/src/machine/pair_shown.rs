@@ -94,8 +94,9 @@ impl Shower {
         }
         if let Some(code) = &offer.code {
             say(format!("code {}", code.expose()))?;
-            let addresses = self.machine.daemon.as_ref().map(|daemon| daemon.addresses.as_slice()).unwrap_or_default();
-            note(format!("on the other device run: {}", join_command(addresses)));
+            if let Some(daemon) = self.machine.daemon.as_ref().filter(|daemon| offers_have_address(daemon)) {
+                note(format!("on the other device run: {}", join_command(&daemon.addresses)));
+            }
         }
         note(format!("role {}, expires in {}", offer.role, countdown(offer.lifetime())));
         Ok(())
