@@ -18,12 +18,24 @@ use crate::output::time::parse_duration;
 /// `pairpin --version`: the commit it was built from and the protocol it speaks.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PAIRPIN_COMMIT"), ", protocol 1)");
 
+/// Below `pairpin --help` and in the manual page: where to begin, and what scripts may rely on.
+const FIRST_STEPS: &str = "\
+First steps:
+  on the machine         run `pairpin serve` and scan its QR with the Pairpin app
+  another device         run `pairpin pair` on the machine, and `pairpin join` on a computer
+  a device is lost       run `pairpin devices revoke NAME` on the machine
+  something is wrong     run `pairpin doctor` on the machine
+
+Every flag has an environment variable: PAIRPIN_PORT is `serve --port`, PAIRPIN_PAIR_ROLE is `pair --role`.
+Exit codes: 0 done, 1 failed or denied, 2 usage, 3 timed out or expired, 4 nobody there, 5 the daemon is
+not running, 6 the machine proves another identity than the pinned one.";
+
 /// Pairs your phone with your headless machines by QR, and gives the pair one encrypted, pinned, revocable connection.
 #[derive(Debug, Parser)]
-#[command(name = "pairpin", version = VERSION, propagate_version = true, max_term_width = 100)]
+#[command(name = "pairpin", version = VERSION, propagate_version = true, max_term_width = 100, after_help = FIRST_STEPS)]
 pub struct Cli {
     /// Where keys and the database are [default: the XDG state directory]
-    #[arg(long, global = true, value_name = "DIR", env = "PAIRPIN_STATE_DIR", hide_env = true)]
+    #[arg(long, global = true, value_name = "DIR", env = "PAIRPIN_STATE_DIR", hide_env = true, display_order = 901)]
     pub state_dir: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
@@ -37,7 +49,7 @@ pub enum Verb {
     Serve(ServeArgs),
     /// Offer a device to pair: show link, QR and code, and wait
     Pair(PairArgs),
-    /// Offers that wait for a device
+    /// List or withdraw the offers that wait for a device
     Offers {
         /// What to do with them [default: list]
         #[command(subcommand)]
@@ -45,7 +57,7 @@ pub enum Verb {
         #[command(flatten)]
         json: Json,
     },
-    /// Paired devices
+    /// List, rename, change or revoke the paired devices
     Devices {
         /// What to do with them [default: list]
         #[command(subcommand)]
@@ -59,15 +71,15 @@ pub enum Verb {
     Doctor(DoctorArgs),
     /// What happened here: pairings, revocations, alarms
     Audit(AuditArgs),
-    /// The machine's identity key
+    /// Show the machine's identity key
     Key {
         /// What to do with it.
         #[command(subcommand)]
         verb: KeyVerb,
     },
-    /// Pair this device with a machine, by its link, its QR or its code
+    /// On a device: pair it with a machine, by its link, its QR or its code
     Join(JoinArgs),
-    /// Machines that this device is paired with
+    /// On a device: list, watch, rename or forget the machines it is paired with
     Machines(MachinesArgs),
     /// Print shell completions
     Completions {
@@ -112,7 +124,7 @@ pub struct ServeArgs {
 /// `pairpin pair`.
 #[derive(Debug, Args)]
 pub struct PairArgs {
-    /// Show a code to type only, no link and no QR
+    /// Offer a code to type only, without link and QR
     #[arg(long, env = "PAIRPIN_PAIR_CODE", hide_env = true, value_parser = BoolishValueParser::new())]
     pub code: bool,
     /// What the device may do: owner, operator or viewer [default: owner for the first, then operator]
@@ -121,7 +133,7 @@ pub struct PairArgs {
     /// What to call the device [default: the name it gives itself]
     #[arg(long, env = "PAIRPIN_PAIR_NAME", hide_env = true)]
     pub name: Option<String>,
-    /// How long the offer lives, as 90s or 10m [default: 120s; 5m with --code]
+    /// How long the offer lives, from 10s to 10m [default: 120s; 5m with --code]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_PAIR_TTL", hide_env = true)]
     pub ttl: Option<Duration>,
     /// How to draw the QR; png and svg go to --qr-out
@@ -157,12 +169,12 @@ pub enum QrFormat {
 /// `pairpin offers …`.
 #[derive(Debug, Subcommand)]
 pub enum OffersVerb {
-    /// List them
+    /// List the offers, without their secrets
     List(Json),
-    /// Withdraw one or all
+    /// Withdraw one offer or all: its link, QR and code are void at once
     #[command(group = clap::ArgGroup::new("which").required(true).args(["number", "all"]))]
     Cancel {
-        /// The offer's number
+        /// The offer's number, as `pairpin offers` lists it
         number: Option<u32>,
         /// All of them
         #[arg(long, env = "PAIRPIN_OFFERS_CANCEL_ALL", hide_env = true, value_parser = BoolishValueParser::new())]
@@ -183,28 +195,28 @@ pub struct ListArgs {
 /// `pairpin devices …`. A device is named by its name, its id, or an unambiguous beginning of the id.
 #[derive(Debug, Subcommand)]
 pub enum DevicesVerb {
-    /// List them
+    /// List the devices
     List(ListArgs),
-    /// Show everything about one
+    /// Show everything about a device
     Show {
-        /// Name or id
+        /// Its name, its id, or the beginning of its id
         device: String,
         #[command(flatten)]
         json: Json,
     },
-    /// Give one another name
+    /// Give a device another name
     Rename {
-        /// Name or id
+        /// Its name, its id, or the beginning of its id
         device: String,
         /// The new name
         name: String,
     },
-    /// Change what one may do, and for how long
+    /// Change what a device may do, and for how long
     #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["role", "idle", "absolute"]))]
     Set {
-        /// Name or id
+        /// Its name, its id, or the beginning of its id
         device: String,
-        /// owner, operator or viewer
+        /// What it may do: owner, operator or viewer
         #[arg(long, env = "PAIRPIN_DEVICES_SET_ROLE", hide_env = true)]
         role: Option<Role>,
         /// How long its session may stay unused, as 30d
@@ -214,7 +226,7 @@ pub enum DevicesVerb {
         #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_DEVICES_SET_ABSOLUTE", hide_env = true)]
         absolute: Option<Duration>,
     },
-    /// Take access away, cut the open connections, and return when they are cut
+    /// Take a device's access away and cut its open connections; returns when they are cut
     #[command(group = clap::ArgGroup::new("which").required(true).args(["devices", "all"]))]
     Revoke(RevokeArgs),
 }
@@ -222,7 +234,7 @@ pub enum DevicesVerb {
 /// `pairpin devices revoke`.
 #[derive(Debug, Args)]
 pub struct RevokeArgs {
-    /// Names or ids
+    /// Their names, their ids, or the beginnings of their ids
     pub devices: Vec<String>,
     /// All of them
     #[arg(long, env = "PAIRPIN_DEVICES_REVOKE_ALL", hide_env = true, value_parser = BoolishValueParser::new())]
@@ -250,7 +262,7 @@ pub struct DoctorArgs {
 /// `pairpin audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// How many of the last lines to print
+    /// How many of the last entries to print first
     #[arg(long, value_name = "N", default_value_t = 100, env = "PAIRPIN_AUDIT_LINES", hide_env = true)]
     pub lines: usize,
     /// Go on with what happens from now

@@ -43,6 +43,7 @@ const DEVICE: &[(&str, &str)] = &[
     ("last_seen", "s"),
     ("last_address", "?s"),
     ("connected", "n"),
+    ("connection", "?s"),
     ("idle_seconds", "n"),
     ("absolute_seconds", "n"),
     ("expires_at", "s"),
@@ -57,7 +58,7 @@ fn status_has_its_shape_running_and_stopped() {
     check(&running, &[("running", "b"), ("key", "o"), ("next_key", "o"), ("devices", "n"), ("owners", "n")]);
     check(&running["key"], key);
     check(&running, &[("name", "s"), ("machine", "s"), ("platform", "s"), ("addresses", "a"), ("listening", "a")]);
-    check(&running, &[("online", "n"), ("offers", "n"), ("started_at", "s")]);
+    check(&running, &[("online", "n"), ("offers", "n"), ("latest_welcome", "?s"), ("started_at", "s")]);
     check(&running["addresses"][0], &[("address", "s"), ("kind", "s"), ("interface", "s")]);
     check_time(&running["started_at"]);
     machine.stop().expect(0);

@@ -102,7 +102,7 @@ impl Book {
             let mut pages = book.write();
             pages.counter = counter;
             // A pairing moves it too; the book may know of a later welcome than the disk.
-            pages.latest_welcome = pages.latest_welcome.max(latest_welcome.unwrap_or(UnixMillis::MIN));
+            pages.latest_welcome = pages.latest_welcome.max(latest_welcome);
             match row {
                 Some(mut row) => {
                     // The book may know of a later sighting than the disk.

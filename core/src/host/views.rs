@@ -38,10 +38,11 @@ pub struct HostStatus {
     pub online: usize,
     /// Outstanding offers.
     pub offers: usize,
+    /// The latest time at which a device was welcomed; stored lifetimes are never judged by an earlier
+    /// one. `None` before the first.
+    pub latest_welcome: Option<UnixMillis>,
     /// When the host was started.
     pub started_at: UnixMillis,
-    /// The latest time at which a device was welcomed, below which the clock is not believed.
-    pub latest_welcome: Option<UnixMillis>,
 }
 
 /// A new offer, its secrets in it this once.

@@ -7,22 +7,21 @@ use clap::{Args, Subcommand};
 
 use crate::secret_store::Choice;
 
-/// `pairpin join`: pair this device with a machine.
+/// `pairpin join`.
 #[derive(Debug, Args)]
 pub struct JoinArgs {
     /// With --code the machine's address; - reads a link from standard input [default: asks for the link]
     #[arg(value_name = "HOST[:PORT]|-")]
     pub target: Option<String>,
+    /// One word too many: taken only to be refused with a better word than clap has, and not repeated.
+    #[arg(hide = true)]
+    pub excess: Vec<String>,
     /// Read the QR from a picture (PNG or JPEG)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "code"], env = "PAIRPIN_JOIN_IMAGE", hide_env = true)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "code", "excess"], env = "PAIRPIN_JOIN_IMAGE", hide_env = true)]
     pub image: Option<PathBuf>,
     /// Type the eight digits that the machine shows; you will be asked for them
-    // A value is taken only to be refused with a better word than clap has.
-    #[arg(
-        long, value_name = "", num_args = 0..=1, default_missing_value = "true", env = "PAIRPIN_JOIN_CODE",
-        hide_env = true
-    )]
-    pub code: Option<String>,
+    #[arg(long, env = "PAIRPIN_JOIN_CODE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub code: bool,
     /// Answer yes to the question (never to a machine's new key)
     #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
     pub yes: bool,
@@ -39,13 +38,15 @@ pub struct JoinArgs {
 /// `--secret-store`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct StoreArg {
-    /// Where keys of new machines are kept
+    /// Where the keys for new machines are kept: keyring, file, or auto (the keyring if one answers)
     #[arg(
         long,
         value_name = "STORE",
         default_value = "auto",
         env = "PAIRPIN_SECRET_STORE",
         hide_env = true,
+        hide_possible_values = true,
+        display_order = 900,
         global = true
     )]
     pub secret_store: Choice,
@@ -72,19 +73,19 @@ pub enum MachinesVerb {
     List,
     /// Stay connected and print what changes, a line each
     Watch {
-        /// Only this one
+        /// Only this one [default: all]
         machine: Option<String>,
     },
     /// Give one another name here; the machine is not told
     Rename {
-        /// Which
+        /// Its name here, or the beginning of its name or key fingerprint
         machine: String,
-        /// Its new name
+        /// Its new name here
         name: String,
     },
     /// Unpair: the machine takes this device off its list, and its keys here are erased
     Forget {
-        /// Which
+        /// Its name here, or the beginning of its name or key fingerprint
         machine: String,
         /// Do not ask
         #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]

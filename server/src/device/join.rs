@@ -98,6 +98,11 @@ async fn by_code(client: &Client, address: Address, args: &JoinArgs) -> Result<P
             Err(error @ ClientError::CodeWrong { tries_left }) if tries_left > 0 && ask::possible() => {
                 note(error.to_string());
             }
+            // The count is this run's, and whoever pipes a code in makes a new run of each try.
+            Err(ClientError::CodeWrong { tries_left: 1.. }) => {
+                let next = "look at it on the machine and try again, three wrong tries void it";
+                return Err(Failure::failed(format!("the code is wrong, {next}")));
+            }
             Err(error) => return Err(error.into()),
         }
     };
@@ -134,7 +139,7 @@ async fn agreed(shown: &Shown<'_>, args: &JoinArgs) -> Result<bool, Failure> {
     } else {
         let lines = table::fields(&[
             ("machine", format!("{} ({})", shown.name, shown.platform)),
-            ("key", shown.fingerprint.clone()),
+            ("key fingerprint", shown.fingerprint.clone()),
             ("address", shown.address.to_string()),
             ("role", shown.role.to_string()),
         ]);
@@ -165,7 +170,7 @@ async fn agreed(shown: &Shown<'_>, args: &JoinArgs) -> Result<bool, Failure> {
         let message = format!("{} has a new key, which --yes does not accept: run join on a terminal", shown.name);
         Failure::new(Exit::IdentityChanged, message)
     } else {
-        Failure::usage("nobody can be asked here, compare the key and repeat it with --yes")
+        Failure::usage("nobody can be asked here, compare the key fingerprint and repeat it with --yes")
     })
 }
 

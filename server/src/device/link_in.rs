@@ -23,12 +23,8 @@ pub enum Target {
 
 /// Finds out what to join.
 pub async fn target(args: &mut JoinArgs) -> Result<Target, Failure> {
-    let mut code = args.code.take();
-    // "--code HOST": the word after it is the machine. Digits alone are a code, and refused.
-    if args.target.is_none() && code.as_deref().is_some_and(|word| flag(word).is_none() && !is_code(word)) {
-        args.target = code.replace("true".into());
-    }
-    let code = wants_code(code)?;
+    one_word_only(args)?;
+    let code = args.code;
     if let Some(path) = &args.image {
         return offer(&from_picture(path).await?);
     }
@@ -45,21 +41,21 @@ pub async fn target(args: &mut JoinArgs) -> Result<Target, Failure> {
     }
 }
 
-/// `--code` has no value: a code does not belong into a command line, which others can read.
-fn wants_code(value: Option<String>) -> Result<bool, Failure> {
-    let Some(value) = value.map(Zeroizing::new) else { return Ok(false) };
-    flag(&value).ok_or_else(|| Failure::usage("--code takes no value: leave it out, you will be asked"))
-}
-
-/// The words that an environment variable may switch a flag with.
-fn flag(word: &str) -> Option<bool> {
-    match word {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" | "" => Some(false),
-        _ => None,
+/// A code does not belong into a command line, which others can read; a link that was broken in two
+/// is not a machine.
+fn one_word_only(args: &mut JoinArgs) -> Result<(), Failure> {
+    let words: Vec<Zeroizing<String>> = args.target.iter().chain(&args.excess).cloned().map(Zeroizing::new).collect();
+    let codes = args.code && words.iter().any(|word| is_code(word));
+    if codes {
+        return Err(Failure::usage("--code takes no value: leave it out, you will be asked"));
     }
+    if words.len() > 1 {
+        return Err(Failure::usage("join takes one word: run it alone, and paste the link when it asks"));
+    }
+    Ok(())
 }
 
+/// Digits alone are a code, never a machine.
 fn is_code(word: &str) -> bool {
     word.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b' ')
 }
@@ -109,8 +105,9 @@ async fn from_picture(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let read = tokio::task::spawn_blocking(move || -> Result<Zeroizing<String>, String> {
         use std::io::Read as _;
         let mut bytes = Zeroizing::new(Vec::new());
-        let file = std::fs::File::open(&path).map_err(|error| error.to_string())?;
-        file.take(PICTURE).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let unreadable = |error: std::io::Error| format!("it cannot be read ({error}), name a picture of the QR");
+        let file = std::fs::File::open(&path).map_err(unreadable)?;
+        file.take(PICTURE).read_to_end(&mut bytes).map_err(unreadable)?;
         pairpin_core::qr::decode_image_file_bytes(&bytes).map_err(|error| error.to_string())
     });
     let text = read.await.map_err(|_| Failure::failed("reading the picture failed, try another"))?;
@@ -119,15 +116,34 @@ async fn from_picture(path: &Path) -> Result<Zeroizing<String>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]
     fn a_code_in_the_command_line_is_refused_without_being_repeated() {
-        let failure = wants_code(Some("12345678".into())).unwrap_err();
-        assert_eq!(failure.exit, crate::exit::Exit::Usage);
-        assert!(failure.message.contains("leave it out, you will be asked") && !failure.message.contains("1234"));
-        assert!(wants_code(Some("true".into())).unwrap());
-        assert!(!wants_code(None).unwrap());
+        for line in ["join homebox --code 12345678", "join --code 1234-5678 homebox", "join --code 12345678"] {
+            let failure = one_word_only(&mut parsed(line)).unwrap_err();
+            assert_eq!(failure.exit, crate::exit::Exit::Usage);
+            assert!(failure.message.contains("leave it out, you will be asked") && !failure.message.contains("1234"));
+        }
+        for line in ["join homebox --code", "join --code homebox:7747", "join", "join -"] {
+            one_word_only(&mut parsed(line)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_that_was_broken_in_two_is_not_repeated() {
+        let failure = one_word_only(&mut parsed("join pairpin:ABC DEF")).unwrap_err();
+        assert!(failure.exit == crate::exit::Exit::Usage && !failure.message.contains("ABC"));
+    }
+
+    fn parsed(line: &str) -> JoinArgs {
+        let words = ["pairpin"].into_iter().chain(line.split(' '));
+        match crate::cli::Cli::try_parse_from(words).unwrap().verb {
+            crate::cli::Verb::Join(args) => args,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

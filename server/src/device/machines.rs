@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pairpin_core::client::{Client, MachineView};
+use pairpin_core::client::{Client, MachineState, MachineView};
 use pairpin_core::clock::{Clock as _, SystemClock};
 use serde::Serialize;
 
@@ -10,7 +10,8 @@ use super::cli::{MachinesArgs, MachinesVerb};
 use super::views::{MachineJson, explained, state_text};
 use super::{open, watch};
 use crate::exit::{Exit, Failure};
-use crate::output::{self, json, note, say, say_lines, table};
+use crate::output::style::quoted;
+use crate::output::{self, json, note, say, say_table, table};
 
 /// Runs `pairpin machines`.
 ///
@@ -41,7 +42,7 @@ async fn list(client: &Client, as_json: bool) -> Result<(), Failure> {
     } else if machines.is_empty() {
         note("no machine is paired with this device: run pairpin pair on one, then pairpin join here");
     } else {
-        say_lines(&listed(&machines))?;
+        say_table(&listed(&machines))?;
         machines.iter().filter_map(explained).for_each(note);
     }
     if machines.iter().any(|machine| machine.state.identity_changed()) {
@@ -50,19 +51,23 @@ async fn list(client: &Client, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn listed(machines: &[MachineView]) -> Vec<String> {
+fn listed(machines: &[MachineView]) -> table::Table {
     let now = SystemClock.wall_ms();
-    let mut table = table::Table::new(&["NAME", "STATE", "ROLE", "LAST ADDRESS", "KEY FINGERPRINT"]);
+    let mut table = table::Table::new(&["NAME", "STATE", "ROLE", "ADDRESS", "KEY FINGERPRINT"]);
     for machine in machines {
         table.row(vec![
             machine.name.clone(),
-            state_text(&machine.state, now),
+            match &machine.state {
+                // By which address is in a column of its own.
+                MachineState::Online { .. } => "online".into(),
+                state => state_text(state, now),
+            },
             machine.role.to_string(),
             machine.last_address.as_ref().map(ToString::to_string).unwrap_or_default(),
             machine.fingerprint(),
         ]);
     }
-    table.lines()
+    table
 }
 
 /// `machines forget --json`.
@@ -76,13 +81,14 @@ struct ForgottenJson {
 
 async fn forget(client: &Client, selector: &str, yes: bool, as_json: bool) -> Result<(), Failure> {
     let found = client.find(selector).await?;
-    let question = format!("forget {} ({}) and erase its keys here?", found.name, found.fingerprint());
+    let question = format!("Forget {} ({}) and erase its keys here?", found.name, found.fingerprint());
     output::confirm(&question, yes)?;
     let forgotten = client.forget(found.row).await?;
     if let Some(why) = &forgotten.still_listed {
         note(format!(
-            "{} still lists this device as {}, take it off there: pairpin devices revoke; {why}",
-            found.name, found.device_name
+            "{} still lists this device as {}, take it off there with `pairpin devices revoke`: {why}",
+            found.name,
+            quoted(&found.device_name)
         ));
     }
     if forgotten.last_owner {

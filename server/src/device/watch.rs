@@ -47,7 +47,9 @@ pub async fn run(client: &Client, selector: Option<&str>, as_json: bool) -> Resu
 
 async fn follow(watch: MachineWatch, states: mpsc::Sender<(i64, MachineState)>) {
     while let Some(state) = watch.changed().await {
-        if states.send((watch.row(), state)).await.is_err() {
+        // A hard stop: nothing goes on until a person has scanned again, so this ends with exit code 6.
+        let stopped = state.identity_changed();
+        if states.send((watch.row(), state)).await.is_err() || stopped {
             return;
         }
     }

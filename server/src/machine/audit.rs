@@ -44,6 +44,9 @@ pub async fn run(state_dir: &Path, args: AuditArgs) -> Result<(), Failure> {
 /// Prints the last lines; the number of the very last.
 async fn print(machine: Machine, lines: usize, as_json: bool) -> Result<i64, Failure> {
     let records: Vec<AuditRecord> = machine.ask(Request::Audit { lines }).await?;
+    if records.is_empty() && !as_json {
+        note("nothing has happened here yet");
+    }
     for record in &records {
         say(shown(record, as_json)?)?;
     }

@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::output::style::{printable, quoted};
 use crate::output::table::{Table, fields};
 use crate::output::time::span;
-use crate::output::{confirm, json, note, say, say_lines};
+use crate::output::{confirm, json, note, say, say_lines, say_table};
 
 /// Runs it.
 ///
@@ -67,19 +67,19 @@ async fn list(machine: &Machine, as_json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let now = SystemClock.wall_ms();
-    let mut table = Table::new(&["NAME", "ROLE", "SEEN", "FROM", "PLATFORM", "ID"]);
+    let mut table = Table::new(&["NAME", "ROLE", "SEEN", "FROM", "ID", "PLATFORM"]);
     for device in &devices {
         table.row(vec![
             printable(&device.name),
             device.role.to_string(),
             standing(device, now),
             device.last_address.as_deref().map(printable).unwrap_or_default(),
-            printable(&device.platform),
             // Enough to name one of many on the command line.
             device.id.chars().take(8).collect(),
+            printable(&device.platform),
         ]);
     }
-    say_lines(&table.lines())
+    say_table(&table)
 }
 
 /// What a listing says about a device in one cell.
@@ -106,18 +106,18 @@ async fn revoked(machine: &Machine, as_json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let now = SystemClock.wall_ms();
-    let mut table = Table::new(&["NAME", "ROLE", "REVOKED", "BY", "REASON", "ID"]);
+    let mut table = Table::new(&["NAME", "ROLE", "REVOKED", "BY", "ID", "REASON"]);
     for tombstone in &tombstones {
         table.row(vec![
             printable(&tombstone.name),
             tombstone.role.to_string(),
             tombstone.revoked_at.ago(now),
             printable(&tombstone.revoked_by),
-            tombstone.reason.as_deref().map(printable).unwrap_or_default(),
             tombstone.id.chars().take(8).collect(),
+            tombstone.reason.as_deref().map(printable).unwrap_or_default(),
         ]);
     }
-    say_lines(&table.lines())
+    say_table(&table)
 }
 
 #[derive(Serialize)]
@@ -130,10 +130,10 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
         return say(json::line(&One { device })?);
     }
     let now = SystemClock.wall_ms();
-    let connected = match device.connected {
-        0 => "no".to_owned(),
-        1 => "yes".to_owned(),
-        count => format!("{count} times"),
+    let connection = match (&device.connection, device.connected) {
+        (None, _) => "none".to_owned(),
+        (Some(how), 1) => how.clone(),
+        (Some(how), count) => format!("{how}, {count} of them"),
     };
     let from = device.last_address.as_deref().map(|from| format!(", from {}", printable(from))).unwrap_or_default();
     let mut rows = vec![
@@ -146,7 +146,7 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
             "paired",
             format!("{} by {} from {}", device.paired_at.local(), device.paired_how, printable(&device.paired_from)),
         ),
-        ("connected", connected),
+        ("connection", connection),
         ("last seen", format!("{}{from}", seen(device, now))),
         (
             "session",

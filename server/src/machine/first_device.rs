@@ -10,6 +10,7 @@ use super::live::Stage;
 use super::offering::{Ended, Offering, Step, alarm_text, ended_text, paired_text};
 use super::qr_out::terminal_rows;
 use super::screen::Standing;
+use super::status::offers_have_address;
 use crate::admin::views::{MachineRecord, NewOfferRecord};
 use crate::cli::QrFormat;
 use crate::exit::Failure;
@@ -34,6 +35,10 @@ impl Shown {
     }
 }
 
+fn has_address(machine: &MachineRecord) -> bool {
+    machine.daemon.as_ref().is_none_or(offers_have_address)
+}
+
 /// Shows offers until a device is paired, by them or otherwise, or nobody came. Returns the offer
 /// whose pairing it has shown, which `events` may tell once more.
 ///
@@ -52,7 +57,17 @@ pub async fn offer(
     let (end, paired_by) = loop {
         let step = tokio::select! {
             event = shown.watch.next() => shown.offering.take(event.into(), SystemClock.elapsed()),
-            _ = second.tick() => Step::Redraw,
+            _ = second.tick() => {
+                if !has_address(&machine) {
+                    // Made without an address, the offer is of no use: another as soon as there is one.
+                    machine = MachineRecord::from(host.status());
+                    if has_address(&machine) {
+                        let useless = std::mem::replace(&mut shown, Shown::make(host)?);
+                        let _ = host.cancel_offer(useless.offering.offer.number);
+                    }
+                }
+                Step::Redraw
+            }
             event = events.next() => match event {
                 // By another offer, made with `pairpin pair`: this one has done its part.
                 HostEvent::Paired(paired) if paired.offer != shown.offering.offer.number => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pairpin_core::wire::{AddressKind, DEFAULT_PORT};
 
 use super::screen::{Screen, Standing};
-use super::status::LOOPBACK_ONLY;
+use super::status::{offers_have_address, out_of_reach};
 use crate::admin::views::{AddressRecord, AlarmRecord, MachineRecord, NewOfferRecord, PairEvent, PairedRecord};
 use crate::output::style::{printable, quoted};
 use crate::output::time::countdown;
@@ -100,8 +100,9 @@ impl Offering {
     pub fn screen(&self, machine: &MachineRecord, qr: Vec<String>, wants_qr: bool, standing: Standing) -> Screen {
         let addresses = machine.daemon.as_ref().map(|daemon| daemon.addresses.as_slice()).unwrap_or_default();
         let name = machine.daemon.as_ref().map(|daemon| printable(&daemon.name)).unwrap_or_default();
-        let loopback_only = machine.daemon.as_ref().is_some_and(|daemon| daemon.loopback_only);
-        let (link, code) = (self.offer.link.as_ref(), self.offer.code.as_ref());
+        let warning = machine.daemon.as_ref().and_then(out_of_reach);
+        let of_use = machine.daemon.as_ref().is_none_or(offers_have_address);
+        let (link, code) = (self.offer.link.as_ref().filter(|_| of_use), self.offer.code.as_ref());
         let mut how = Vec::new();
         match (link, code) {
             (Some(_), Some(_)) => how.push("scan it with the Pairpin app, or on another computer run:".into()),
@@ -111,13 +112,16 @@ impl Offering {
         if code.is_some() {
             how.push(join_command(addresses));
         }
+        if !of_use {
+            how.clear();
+        }
         Screen {
             machine: name,
             fingerprint: machine.key.fingerprint.clone(),
             addresses: addresses.iter().map(|address| (address.address.to_string(), address.kind.as_str())).collect(),
-            warning: loopback_only.then(|| LOOPBACK_ONLY.to_owned()),
+            warning: warning.map(str::to_owned),
             link: link.map(|link| link.expose().to_owned()),
-            qr,
+            qr: if of_use { qr } else { Vec::new() },
             wants_qr: wants_qr && link.is_some(),
             code: code.map(|code| code.expose().to_owned()),
             role: self.offer.role.as_str(),
@@ -189,10 +193,11 @@ pub fn ended_text(ended: &Ended) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pairpin_core::identity::{MachineId, Pin};
     use pairpin_core::role::Role;
 
     use super::*;
-    use crate::admin::views::{Shown, tests::device};
+    use crate::admin::views::{DaemonRecord, KeyRecord, Shown, tests::device};
     use crate::output::time::Moment;
 
     fn offering(link: bool) -> Offering {
@@ -205,6 +210,29 @@ mod tests {
             expires_at: Moment(0),
         };
         Offering::new(offer, Duration::from_secs(1_000))
+    }
+
+    fn machine(addresses: &[(&str, AddressKind)]) -> MachineRecord {
+        let loopback = [("127.0.0.1", AddressKind::Loopback)];
+        let records = addresses.iter().chain(&loopback).map(|(text, kind)| AddressRecord {
+            address: text.parse().unwrap(),
+            kind: *kind,
+            interface: String::new(),
+        });
+        let key = KeyRecord::from(Pin::from_bytes([0; 32]));
+        let daemon = DaemonRecord {
+            name: "homebox".into(),
+            machine: MachineId::from_bytes([0; 16]),
+            platform: "Debian 12".into(),
+            addresses: records.collect(),
+            listening: Vec::new(),
+            loopback_only: false,
+            online: 0,
+            offers: 1,
+            latest_welcome: None,
+            started_at: Moment(0),
+        };
+        MachineRecord { running: true, key: key.clone(), next_key: key, devices: 0, owners: 0, daemon: Some(daemon) }
     }
 
     fn at(seconds: u64) -> Duration {
@@ -249,6 +277,24 @@ mod tests {
         };
         let text = alarm_text(&alarm);
         assert!(text.ends_with("pairpin devices revoke abc") && !text.contains('\x1b'), "{text}");
+    }
+
+    #[test]
+    fn a_machine_without_a_network_says_so_and_shows_nothing_to_scan() {
+        let mut machine = machine(&[]);
+        let qr = vec!["█".to_owned(); 21];
+        let screen = |machine: &MachineRecord| {
+            offering(true).screen(machine, qr.clone(), true, Standing::Open("expires in 1:58".into()))
+        };
+        let shown = screen(&machine);
+        assert!(shown.link.is_none() && shown.qr.is_empty() && !shown.wants_qr && shown.how.is_empty());
+        assert!(shown.warning.is_some_and(|text| text.contains("no network address") && text.contains("--advertise")));
+        // Bound to loopback on purpose, it can be joined from here.
+        machine.daemon.as_mut().unwrap().loopback_only = true;
+        let shown = screen(&machine);
+        assert!(shown.link.is_some() && shown.warning.is_some_and(|text| text.contains("loopback")));
+        let shown = screen(&self::machine(&[("192.168.1.34", AddressKind::Lan)]));
+        assert!(shown.qr.len() == 21 && shown.warning.is_none());
     }
 
     #[test]

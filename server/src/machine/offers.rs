@@ -12,7 +12,7 @@ use crate::exit::Failure;
 use crate::output::style::printable;
 use crate::output::table::Table;
 use crate::output::time::countdown;
-use crate::output::{json, note, say, say_lines};
+use crate::output::{json, note, say, say_table};
 
 /// Runs it.
 ///
@@ -62,5 +62,5 @@ fn list(offers: Vec<OfferRecord>, as_json: bool) -> Result<(), Failure> {
             offer.claimed_by.as_deref().map(printable).unwrap_or_default(),
         ]);
     }
-    say_lines(&table.lines())
+    say_table(&table)
 }

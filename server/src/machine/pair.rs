@@ -14,7 +14,7 @@ use super::signals::Signals;
 use crate::admin::client::{AdminClient, Line, Replies, parse};
 use crate::admin::protocol::{PairRequest, Request};
 use crate::admin::views::{MachineRecord, NewOfferRecord, PairEvent};
-use crate::cli::PairArgs;
+use crate::cli::{PairArgs, QrFormat};
 use crate::exit::{Exit, Failure};
 
 /// Runs it.
@@ -22,6 +22,9 @@ use crate::exit::{Exit, Failure};
 /// # Errors
 /// Exit code 3 where the offer expired, 1 where it was withdrawn, 5 without a daemon.
 pub async fn run(state_dir: &Path, args: PairArgs) -> Result<(), Failure> {
+    if args.code && args.qr_format != QrFormat::Auto {
+        return Err(Failure::usage("a code is typed and has no QR: leave out --code or --qr-format"));
+    }
     let file = QrFile::of(args.qr_out.as_deref(), args.qr_format, args.json.json)?;
     let mut signals = Signals::new()?;
     let daemon = reach::daemon(state_dir).await?;
@@ -35,8 +38,18 @@ pub async fn run(state_dir: &Path, args: PairArgs) -> Result<(), Failure> {
     });
     if args.no_wait {
         let offer: NewOfferRecord = parse(daemon.ask(&request).await?)?;
-        Shower::open(machine, offer, file.as_ref(), &args)?.leave();
-        return Ok(());
+        let number = offer.number;
+        return match Shower::open(machine, offer, file.as_ref(), &args) {
+            Ok(shower) => {
+                shower.leave();
+                Ok(())
+            }
+            Err(failure) => {
+                // Nobody has seen it, so nobody may use it.
+                withdraw(&daemon, number).await;
+                Err(failure)
+            }
+        };
     }
     let mut replies = daemon.send(&request).await?;
     let offer = match replies.next::<PairEvent, PairEvent>().await? {

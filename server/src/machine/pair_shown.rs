@@ -9,6 +9,7 @@ use super::live::Stage;
 use super::offering::{Ended, Offering, Step, ended_text, join_command};
 use super::qr_out::{QrFile, terminal_rows};
 use super::screen::Standing;
+use super::status::{NO_NETWORK, offers_have_address};
 use crate::admin::views::{MachineRecord, NewOfferRecord, PairEvent};
 use crate::cli::{PairArgs, QrFormat};
 use crate::exit::Failure;
@@ -45,7 +46,11 @@ impl Shower {
     ) -> Result<Self, Failure> {
         let link = offer.link.as_ref().map(|link| Link::parse(link.expose())).transpose();
         let link = link.map_err(|error| Failure::failed(error.to_string()))?;
+        let of_use = machine.daemon.as_ref().is_none_or(offers_have_address);
         if let (Some(file), Some(link)) = (file, &link) {
+            if !of_use {
+                return Err(Failure::failed(NO_NETWORK));
+            }
             file.write(link)?;
             if !file.is_stdout() {
                 note(format!("the QR is in {}, delete it when the device is paired", file.place()));
@@ -61,6 +66,9 @@ impl Shower {
             None if args.json.json => Face::Json,
             None => Face::Lines { to_stdout: !file.is_some_and(QrFile::is_stdout) },
         };
+        if !of_use && !matches!(face, Face::Stage { .. }) {
+            note(format!("warning: {NO_NETWORK}"));
+        }
         let mut shower = Self { offering: Offering::new(offer, SystemClock.elapsed()), machine, link, face };
         match shower.face {
             Face::Stage { .. } => shower.redraw()?,
@@ -86,8 +94,9 @@ impl Shower {
         }
         if let Some(code) = &offer.code {
             say(format!("code {}", code.expose()))?;
-            let addresses = self.machine.daemon.as_ref().map(|daemon| daemon.addresses.as_slice()).unwrap_or_default();
-            note(format!("on the other device run: {}", join_command(addresses)));
+            if let Some(daemon) = self.machine.daemon.as_ref().filter(|daemon| offers_have_address(daemon)) {
+                note(format!("on the other device run: {}", join_command(&daemon.addresses)));
+            }
         }
         note(format!("role {}, expires in {}", offer.role, countdown(offer.lifetime())));
         Ok(())

@@ -71,8 +71,9 @@ impl QrFile {
             format => format!("{}\n", code.render_terminal(style(format), false).join("\n")).into_bytes(),
         };
         match &self.path {
-            Some(path) => replace(path, &bytes)
-                .map_err(|error| Failure::failed(format!("cannot write the QR to {}: {error}", path.display()))),
+            Some(path) => replace(path, &bytes).map_err(|error| {
+                Failure::failed(format!("cannot write the QR to {} ({error}), name another file", path.display()))
+            }),
             None => {
                 let mut stdout = io::stdout().lock();
                 stdout.write_all(&bytes)?;

@@ -5,11 +5,14 @@
 //! QR. With a version 4 QR in half blocks all of it fits 80×24.
 
 use crate::output::style::Style;
+use crate::output::width::{clip, columns, take};
 
 /// The narrowest text beside a QR.
 const BESIDE: usize = 26;
 /// Columns between the QR and the text.
 const GAP: usize = 2;
+/// What the rows of letters are.
+const FINGERPRINT: &str = "key fingerprint";
 
 /// A terminal's columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,10 +115,12 @@ impl Screen {
         if !matches!(self.standing, Standing::Open(_)) {
             how.clear();
         }
-        let mut fingerprint = if visible_width(&self.fingerprint) <= width {
-            vec![self.fingerprint.clone()]
+        let one_line = format!("{FINGERPRINT}  {}", self.fingerprint);
+        let mut fingerprint = if columns(&one_line) <= width {
+            vec![one_line]
         } else {
-            wrap(&self.fingerprint, 19.min(width))
+            // Two rows of four groups, as on a device's screen.
+            [vec![FINGERPRINT.to_owned()], wrap(&self.fingerprint, 19.min(width))].concat()
         };
         let warning = self.warning.as_deref().map(|text| wrap(text, width)).unwrap_or_default();
         let standing = self.standing_lines(width, style);
@@ -152,7 +157,7 @@ impl Screen {
         lines.extend(warning);
         lines.extend(blank());
         if let Some(code) = &self.code {
-            let fits = "code ".len() + code.chars().count() <= width;
+            let fits = "code ".len() + columns(code) <= width;
             let code = format!("code {}", if fits { style.bold(code) } else { code.clone() });
             lines.push(if fits { code } else { clip(&code, width) });
         }
@@ -185,7 +190,7 @@ pub fn visible_width(line: &str) -> usize {
             // CSI: parameters up to a final byte (ECMA-48 section 5.4).
             let _ = characters.by_ref().skip(1).find(|c| ('@'..='~').contains(c));
         } else {
-            width += 1;
+            width += columns(c.encode_utf8(&mut [0; 4]));
         }
     }
     width
@@ -193,8 +198,18 @@ pub fn visible_width(line: &str) -> usize {
 
 /// Cuts a word without spaces into lines.
 fn chunks(text: &str, width: usize) -> Vec<String> {
-    let characters: Vec<char> = text.chars().collect();
-    characters.chunks(width.max(1)).map(|line| line.iter().collect()).collect()
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        // At least one letter a line, also where a wide one does not fit.
+        let line = match take(rest, width) {
+            "" => &rest[..first.len_utf8()],
+            line => line,
+        };
+        lines.push(line.to_owned());
+        rest = &rest[line.len()..];
+    }
+    lines
 }
 
 /// Breaks a text into lines at spaces; a longer word is cut.
@@ -203,7 +218,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     for word in text.split(' ') {
         for (index, piece) in chunks(word, width).into_iter().enumerate() {
             match lines.last_mut() {
-                Some(line) if index == 0 && line.chars().count() + 1 + piece.chars().count() <= width => {
+                Some(line) if index == 0 && columns(line) + 1 + columns(&piece) <= width => {
                     line.push(' ');
                     line.push_str(&piece);
                 }
@@ -212,13 +227,6 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-fn clip(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -259,6 +267,24 @@ mod tests {
         }
         let text = screen((41, 21), 3).lines(Size { columns: 80, rows: 24 }, Style::PLAIN).join("\n");
         assert!(text.contains("192.168.100.2:7747") && text.contains("--code"));
+    }
+
+    #[test]
+    fn the_rows_of_letters_are_called_what_they_are() {
+        let text = |columns| screen((41, 21), 3).lines(Size { columns, rows: 24 }, Style::PLAIN).join("\n");
+        assert!(text(80).contains("key fingerprint\n") && text(120).contains("key fingerprint  ABCD ABCD"));
+    }
+
+    #[test]
+    fn a_name_of_wide_letters_stays_within_the_terminal() {
+        let mut screen = screen((41, 21), 2);
+        screen.machine = "机".repeat(40);
+        screen.standing = Standing::Good(format!("paired \"{}\" as owner", "机".repeat(40)));
+        for columns in 1..120 {
+            let lines = screen.lines(Size { columns, rows: 24 }, Style::PLAIN);
+            let of_link = |line: &str| line.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':');
+            assert!(lines.iter().filter(|line| !of_link(line)).all(|line| visible_width(line) < columns.max(3)));
+        }
     }
 
     #[test]

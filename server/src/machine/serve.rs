@@ -15,7 +15,7 @@ use super::live::Stage;
 use super::logging;
 use super::offering::{alarm_text, paired_text};
 use super::signals::Signals;
-use super::status::{LOOPBACK_ONLY, address_lines};
+use super::status::{address_lines, out_of_reach};
 use crate::admin::server;
 use crate::admin::socket::AdminListener;
 use crate::admin::views::{AuditRecord, MachineRecord};
@@ -127,8 +127,8 @@ fn introduce(machine: &MachineRecord) -> Result<(), Failure> {
     let style = Style::of(&io::stdout());
     let mut lines = vec![style.bold(&printable(&daemon.name)), format!("key fingerprint  {}", machine.key.fingerprint)];
     lines.extend(address_lines(&daemon.addresses).into_iter().map(|address| format!("reachable at     {address}")));
-    if daemon.loopback_only {
-        lines.push(LOOPBACK_ONLY.into());
+    if let Some(why) = out_of_reach(daemon) {
+        lines.push(why.into());
     }
     if machine.devices == 0 {
         lines.push("no device is paired, pair one with `pairpin pair`".into());

@@ -3,16 +3,29 @@
 use std::path::Path;
 
 use pairpin_core::clock::{Clock as _, SystemClock};
+use pairpin_core::wire::AddressKind;
 
 use super::Machine;
 use crate::admin::protocol::Request;
-use crate::admin::views::{AddressRecord, MachineRecord};
+use crate::admin::views::{AddressRecord, DaemonRecord, MachineRecord};
 use crate::exit::Failure;
 use crate::output::style::printable;
 use crate::output::{json, say, say_lines, table};
 
 /// What is said where nobody else can connect.
 pub const LOOPBACK_ONLY: &str = "only this machine can reach it, because it is bound to loopback";
+/// What is said where there is no network to be reached by.
+pub const NO_NETWORK: &str = "no network address was found, so no device can reach this machine: connect it to a \
+                              network, or name an address with `pairpin serve --advertise HOST`";
+
+/// Why no other machine can reach this one, if none can.
+pub fn out_of_reach(daemon: &DaemonRecord) -> Option<&'static str> {
+    if daemon.loopback_only {
+        return Some(LOOPBACK_ONLY);
+    }
+    let near = |address: &AddressRecord| matches!(address.kind, AddressKind::Loopback | AddressKind::Container);
+    daemon.addresses.iter().all(near).then_some(NO_NETWORK)
+}
 
 /// Runs it.
 ///
@@ -24,6 +37,11 @@ pub async fn run(state_dir: &Path, as_json: bool) -> Result<(), Failure> {
         return say(json::line(&machine)?);
     }
     say_lines(&lines(&machine))
+}
+
+/// Whether an offer made now has an address in it. One without is scanned or typed for nothing.
+pub fn offers_have_address(daemon: &DaemonRecord) -> bool {
+    daemon.loopback_only || daemon.addresses.iter().any(|address| address.kind != AddressKind::Loopback)
 }
 
 fn lines(machine: &MachineRecord) -> Vec<String> {
@@ -51,8 +69,8 @@ fn lines(machine: &MachineRecord) -> Vec<String> {
     fields.extend(
         addresses.into_iter().enumerate().map(|(index, line)| (if index == 0 { "reachable at" } else { "" }, line)),
     );
-    if daemon.loopback_only {
-        fields.push(("", LOOPBACK_ONLY.into()));
+    if let Some(why) = out_of_reach(daemon) {
+        fields.push(("", why.into()));
     }
     table::fields(&fields)
 }

@@ -1,16 +1,18 @@
 //! How things are said: results on stdout, chatter on stderr, never a panic on a closed pipe.
 //!
-//! Used by every command. `table`, `time`, `json` and `style` shape the text; the texts themselves
+//! Used by every command. `table`, `time`, `width`, `json` and `style` shape the text; the texts themselves
 //! are in the commands.
 
 pub mod json;
 pub mod style;
 pub mod table;
 pub mod time;
+pub mod width;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use crate::exit::Failure;
+use crate::platform;
 
 /// Prints one line of result on stdout.
 pub fn say(line: impl AsRef<str>) -> Result<(), Failure> {
@@ -28,6 +30,16 @@ pub fn say_lines(lines: &[String]) -> Result<(), Failure> {
     }
     stdout.flush()?;
     Ok(())
+}
+
+/// Prints a table on stdout; on a terminal cut at its width, since lines that wrap are no table. What
+/// matters least is in the last column.
+pub fn say_table(table: &table::Table) -> Result<(), Failure> {
+    let lines = table.lines();
+    match platform::terminal_size(io::stdout()) {
+        Some((columns, _)) => say_lines(&lines.iter().map(|line| width::clip(line, columns)).collect::<Vec<_>>()),
+        None => say_lines(&lines),
+    }
 }
 
 /// Prints one line of chatter on stderr. Chatter that cannot be printed is lost on purpose.

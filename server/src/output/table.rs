@@ -1,4 +1,6 @@
-//! Aligned columns. Widths count characters, which is right for all but double-width letters.
+//! Aligned columns, by the columns that a terminal gives to each letter.
+
+use super::width::{columns, padded};
 
 /// A table with a heading, printed with two spaces between columns.
 #[derive(Debug)]
@@ -19,13 +21,12 @@ impl Table {
 
     /// The lines, without spaces at their ends.
     pub fn lines(&self) -> Vec<String> {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| columns(cell)).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let widths: Vec<usize> = (0..self.rows.iter().map(Vec::len).max().unwrap_or(0)).map(width).collect();
         let line = |row: &Vec<String>| {
-            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| padded(cell, *width)).collect();
             cells.join("  ").trim_end().to_owned()
         };
         self.rows.iter().map(line).collect()
@@ -43,14 +44,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_by_characters() {
+    fn columns_line_up_by_what_a_terminal_shows() {
         let mut table = Table::new(&["NAME", "ROLE"]);
         table.row(vec!["Zoë’s téléphone".into(), "owner".into()]);
-        table.row(vec!["x".into(), "viewer".into()]);
+        table.row(vec!["手机 😀".into(), "viewer".into()]);
         let lines = table.lines();
-        let column = |line: &String, word: &str| {
-            line.chars().count() - line.split_once(word).map_or(0, |(_, r)| r.chars().count() + word.len())
-        };
+        let column = |line: &String, word: &str| line.split_once(word).map(|(before, _)| columns(before));
         assert_eq!(column(&lines[0], "ROLE"), column(&lines[1], "owner"));
         assert_eq!(column(&lines[1], "owner"), column(&lines[2], "viewer"));
     }

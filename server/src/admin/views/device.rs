@@ -31,6 +31,8 @@ pub struct DeviceRecord {
     pub last_address: Option<String>,
     /// Connections now.
     pub connected: usize,
+    /// How it is connected, if it is: "direct".
+    pub connection: Option<String>,
     /// How long its session may stay unused.
     pub idle_seconds: u64,
     /// How long its session may live.
@@ -57,6 +59,7 @@ impl From<DeviceView> for DeviceRecord {
             last_seen: view.last_seen.map(Moment),
             last_address: view.last_address,
             connected: view.connected,
+            connection: (view.connected > 0).then(|| "direct".to_owned()),
             idle_seconds: view.idle_seconds,
             absolute_seconds: view.absolute_seconds,
             expires_at: Moment(view.expires_at),

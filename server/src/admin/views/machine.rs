@@ -78,10 +78,10 @@ pub struct DaemonRecord {
     pub online: usize,
     /// Outstanding offers.
     pub offers: usize,
+    /// When a device was last welcomed, by the clock of that moment.
+    pub latest_welcome: Option<Moment>,
     /// When it was started.
     pub started_at: Moment,
-    /// The latest time at which a device was welcomed: sessions are never judged by less.
-    pub latest_welcome: Option<Moment>,
 }
 
 impl From<HostStatus> for MachineRecord {
@@ -101,8 +101,8 @@ impl From<HostStatus> for MachineRecord {
                 loopback_only: view.loopback_only,
                 online: view.online,
                 offers: view.offers,
-                started_at: Moment(view.started_at),
                 latest_welcome: view.latest_welcome.map(Moment),
+                started_at: Moment(view.started_at),
             }),
         }
     }
