@@ -85,11 +85,16 @@ impl Client {
         let (id, prefix) = (offer.offer_id(), link.pin);
         let own = self.durable(move |ledger| ledger.by_offer(id, prefix)).await?;
         // A pairing that was cut short after the Grant: the first reconnect is its acknowledgement.
-        if let Some(row) = own.as_ref().filter(|row| row.state != RowState::Unfinished)
-            && let Ok(paired) = self.take_up(row).await
-        {
-            let known = PairPreview::of_row(row, offer, &link.addresses)?;
-            return Ok(PairPreview { question: PairQuestion::AlreadyPaired(Box::new(paired)), ..known });
+        if let Some(row) = own.as_ref().filter(|row| row.state != RowState::Unfinished) {
+            match self.take_up(row).await {
+                Ok(paired) => {
+                    let known = PairPreview::of_row(row, offer, &link.addresses)?;
+                    return Ok(PairPreview { question: PairQuestion::AlreadyPaired(Box::new(paired)), ..known });
+                }
+                // The offer is used, by a key that is erased now: another would ring the alarm.
+                Err(error @ (ClientError::Revoked { .. } | ClientError::KeyCopied { .. })) => return Err(error),
+                Err(_) => {}
+            }
         }
         let asked = self.ask_preview(&link.addresses, PinCheck::Prefix(link.pin), &offer, None).await;
         let (pin, address, received) = match asked {
