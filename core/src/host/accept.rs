@@ -52,7 +52,11 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
-                let task = stranger(Arc::clone(&shared), socket, peer.ip().to_canonical());
+                let from = peer.ip().to_canonical();
+                // Here and not in the task: tasks run in any order, and a newcomer that is admitted
+                // before those who came earlier would be pushed out by them.
+                let ticket = shared.gate.admit(from);
+                let task = stranger(Arc::clone(&shared), ticket, socket, from);
                 shared.spawn(task);
             }
             Err(error) => {
@@ -64,8 +68,7 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 /// One connection, from its first byte to its end.
-async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr) {
-    let ticket = shared.gate.admit(from);
+async fn stranger(shared: Arc<Shared>, ticket: Ticket, socket: TcpStream, from: IpAddr) {
     let (promoted, promotion) = watch::channel(false);
     let ear = ticket.ear();
     tokio::select! {
