@@ -357,3 +357,20 @@ async fn a_pairing_that_the_machine_finished_survives_its_restart_and_another_tr
     assert_eq!(view.state, MachineState::Online { address: machine.address() });
     assert_eq!(machine.host().devices().len(), 1);
 }
+
+#[tokio::test]
+async fn a_revoked_device_that_shows_the_offer_it_used_is_told_and_rings_no_alarm() {
+    let (machine, device) = pair_of_both().await;
+    let offer = machine.offer();
+    let link = offer.link.as_ref().unwrap();
+    device.client.pair(device.client.preview(link).await.unwrap()).await.unwrap();
+    let id = machine.host().devices()[0].id;
+    machine.host().revoke(id, "the machine's shell", None).await.unwrap();
+    let told = match device.client.preview(link).await {
+        Ok(preview) => device.client.pair(preview).await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(matches!(told, ClientError::Revoked { .. }), "{told:?}");
+    assert_eq!(alarms(&machine, offer.number).await, 0);
+    assert!(device.store.names().is_empty(), "its key is erased");
+}

@@ -86,11 +86,16 @@ impl Client {
         let (id, prefix) = (offer.offer_id(), link.pin);
         let own = self.durable(move |ledger| ledger.by_offer(id, prefix)).await?;
         // A pairing that was cut short after the Grant: the first reconnect is its acknowledgement.
-        if let Some(used) = own.as_ref().filter(|used| used.take_up)
-            && let Ok(paired) = self.take_up(&used.row).await
-        {
-            let known = PairPreview::of_row(used, offer, &link.addresses)?;
-            return Ok(PairPreview { question: PairQuestion::AlreadyPaired(Box::new(paired)), ..known });
+        if let Some(used) = own.as_ref().filter(|used| used.take_up) {
+            match self.take_up(&used.row).await {
+                Ok(paired) => {
+                    let known = PairPreview::of_row(used, offer, &link.addresses)?;
+                    return Ok(PairPreview { question: PairQuestion::AlreadyPaired(Box::new(paired)), ..known });
+                }
+                // The offer is used, by a key that is erased now: another would ring the alarm.
+                Err(error @ (ClientError::Revoked { .. } | ClientError::KeyCopied { .. })) => return Err(error),
+                Err(_) => {}
+            }
         }
         let asked = self.ask_preview(&link.addresses, PinCheck::Prefix(link.pin), &offer, None).await;
         let (pin, address, received) = match asked {
