@@ -21,14 +21,15 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("
 /// Below `pairpin --help` and in the manual page: where to begin, and what scripts may rely on.
 const FIRST_STEPS: &str = "\
 First steps:
-  on the machine         run `pairpin serve` and scan its QR with the Pairpin app
-  another device         run `pairpin pair` on the machine, and `pairpin join` on a computer
-  a device is lost       run `pairpin devices revoke NAME` on the machine
-  something is wrong     run `pairpin doctor` on the machine
+  on the machine       run `pairpin serve`, scan its QR with the Pairpin app
+  another device       run `pairpin pair` there; on a computer `pairpin join`
+  a device is lost     run `pairpin devices revoke NAME` on the machine
+  something is wrong   run `pairpin doctor` on the machine
 
-Every flag has an environment variable: PAIRPIN_PORT is `serve --port`, PAIRPIN_PAIR_ROLE is `pair --role`.
-Exit codes: 0 done, 1 failed or denied, 2 usage, 3 timed out or expired, 4 nobody there, 5 the daemon is
-not running, 6 the machine proves another identity than the pinned one.";
+Every flag has an environment variable, as PAIRPIN_PORT for `serve --port`; the flag wins.
+
+Exit codes: 0 done, 1 failed or denied, 2 usage, 3 timed out or expired, 4 nobody there, 5 the daemon is not \
+running, 6 the machine proves another identity than the pinned one.";
 
 /// Pairs your phone with your headless machines by QR, and gives the pair one encrypted, pinned, revocable connection.
 #[derive(Debug, Parser)]
@@ -243,7 +244,7 @@ pub struct RevokeArgs {
     #[arg(long, value_name = "TEXT", env = "PAIRPIN_DEVICES_REVOKE_REASON", hide_env = true)]
     pub reason: Option<String>,
     /// Do not ask
-    #[arg(long, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
+    #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
     pub yes: bool,
     #[command(flatten)]
     pub json: Json,

@@ -45,8 +45,10 @@ pub async fn run(state_dir: &Path, args: PairArgs) -> Result<(), Failure> {
                 Ok(())
             }
             Err(failure) => {
-                // Nobody has seen it, so nobody may use it.
-                withdraw(&daemon, number).await;
+                // Nobody has seen it, so nobody may use it; a reader that left (`| head -1`) has its link.
+                if failure.exit != Exit::Ok {
+                    withdraw(&daemon, number).await;
+                }
                 Err(failure)
             }
         };

@@ -32,14 +32,12 @@ pub fn say_lines(lines: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints a table on stdout; on a terminal cut at its width, since lines that wrap are no table. What
-/// matters least is in the last column.
+/// Prints a table on stdout, on a terminal within its width. What matters least is in the last column.
 pub fn say_table(table: &table::Table) -> Result<(), Failure> {
-    let lines = table.lines();
-    match platform::terminal_size(io::stdout()) {
-        Some((columns, _)) => say_lines(&lines.iter().map(|line| width::clip(line, columns)).collect::<Vec<_>>()),
-        None => say_lines(&lines),
-    }
+    say_lines(&match platform::terminal_size(io::stdout()) {
+        Some((columns, _)) => table.lines_within(columns),
+        None => table.lines(),
+    })
 }
 
 /// Prints one line of chatter on stderr. Chatter that cannot be printed is lost on purpose.
