@@ -1,28 +1,25 @@
 //! Starting and stopping the host, and what its connections share.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::book::{Book, Known};
+use super::book::Book;
 use super::events::{EventLog, EventWatch, HostEvent, OfferEvent};
-use super::offers::{OfferNumber, Offers};
-use super::views::{AuditView, PairedView};
-use super::{DATABASE_FILE, HostError, LOCK_FILE, accept, identity, sessions};
-use crate::clock::{Clock, UnixMillis};
-use crate::identity::{DeviceId, KeyPair, MachineId, Pin};
+use super::shared::{Shared, lock};
+use super::{DATABASE_FILE, HostError, LOCK_FILE, accept, identity};
+use crate::clock::Clock;
+use crate::identity::{KeyPair, Pin};
 use crate::names::clean_machine_name;
-use crate::net::addresses::{self, ReachableAddress};
 use crate::net::gate::Gate;
 use crate::net::{listen, tls};
 use crate::store::host::meta;
 use crate::store::{Database, Kind, Lock, StateDir, StoreError};
-use crate::wire::{Address, AddressKind, CloseCode, Closing, limits};
+use crate::wire::{Address, CloseCode, Closing};
 
 /// What a host is started with.
 #[derive(Clone)]
@@ -49,31 +46,6 @@ pub struct HostConfig {
 #[derive(Clone)]
 pub struct Host {
     pub(super) shared: Arc<Shared>,
-}
-
-/// What all connections of a host share.
-pub(super) struct Shared {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) name: String,
-    pub(super) platform: String,
-    pub(super) machine: MachineId,
-    pub(super) pin: Pin,
-    pub(super) next_pin: Pin,
-    pub(super) tls: Arc<rustls::ServerConfig>,
-    pub(super) listening: Vec<SocketAddr>,
-    pub(super) advertise: Vec<Address>,
-    pub(super) started_at: UnixMillis,
-    pub(super) book: Book,
-    pub(super) gate: Gate,
-    pub(super) failures: super::accept::FailureLog,
-    pub(super) events: EventLog<HostEvent>,
-    offers: Mutex<Offers>,
-    logs: Mutex<BTreeMap<OfferNumber, EventLog<OfferEvent>>>,
-    offers_changed: tokio::sync::Notify,
-    addresses: watch::Sender<Vec<Address>>,
-    stopping: watch::Sender<bool>,
-    tasks: Mutex<JoinSet<()>>,
-    lock: Mutex<Option<Lock>>,
 }
 
 /// How often sightings of devices are written to the disk.
@@ -113,7 +85,7 @@ impl Host {
             started_at,
             book: Book::open(db)?,
             gate: Gate::new(),
-            failures: super::accept::FailureLog::default(),
+            failures: super::visitor::FailureLog::default(),
             events: EventLog::new(),
             offers: Mutex::default(),
             logs: Mutex::default(),
@@ -158,125 +130,6 @@ impl Host {
         }
         // Nothing writes any more: another daemon may start on this state.
         lock(&shared.lock).take();
-    }
-}
-
-impl Shared {
-    /// The wall clock, as the record of what happens.
-    pub(super) fn now(&self) -> UnixMillis {
-        self.clock.wall_ms()
-    }
-
-    /// The time by which stored lifetimes are judged.
-    pub(super) fn judged_now(&self) -> UnixMillis {
-        let wall = self.clock.wall_ms();
-        sessions::judged_now(wall, self.book.latest_welcome().unwrap_or(wall))
-    }
-
-    pub(super) fn offers(&self) -> MutexGuard<'_, Offers> {
-        lock(&self.offers)
-    }
-
-    /// Wakes the task that ends offers: there is a new one.
-    pub(super) fn offers_changed(&self) {
-        self.offers_changed.notify_one();
-    }
-
-    /// The log of an offer; made at its first use. Logs of long spent offers are dropped.
-    pub(super) fn offer_log(&self, number: OfferNumber) -> EventLog<OfferEvent> {
-        let mut logs = lock(&self.logs);
-        while logs.len() > limits::OFFERS + limits::SPENT_OFFERS {
-            logs.pop_first();
-        }
-        logs.entry(number).or_insert_with(EventLog::new).clone()
-    }
-
-    pub(super) fn find_offer_log(&self, number: OfferNumber) -> Option<EventLog<OfferEvent>> {
-        lock(&self.logs).get(&number).cloned()
-    }
-
-    /// The address list, told to connected devices when it changes.
-    pub(super) fn watch_addresses(&self) -> watch::Receiver<Vec<Address>> {
-        self.addresses.subscribe()
-    }
-
-    /// The device that used an offer, with its name, while it is paired.
-    pub(super) fn paired_by(&self, number: OfferNumber) -> Option<(DeviceId, String)> {
-        let device = DeviceId::of(&self.offers().used_by(number)?);
-        match self.book.find(device) {
-            Some(Known::Device(entry)) => Some((device, entry.row.name)),
-            _ => None,
-        }
-    }
-
-    /// Tells the watchers that a device is paired. `digits` were noted when it was granted.
-    pub(super) async fn paired(&self, paired: PairedView) {
-        self.offer_log(paired.offer).publish(OfferEvent::Paired(paired.clone()));
-        self.events.publish(HostEvent::Paired(paired));
-        self.tell_last_audit().await;
-    }
-
-    /// Writes a line of the audit log and tells the watchers.
-    pub(super) async fn audit(
-        &self,
-        kind: &'static str,
-        device: Option<DeviceId>,
-        text: String,
-    ) -> Result<(), HostError> {
-        let at = self.now();
-        let seq = self.book.append_audit(at, kind, device, text.clone()).await?;
-        self.events.publish(HostEvent::Audit(AuditView { seq, at, kind: kind.to_owned(), device, text }));
-        Ok(())
-    }
-
-    /// Runs a task until it ends or the host stops.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = lock(&self.tasks);
-        // Finished tasks are let go here, so that the set does not grow with every connection.
-        while tasks.try_join_next().is_some() {}
-        // Looked up before the guard of the watch could be held across the task.
-        if !self.is_stopping() {
-            tasks.spawn(task);
-        }
-    }
-
-    /// Whether the host is going down.
-    pub(super) fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
-    }
-
-    /// Where devices may reach this machine, best first. Loopback is among them only for this
-    /// machine's own eyes, unless it is all there is.
-    pub(super) fn reachable(&self) -> Vec<ReachableAddress> {
-        let advertised = self.advertise.iter().map(|address| ReachableAddress {
-            address: address.clone(),
-            kind: AddressKind::Advertised,
-            interface: String::new(),
-        });
-        let found = addresses::reachable(&self.listening).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the machine's addresses could not be listed");
-            Vec::new()
-        });
-        advertised.chain(found).collect()
-    }
-
-    /// Whether only this machine can reach it.
-    pub(super) fn loopback_only(&self) -> bool {
-        self.listening.iter().all(|address| address.ip().to_canonical().is_loopback())
-    }
-
-    /// What goes into links, Grants and welcomes: never loopback, unless it is bound to nothing else;
-    /// container bridges last.
-    pub(super) fn addresses_for_devices(&self) -> Vec<Address> {
-        let loopback_only = self.loopback_only();
-        let usable = |kind: AddressKind| kind != AddressKind::Loopback || loopback_only;
-        let mut list: Vec<Address> = Vec::new();
-        for reachable in self.reachable().into_iter().filter(|reachable| usable(reachable.kind)) {
-            if !list.contains(&reachable.address) && list.len() < limits::ADDRESSES {
-                list.push(reachable.address);
-            }
-        }
-        list
     }
 }
 
@@ -337,8 +190,4 @@ async fn end_offers(shared: Arc<Shared>) {
 
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

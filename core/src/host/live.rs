@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::accept::{Gone, Visitor};
 use super::book::Known;
 use super::events::HostEvent;
 use super::registry::Registration;
+use super::visitor::{Gone, Visitor};
 use super::{reconnect, sessions};
 use crate::identity::DeviceId;
 use crate::net::socket::{Incoming, Socket};

@@ -3,15 +3,18 @@
 //! The daemon makes one [`Host`] and translates for people; nothing about trust is decided outside.
 //! Read in this order: [`offers`] and [`codes`] (what may be used once), [`sessions`] (who may come
 //! back), `rows` (how that becomes durable), `book` (memory in step with the disk), then the
-//! connections: `accept`, `pairing`, `reconnect`, `live`. On a stopped machine the same verbs are
+//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `reconnect`, `live`. On a stopped machine the same verbs are
 //! [`OfflineHost`]'s.
 
 mod accept;
 mod book;
+mod code_pairing;
 pub mod codes;
 mod engine;
 mod error;
 mod events;
+mod frames;
+mod granting;
 mod identity;
 mod live;
 pub mod offers;
@@ -23,8 +26,10 @@ mod reconnect;
 mod registry;
 mod rows;
 pub mod sessions;
+mod shared;
 mod verbs;
 mod views;
+mod visitor;
 
 pub use crate::net::addresses::ReachableAddress;
 pub use engine::{Host, HostConfig};

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use super::accept::{Gone, Visitor};
 use super::book::{Entry, Known};
+use super::granting::{self, revoked};
 use super::offers::OfferNumber;
-use super::pairing::{self, revoked};
 use super::registry::Registration;
 use super::sessions::{self, Verdict};
+use super::visitor::{Gone, Visitor};
 use super::{live, rows};
 use crate::handshake::{ResumeOpened, ResumeProven};
 use crate::identity::DeviceId;
@@ -45,7 +45,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
             // the fresh offer behind it lifts a suspension and starts another session.
             if let Some(number) = granted(&visitor, &proven)
-                && let Ok(registration) = pairing::acknowledge(&visitor, number, device, &proven.token()).await
+                && let Ok(registration) = granting::acknowledge(&visitor, number, device, &proven.token()).await
             {
                 return welcome(visitor, request, proven, key, registration, None).await;
             }
@@ -95,7 +95,7 @@ async fn finish_pairing(
     visitor.promote();
     let code = match proven.version() {
         Err(_) => RefusalCode::Version,
-        Ok(_) => match pairing::acknowledge(&visitor, number, device, &proven.token()).await {
+        Ok(_) => match granting::acknowledge(&visitor, number, device, &proven.token()).await {
             Ok(registration) => {
                 return welcome(visitor, request, proven, claim.recognition_key, registration, None).await;
             }
@@ -189,7 +189,7 @@ async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> 
 async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
     let shared = visitor.shared();
     let why = "its replaced token was used again: its keys may have been copied";
-    let text = format!("suspended “{name}” from {}: {why}", super::verbs::shown(visitor.from()));
+    let text = format!("suspended “{name}” from {}: {why}", super::shared::shown(visitor.from()));
     let written = shared
         .book
         .change(device, move |connection| {

@@ -1,11 +1,8 @@
 //! What the person at the machine's shell can do with a running host: offers, devices, the log.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
 use rusqlite::Connection;
 
-use super::events::{HostEvent, OfferEvent, OfferWatch};
+use super::events::{OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest};
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
 use super::{Host, HostError, rows};
@@ -230,31 +227,4 @@ impl Host {
     async fn tell_last_audit(&self) {
         self.shared.tell_last_audit().await;
     }
-}
-
-impl super::engine::Shared {
-    /// The role that an offer gives, as things stand.
-    pub(super) fn role_of(&self, named: Option<Role>) -> Role {
-        named.unwrap_or_else(|| Role::for_new_device(self.book.counts().1 > 0))
-    }
-
-    /// Tells watchers of an audit line that was written inside a transaction.
-    pub(super) async fn tell_last_audit(&self) {
-        if let Ok(mut lines) = self.book.db().read(|connection| audit::last(connection, 1)).await
-            && let Some(line) = lines.pop()
-        {
-            self.events.publish(HostEvent::Audit(rows::audit_view(line)));
-        }
-    }
-
-    /// Time that is left of an offer.
-    pub(super) fn offer_time_left(&self, number: OfferNumber) -> Option<Duration> {
-        let now = self.clock.elapsed();
-        self.offers().get(number).map(|offer| offer.ends.saturating_sub(now))
-    }
-}
-
-/// How an address is shown: IPv4 as IPv4 even where it came in by a dual-stack socket.
-pub(super) fn shown(ip: IpAddr) -> String {
-    ip.to_canonical().to_string()
 }

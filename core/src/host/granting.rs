@@ -1,0 +1,280 @@
+//! Where flows (a) and (b) meet: the offer is claimed for a proven key, the Grant goes out, and its
+//! acknowledgement makes the device active.
+//!
+//! Called by `pairing` and `code_pairing`; `reconnect` calls [`acknowledge`] for a device that comes
+//! back under a token which it was granted.
+
+use std::time::Duration;
+
+use super::book::Known;
+use super::events::{AlarmView, HostEvent, OfferEvent};
+use super::frames::frame;
+use super::live;
+use super::offers::{Claim, ClaimDetails, ClaimGrant, ClaimOutcome, Offer, OfferNumber};
+use super::registry::Registration;
+use super::rows::{self, Activated};
+use super::shared::shown;
+use super::views::PairedView;
+use super::visitor::{Gone, Visitor};
+use crate::handshake::{CodeAnswered, DeviceDetails, Granted, HandshakeError, ScanProven};
+use crate::identity::{DeviceId, PublicKey};
+use crate::names::clean_name;
+use crate::net::socket::Socket;
+use crate::secrets::RecognitionKey;
+use crate::store::StoreError;
+use crate::store::host::devices::PairedHow;
+use crate::store::host::tokens;
+use crate::token::{SessionToken, TokenHash};
+use crate::wire::{Acknowledge, Acknowledged, Envelope, Frame, Grant, Refusal, RefusalCode, VERSION, limits};
+
+/// A claim that holds, and the R that goes with it.
+pub(super) struct Claimed {
+    pub(super) number: OfferNumber,
+    pub(super) recognition_key: RecognitionKey,
+    /// The device has a row, whose R this is.
+    row: bool,
+}
+
+/// Consumes the offer for a key whose proofs were all valid, or says why not.
+pub(super) async fn claim(
+    visitor: &Visitor,
+    key: PublicKey,
+    take: impl FnOnce(&mut super::offers::Offers, RecognitionKey, Duration) -> ClaimOutcome,
+) -> Result<Claimed, Refusal> {
+    let shared = visitor.shared();
+    let refusal = |code| Refusal::new(code, shared.now());
+    let (recognition_key, row) = match shared.book.find(DeviceId::of(&key)) {
+        // Told before the offer is consumed: the device comes back with a fresh key.
+        Some(Known::Tombstone(tombstone)) => return Err(revoked(&tombstone, shared.now())),
+        Some(Known::Device(entry)) => (entry.row.recognition_key, true),
+        None if shared.book.counts().0 >= limits::DEVICES => return Err(refusal(RefusalCode::Full)),
+        None => (RecognitionKey::generate().map_err(|_| refusal(RefusalCode::Unavailable))?, false),
+    };
+    let outcome = take(&mut shared.offers(), recognition_key, shared.clock.elapsed());
+    match outcome {
+        ClaimOutcome::Claimed { number, recognition_key, .. } => Ok(Claimed { number, recognition_key, row }),
+        ClaimOutcome::Refused { number, code, alarm } => {
+            if let Some(number) = number.filter(|_| alarm) {
+                ring(visitor, number).await;
+            }
+            Err(refusal(code))
+        }
+    }
+}
+
+/// The refusal that tells a revoked device who, when and why.
+pub(super) fn revoked(tombstone: &crate::store::host::tombstones::Tombstone, now: i64) -> Refusal {
+    Refusal {
+        by: Some(tombstone.revoked_by.clone()),
+        at: Some(tombstone.revoked_at),
+        reason: tombstone.reason.clone(),
+        ..Refusal::new(RefusalCode::Revoked, now)
+    }
+}
+
+/// A second device holds the secret of a used offer.
+async fn ring(visitor: &Visitor, number: OfferNumber) {
+    let shared = visitor.shared();
+    let paired = shared.paired_by(number);
+    let alarm = AlarmView {
+        offer: number,
+        from: shown(visitor.from()),
+        at: shared.now(),
+        device: paired.as_ref().map(|(device, _)| *device),
+        name: paired.map(|(_, name)| name),
+    };
+    let text = format!("a second device at {} tried offer {number} after it was used", alarm.from);
+    shared.offer_log(number).publish(OfferEvent::Alarm(alarm.clone()));
+    shared.events.publish(HostEvent::Alarm(alarm));
+    visitor.audit_failure("alarm", text).await;
+}
+
+/// How the device proved itself; both ways end in the same Grant.
+pub(super) enum Proven {
+    Scan(Box<ScanProven>),
+    Code(Box<CodeAnswered>),
+}
+
+impl Proven {
+    fn how(&self) -> PairedHow {
+        match self {
+            Self::Scan(_) => PairedHow::Scan,
+            Self::Code(_) => PairedHow::Code,
+        }
+    }
+
+    fn grant(self, grant: &Grant, row: Option<&RecognitionKey>) -> Result<(Envelope, Granted), HandshakeError> {
+        match self {
+            Self::Scan(proven) => proven.grant(grant, row),
+            Self::Code(answered) => answered.grant(grant, row),
+        }
+    }
+}
+
+/// Sends the Grant and waits for its acknowledgement.
+pub(super) async fn grant(
+    visitor: Visitor,
+    mut socket: Socket,
+    proven: Proven,
+    details: DeviceDetails,
+    claimed: Claimed,
+) -> Result<(), Gone> {
+    let shared = visitor.shared();
+    let key = details.key;
+    let device = DeviceId::of(&key);
+    let (number, how, from) = (claimed.number, proven.how(), visitor.from());
+    let token = SessionToken::generate().map_err(|_| Gone)?;
+    let hash = TokenHash::of(&token);
+    if claimed.row {
+        let now = shared.now();
+        shared.book.change(device, move |connection| grant_again(connection, &device, &hash, now)).await?;
+    }
+    let name = clean_name(&details.name);
+    let grant = make_grant(&visitor, number, device, &name, &claimed, token);
+    let (envelope, granted) = proven.grant(&grant, claimed.row.then_some(&claimed.recognition_key))?;
+    let details = ClaimDetails {
+        name: name.clone(),
+        platform: clean_name(&details.platform),
+        key_kind: details.key_kind,
+        how,
+        from,
+        digits: Some(granted.digits),
+    };
+    if !shared.offers().granted(number, &key, ClaimGrant { token: hash, details }) {
+        return Err(Gone);
+    }
+    let log = shared.offer_log(number);
+    log.publish(OfferEvent::Claimed { from: shown(from), name });
+    socket.send(Frame::Handshake(envelope)).await?;
+    let time_left = shared.offer_time_left(number).unwrap_or_default();
+    let (request, message) =
+        tokio::time::timeout(time_left, acknowledgement(&mut socket)).await.map_err(|_| Gone)??;
+    granted.acknowledged(&message)?;
+    let registration = acknowledge(&visitor, number, device, &hash).await?;
+    let row = match shared.book.find(device) {
+        Some(Known::Device(entry)) => entry.row,
+        _ => return Err(Gone),
+    };
+    let answer = Acknowledged { device_name: row.name, role: row.role };
+    let result = serde_json::to_value(answer).map_err(|_| Gone)?;
+    socket.send(Frame::Answer { id: request, result: Ok(result) }).await?;
+    live::run(visitor, socket, registration, device).await;
+    Ok(())
+}
+
+/// The token of a Grant to a key that has a row: pending, and the one of an earlier Grant is void.
+fn grant_again(
+    connection: &rusqlite::Connection,
+    device: &DeviceId,
+    token: &TokenHash,
+    now: i64,
+) -> Result<(), StoreError> {
+    tokens::void_pending(connection, device, now)?;
+    tokens::insert_pending(connection, device, token, now)?;
+    tokens::prune(connection, device)?;
+    Ok(())
+}
+
+fn make_grant(
+    visitor: &Visitor,
+    number: OfferNumber,
+    device: DeviceId,
+    name: &str,
+    claimed: &Claimed,
+    token: SessionToken,
+) -> Grant {
+    let shared = visitor.shared();
+    let row = match shared.book.find(device) {
+        Some(Known::Device(entry)) => Some(entry.row),
+        _ => None,
+    };
+    let (offered, named) =
+        shared.offers().get(number).map(|offer| (offer.role, offer.name.clone())).unwrap_or_default();
+    let offered = shared.role_of(offered);
+    let idle = row.as_ref().map_or(limits::IDLE_LIFETIME.as_secs(), |row| row.idle_seconds);
+    let absolute = row.as_ref().map_or(limits::ABSOLUTE_LIFETIME.as_secs(), |row| row.absolute_seconds);
+    Grant {
+        version: VERSION,
+        token,
+        device,
+        // A row keeps its name, and its role is never lowered.
+        device_name: row.as_ref().map_or_else(|| named.unwrap_or_else(|| name.to_owned()), |row| row.name.clone()),
+        role: row.as_ref().map_or(offered, |row| row.role.max(offered)),
+        machine: shared.machine,
+        name: shared.name.clone(),
+        platform: shared.platform.clone(),
+        recognition_key: claimed.recognition_key.clone(),
+        addresses: shared.addresses_for_devices(),
+        next_pin: shared.next_pin,
+        epoch: 0,
+        counter: shared.book.counter(),
+        idle_seconds: idle,
+        expires_at: shared.judged_now().saturating_add_unsigned(absolute.saturating_mul(1000)),
+    }
+}
+
+/// Makes an acknowledged device active: on the disk first, then registered. The offer is spent in
+/// one step before; if the disk fails, the claim is put back and the device may try again.
+pub(super) async fn acknowledge(
+    visitor: &Visitor,
+    number: OfferNumber,
+    device: DeviceId,
+    token: &TokenHash,
+) -> Result<Registration, Gone> {
+    let shared = visitor.shared();
+    let taken = shared.offers().acknowledge(number, token, shared.clock.elapsed());
+    let (offer, claim) = taken.ok_or(Gone)?;
+    let digits = claim.granted.as_ref().and_then(|granted| granted.details.digits);
+    let outcome = make_active(visitor, device, offer, claim, *token).await?;
+    if outcome == Activated::Revoked {
+        return Err(Gone);
+    }
+    let registration = shared.book.register(device, shared.now()).ok_or(Gone)?;
+    if let Some(Known::Device(entry)) = shared.book.find(device) {
+        let view = rows::view(&entry.row, shared.book.registry.count(device), shared.judged_now());
+        let digits = digits.map(|digits| digits.to_string()).unwrap_or_default();
+        let (from, again) = (shown(visitor.from()), outcome == Activated::Again);
+        shared.paired(PairedView { offer: number, device: view, digits, from, again }).await;
+    }
+    Ok(registration)
+}
+
+async fn make_active(
+    visitor: &Visitor,
+    device: DeviceId,
+    offer: Offer,
+    claim: Claim,
+    token: TokenHash,
+) -> Result<Activated, Gone> {
+    let shared = visitor.shared();
+    let details = claim.granted.as_ref().map(|granted| granted.details.clone()).ok_or(Gone)?;
+    let now = shared.judged_now();
+    let (offer, claim) = (std::sync::Arc::new(offer), std::sync::Arc::new(claim));
+    let written = {
+        let (offer, claim) = (offer.clone(), claim.clone());
+        shared
+            .book
+            .change(device, move |connection| rows::activate(connection, &offer, &claim, token, &details, now))
+            .await
+    };
+    match written {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => {
+            tracing::error!(%error, "a pairing could not be written");
+            if let (Some(offer), Some(claim)) = (std::sync::Arc::into_inner(offer), std::sync::Arc::into_inner(claim)) {
+                shared.offers().put_back(offer, claim);
+            }
+            Err(Gone)
+        }
+    }
+}
+
+/// Waits for the acknowledgement; anything else ends the connection.
+async fn acknowledgement(socket: &mut Socket) -> Result<(u64, Acknowledge), Gone> {
+    match frame(socket).await? {
+        Frame::Request { id, method, params } if method == "acknowledge" => {
+            Ok((id, serde_json::from_value::<Acknowledge>(params).map_err(|_| Gone)?))
+        }
+        _ => Err(Gone),
+    }
+}

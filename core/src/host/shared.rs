@@ -1,0 +1,200 @@
+//! What all connections of a host share: the state, the clocks, the logs, and the few questions that
+//! every flow asks of them. `engine` makes it; everything from `accept` on stands on it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::book::{Book, Known};
+use super::events::{EventLog, HostEvent, OfferEvent};
+use super::offers::{OfferNumber, Offers};
+use super::rows;
+use super::views::{AuditView, PairedView};
+use super::{HostError, sessions};
+use crate::clock::{Clock, UnixMillis};
+use crate::identity::{DeviceId, MachineId, Pin};
+use crate::net::addresses::{self, ReachableAddress};
+use crate::net::gate::Gate;
+use crate::role::Role;
+use crate::store::Lock;
+use crate::store::host::audit;
+use crate::wire::{Address, AddressKind, limits};
+
+/// What all connections of a host share.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) name: String,
+    pub(super) platform: String,
+    pub(super) machine: MachineId,
+    pub(super) pin: Pin,
+    pub(super) next_pin: Pin,
+    pub(super) tls: Arc<rustls::ServerConfig>,
+    pub(super) listening: Vec<SocketAddr>,
+    pub(super) advertise: Vec<Address>,
+    pub(super) started_at: UnixMillis,
+    pub(super) book: Book,
+    pub(super) gate: Gate,
+    pub(super) failures: super::visitor::FailureLog,
+    pub(super) events: EventLog<HostEvent>,
+    pub(super) offers: Mutex<Offers>,
+    pub(super) logs: Mutex<BTreeMap<OfferNumber, EventLog<OfferEvent>>>,
+    pub(super) offers_changed: tokio::sync::Notify,
+    pub(super) addresses: watch::Sender<Vec<Address>>,
+    pub(super) stopping: watch::Sender<bool>,
+    pub(super) tasks: Mutex<JoinSet<()>>,
+    pub(super) lock: Mutex<Option<Lock>>,
+}
+
+impl Shared {
+    /// The wall clock, as the record of what happens.
+    pub(super) fn now(&self) -> UnixMillis {
+        self.clock.wall_ms()
+    }
+
+    /// The time by which stored lifetimes are judged.
+    pub(super) fn judged_now(&self) -> UnixMillis {
+        let wall = self.clock.wall_ms();
+        sessions::judged_now(wall, self.book.latest_welcome().unwrap_or(wall))
+    }
+
+    pub(super) fn offers(&self) -> MutexGuard<'_, Offers> {
+        lock(&self.offers)
+    }
+
+    /// Wakes the task that ends offers: there is a new one.
+    pub(super) fn offers_changed(&self) {
+        self.offers_changed.notify_one();
+    }
+
+    /// The log of an offer; made at its first use. Logs of long spent offers are dropped.
+    pub(super) fn offer_log(&self, number: OfferNumber) -> EventLog<OfferEvent> {
+        let mut logs = lock(&self.logs);
+        while logs.len() > limits::OFFERS + limits::SPENT_OFFERS {
+            logs.pop_first();
+        }
+        logs.entry(number).or_insert_with(EventLog::new).clone()
+    }
+
+    pub(super) fn find_offer_log(&self, number: OfferNumber) -> Option<EventLog<OfferEvent>> {
+        lock(&self.logs).get(&number).cloned()
+    }
+
+    /// The address list, told to connected devices when it changes.
+    pub(super) fn watch_addresses(&self) -> watch::Receiver<Vec<Address>> {
+        self.addresses.subscribe()
+    }
+
+    /// The device that used an offer, with its name, while it is paired.
+    pub(super) fn paired_by(&self, number: OfferNumber) -> Option<(DeviceId, String)> {
+        let device = DeviceId::of(&self.offers().used_by(number)?);
+        match self.book.find(device) {
+            Some(Known::Device(entry)) => Some((device, entry.row.name)),
+            _ => None,
+        }
+    }
+
+    /// Tells the watchers that a device is paired. `digits` were noted when it was granted.
+    pub(super) async fn paired(&self, paired: PairedView) {
+        self.offer_log(paired.offer).publish(OfferEvent::Paired(paired.clone()));
+        self.events.publish(HostEvent::Paired(paired));
+        self.tell_last_audit().await;
+    }
+
+    /// Writes a line of the audit log and tells the watchers.
+    pub(super) async fn audit(
+        &self,
+        kind: &'static str,
+        device: Option<DeviceId>,
+        text: String,
+    ) -> Result<(), HostError> {
+        let at = self.now();
+        let seq = self.book.append_audit(at, kind, device, text.clone()).await?;
+        self.events.publish(HostEvent::Audit(AuditView { seq, at, kind: kind.to_owned(), device, text }));
+        Ok(())
+    }
+
+    /// Runs a task until it ends or the host stops.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = lock(&self.tasks);
+        // Finished tasks are let go here, so that the set does not grow with every connection.
+        while tasks.try_join_next().is_some() {}
+        // Looked up before the guard of the watch could be held across the task.
+        if !self.is_stopping() {
+            tasks.spawn(task);
+        }
+    }
+
+    /// Whether the host is going down.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Where devices may reach this machine, best first. Loopback is among them only for this
+    /// machine's own eyes, unless it is all there is.
+    pub(super) fn reachable(&self) -> Vec<ReachableAddress> {
+        let advertised = self.advertise.iter().map(|address| ReachableAddress {
+            address: address.clone(),
+            kind: AddressKind::Advertised,
+            interface: String::new(),
+        });
+        let found = addresses::reachable(&self.listening).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the machine's addresses could not be listed");
+            Vec::new()
+        });
+        advertised.chain(found).collect()
+    }
+
+    /// Whether only this machine can reach it.
+    pub(super) fn loopback_only(&self) -> bool {
+        self.listening.iter().all(|address| address.ip().to_canonical().is_loopback())
+    }
+
+    /// What goes into links, Grants and welcomes: never loopback, unless it is bound to nothing else;
+    /// container bridges last.
+    pub(super) fn addresses_for_devices(&self) -> Vec<Address> {
+        let loopback_only = self.loopback_only();
+        let usable = |kind: AddressKind| kind != AddressKind::Loopback || loopback_only;
+        let mut list: Vec<Address> = Vec::new();
+        for reachable in self.reachable().into_iter().filter(|reachable| usable(reachable.kind)) {
+            if !list.contains(&reachable.address) && list.len() < limits::ADDRESSES {
+                list.push(reachable.address);
+            }
+        }
+        list
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// The role that an offer gives, as things stand.
+    pub(super) fn role_of(&self, named: Option<Role>) -> Role {
+        named.unwrap_or_else(|| Role::for_new_device(self.book.counts().1 > 0))
+    }
+
+    /// Tells watchers of an audit line that was written inside a transaction.
+    pub(super) async fn tell_last_audit(&self) {
+        if let Ok(mut lines) = self.book.db().read(|connection| audit::last(connection, 1)).await
+            && let Some(line) = lines.pop()
+        {
+            self.events.publish(HostEvent::Audit(rows::audit_view(line)));
+        }
+    }
+
+    /// Time that is left of an offer.
+    pub(super) fn offer_time_left(&self, number: OfferNumber) -> Option<Duration> {
+        let now = self.clock.elapsed();
+        self.offers().get(number).map(|offer| offer.ends.saturating_sub(now))
+    }
+}
+
+/// How an address is shown: IPv4 as IPv4 even where it came in by a dual-stack socket.
+pub(super) fn shown(ip: IpAddr) -> String {
+    ip.to_canonical().to_string()
+}
