@@ -248,6 +248,19 @@ async fn a_clock_that_leaps_welcomes_nobody_and_set_right_it_has_left_no_trace()
 }
 
 #[tokio::test]
+async fn a_pairing_under_a_wrong_clock_ends_no_other_session() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let ten_years = 10 * 365 * DAY.as_millis() as i64;
+    machine.clock.leap(ten_years);
+    Device::new("laptop").pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    disconnected(&machine.host).await;
+    machine.clock.leap(-ten_years);
+    phone.resume(&machine.host, &session).await.unwrap();
+}
+
+#[tokio::test]
 async fn sessions_slide_on_use_and_end_at_their_cap() {
     let machine = Machine::new().await;
     let phone = Device::new("phone");

@@ -101,7 +101,7 @@ impl Book {
             let (result, row, tokens, tombstone, counter, latest_welcome) = book.db.write(read_back).await?;
             let mut pages = book.write();
             pages.counter = counter;
-            // A pairing moves it too; the book may know of a later welcome than the disk.
+            // The book may know of a later welcome than the disk.
             pages.latest_welcome = pages.latest_welcome.max(latest_welcome);
             match row {
                 Some(mut row) => {

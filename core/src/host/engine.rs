@@ -85,7 +85,7 @@ impl Host {
             started_at,
             book: Book::open(db)?,
             gate: Gate::new(),
-            failures: super::visitor::FailureLog::default(),
+            failures: super::failures::FailureLog::default(),
             events: EventLog::new(),
             offers: Mutex::default(),
             logs: Mutex::default(),

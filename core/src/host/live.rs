@@ -6,7 +6,7 @@ use super::book::Known;
 use super::events::HostEvent;
 use super::registry::Registration;
 use super::visitor::{Gone, Visitor};
-use super::{reconnect, sessions};
+use super::{rows, sessions};
 use crate::identity::DeviceId;
 use crate::net::socket::{Incoming, Socket};
 use crate::wire::{CloseCode, Closing, Frame, limits};
@@ -116,15 +116,15 @@ async fn answer(
         Frame::Unknown => return None,
         _ => return Some(ending(visitor, CloseCode::Protocol)),
     };
-    let unpair = method == "unpair";
+    let asks_to_unpair = method == "unpair";
     let result = match method.as_str() {
-        "unpair" => match reconnect::unpair(visitor, device).await {
+        "unpair" => match unpair(visitor, device).await {
             Ok(last_owner) => Ok(json!({ "last_owner": last_owner })),
             Err(Gone) => Err((INTERNAL_ERROR, "the machine could not write its state".to_owned())),
         },
         _ => Err((METHOD_NOT_FOUND, "this machine does not know that request".to_owned())),
     };
-    let unpaired = unpair && result.is_ok();
+    let unpaired = asks_to_unpair && result.is_ok();
     let said = say(visitor, socket, registration, Frame::Answer { id, result }).await;
     if unpaired {
         // Whether or not the device has read its answer.
@@ -159,4 +159,20 @@ fn announce(visitor: &Visitor, device: DeviceId) {
     let shared = visitor.shared();
     let connections = shared.book.registry.count(device);
     shared.events.publish(HostEvent::Presence { device, connections });
+}
+
+/// The device revokes itself; gives whether it was the last owner.
+async fn unpair(visitor: &Visitor, device: DeviceId) -> Result<bool, Gone> {
+    let shared = visitor.shared();
+    let now = shared.now();
+    let by = match shared.book.find(device) {
+        Some(Known::Device(entry)) => format!("“{}” itself", entry.row.name),
+        _ => return Err(Gone),
+    };
+    let revoked = shared
+        .book
+        .change(device, move |connection| rows::revoke(connection, device, &by, Some("unpaired"), now))
+        .await?;
+    shared.tell_last_audit().await;
+    revoked.map(|(_, last_owner)| last_owner).ok_or(Gone)
 }

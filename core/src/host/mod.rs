@@ -13,6 +13,7 @@ pub mod codes;
 mod engine;
 mod error;
 mod events;
+mod failures;
 mod frames;
 mod granting;
 mod identity;

@@ -246,19 +246,3 @@ async fn welcome(
     live::run(visitor, socket, registration, device).await;
     Ok(())
 }
-
-/// Used by `live`: the device revokes itself.
-pub(super) async fn unpair(visitor: &Visitor, device: DeviceId) -> Result<bool, Gone> {
-    let shared = visitor.shared();
-    let now = shared.now();
-    let by = match shared.book.find(device) {
-        Some(Known::Device(entry)) => format!("“{}” itself", entry.row.name),
-        _ => return Err(Gone),
-    };
-    let revoked = shared
-        .book
-        .change(device, move |connection| rows::revoke(connection, device, &by, Some("unpaired"), now))
-        .await?;
-    shared.tell_last_audit().await;
-    revoked.map(|(_, last_owner)| last_owner).ok_or(Gone)
-}

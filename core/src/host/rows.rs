@@ -78,8 +78,9 @@ pub(super) fn activate(
         tokens::set_current(connection, &id, &token, now)?;
         Activated::New
     };
+    // The clock's floor is left alone: a pairing under a clock that has leapt must not end the sessions
+    // of all other devices once it is set right.
     devices::touch(connection, &id, now, &from)?;
-    meta::raise_latest_welcome(connection, now)?;
     let (digits, how) = (details.digits.map(|digits| digits.to_string()).unwrap_or_default(), details.how.as_str());
     let name = devices::get(connection, &id)?.map(|row| row.name).unwrap_or_default();
     let again = if outcome == Activated::Again { " again" } else { "" };
