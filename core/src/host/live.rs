@@ -23,7 +23,13 @@ const INTERNAL_ERROR: i64 = -32603;
 pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: Registration, device: DeviceId) {
     let shared = visitor.shared();
     announce(&visitor, device);
-    let closing = serve(&visitor, &mut socket, &mut registration, device).await;
+    // Asked all the time, also while something is being sent: a device that reads nothing must not
+    // hold up its own revoke.
+    let closing = tokio::select! {
+        biased;
+        closing = registration.closing() => Some(closing),
+        ended = serve(&visitor, &mut socket, device) => ended,
+    };
     if let Some(closing) = closing {
         // One deadline for both: a device that reads nothing is cut all the same.
         let _ = tokio::time::timeout(LAST_WORDS, async {
@@ -40,12 +46,7 @@ pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: 
 }
 
 /// Ends with what to tell the device, if it is still there to be told.
-async fn serve(
-    visitor: &Visitor,
-    socket: &mut Socket,
-    registration: &mut Registration,
-    device: DeviceId,
-) -> Option<Closing> {
+async fn serve(visitor: &Visitor, socket: &mut Socket, device: DeviceId) -> Option<Closing> {
     let shared = visitor.shared();
     let mut addresses = shared.watch_addresses();
     let mut tick = tokio::time::interval(limits::HEARTBEAT);
@@ -53,7 +54,6 @@ async fn serve(
     loop {
         tokio::select! {
             biased;
-            closing = registration.closing() => return Some(closing),
             incoming = socket.recv() => {
                 match incoming {
                     Ok(Some(Incoming::Frame(frame))) => {
