@@ -1,13 +1,15 @@
 //! Flow (f) from the machine's shell: whoever is revoked is out before the prompt returns, and
 //! stays out until a person pairs it again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pairpin_core::wire::{CloseCode, RefusalCode};
+use pairpin_core::wire::{CloseCode, Frame, RefusalCode};
 use pairpin_tests::block_on;
 use pairpin_tests::device::{Device, is_online};
 use pairpin_tests::machine::Machine;
 use pairpin_tests::peer::{Event, Identity, Peer, Refused};
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
 
 async fn connect(machine: &Machine) -> Peer {
     Peer::connect(machine.address).await.unwrap()
@@ -160,5 +162,48 @@ fn all_devices_are_revoked_with_one_command() {
     assert_eq!(machine.devices().len(), 0);
     for device in &devices {
         assert_eq!(device.only_machine()["state"], "revoked");
+    }
+}
+
+#[test]
+fn a_device_that_reads_nothing_is_cut_within_a_second_all_the_same() {
+    let machine = Machine::started();
+    let phone = Identity::new("phone");
+    block_on(async {
+        let secret = machine.offer(&[]).link().secret;
+        let (grant, paired) = phone.pair(connect(&machine).await, &secret).await.unwrap();
+        drop(paired);
+        let resume = async |peer| phone.resume(peer, &grant, &grant.token, &grant.recognition_key).await.unwrap().1;
+        // As little as the system allows to wait in the device's own buffer.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(1).unwrap();
+        let peer = Peer::over(socket.connect(machine.address).await.unwrap()).await.unwrap();
+        let mut stalled = resume(peer).await;
+        // Answers that nobody reads fill every buffer between the two, until the machine is stuck.
+        let request = Frame::Request { id: 1, method: "x".repeat(4096), params: serde_json::Value::Null };
+        let mut sent = 0;
+        while timeout(Duration::from_millis(500), stalled.send(&request)).await.is_ok_and(|sent| sent.is_ok()) {
+            sent += 1;
+            assert!(sent < 100_000, "the machine never gets stuck");
+        }
+        wait_for_one_connection(&machine).await;
+        let begun = Instant::now();
+        let revoked = machine.run(&["devices", "revoke", "phone", "--yes"]).expect(0);
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(1), "revoke took {took:?} with a stalled device ({sent} requests sent)");
+        assert!(revoked.stdout.contains("1 connection cut"), "{revoked:?}");
+        assert_eq!(machine.status()["online"], 0);
+        eprintln!("stuck after {sent} requests, revoke took {took:?}");
+        // The control: it was connected until then, and is not any more.
+        let cut = timeout(Duration::from_secs(5), stalled.end()).await.expect("the socket is still open");
+        assert!(cut.is_ok(), "{cut:?}");
+    });
+}
+
+/// The connection of the pairing itself ends in its own time.
+async fn wait_for_one_connection(machine: &Machine) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while machine.only_device()["connected"] != 1 {
+        assert!(Instant::now() < until, "{}", machine.only_device());
     }
 }

@@ -130,8 +130,9 @@ fn lists(device: &Device, count: usize) -> Vec<String> {
 fn processes_that_share_one_record_go_through_rotations_together() {
     let (mut machine, device) = paired();
     let id = machine.only_device()["id"].clone();
-    let mut watches = [watching(&device), watching(&device)];
-    for round in 0..6 {
+    for round in 0..4 {
+        // New ones each time: the pauses of a watch grow with each short connection.
+        let mut watches = [watching(&device), watching(&device)];
         // More than a day: everybody is given a new token at once, more than may be pending.
         age_tokens(&mut machine, 25 * 3600);
         let first = lists(&device, 6);
@@ -150,7 +151,7 @@ fn processes_that_share_one_record_go_through_rotations_together() {
         }
     }
     let row = machine.only_device();
-    assert_eq!((&row["id"], &row["suspended"], &row["connected"]), (&id, &Value::Null, &2.into()));
+    assert_eq!((&row["id"], &row["suspended"]), (&id, &Value::Null));
     let kinds = machine.audit_kinds();
     assert_eq!(kinds.iter().filter(|kind| *kind != "started" && *kind != "stopped").collect::<Vec<_>>(), ["paired"]);
 }

@@ -81,7 +81,9 @@ impl Record {
     }
 
     /// Takes in a welcome under `used`, which may have brought a new token. Tokens that the machine
-    /// refused in this attempt go, and so do those older than `used`.
+    /// refused in this attempt go, and so do those older than `used`. Where another process has stored
+    /// a newer one meanwhile, ours is let go of: of many new ones the machine voids all but the last
+    /// few, in an order that this device does not know, and the one that is known to work must stay.
     pub(super) fn welcomed(&mut self, used: &TokenHash, refused: &[TokenHash], new: Option<SessionToken>) {
         if let Some(at) = self.tokens.iter().position(|token| TokenHash::of(token) == *used) {
             self.tokens.truncate(at + 1);
@@ -91,7 +93,8 @@ impl Record {
                 hash == *used || !refused.contains(&hash)
             });
         }
-        if let Some(new) = new {
+        let newest = self.tokens.first().is_some_and(|token| TokenHash::of(token) == *used);
+        if let Some(new) = new.filter(|_| newest) {
             self.granted(new);
         }
     }
@@ -148,6 +151,9 @@ mod tests {
         // This process was welcomed under 1; another has stored 3 since.
         let mut shared = record(&[3, 1]);
         shared.welcomed(&hash(1), &[], None);
+        assert_eq!(shared.tokens, [token(3), token(1)]);
+        // What this one is given under 1 does not push out the 1 that works.
+        shared.welcomed(&hash(1), &[], Some(token(5)));
         assert_eq!(shared.tokens, [token(3), token(1)]);
         // Another has moved past the token that this one used.
         let mut moved = record(&[4]);
