@@ -362,3 +362,18 @@ async fn an_offer_shows_no_code_that_the_closed_door_would_refuse() {
     let opened = machine.host.create_offer(request).unwrap();
     assert!(laptop.type_code(&machine.host, &opened.code.unwrap()).await.is_some());
 }
+
+#[tokio::test]
+async fn who_holds_a_used_offer_cannot_hold_the_machines_sockets_nor_push_out_who_used_it() {
+    let machine = Machine::new().await;
+    let link = offer(&machine.host).link.unwrap();
+    let phone = Device::new("phone");
+    let (mut socket, received) = phone.get_grant(&link).await.unwrap();
+    // Each proves the same secret and then reads nothing; the machine is left with a bounded number.
+    let mut crowd = Vec::new();
+    for number in 0..100 {
+        let device = Device::new(&format!("thief {number}"));
+        crowd.push(device.prove(&link).await);
+    }
+    assert!(acknowledge(&mut socket, &received).await.is_some(), "the one that used it is not pushed out");
+}

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::shared::Shared;
-use super::visitor::{Gone, Visitor};
+use super::visitor::{Gone, Standing, Visitor};
 use super::{code_pairing, pairing, reconnect};
 use crate::net::gate::{Ear, Ticket};
 use crate::net::tls;
@@ -43,29 +43,35 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 
 /// One connection, from its first byte to its end.
 async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr, ticket: Ticket) {
-    let (promoted, promotion) = watch::channel(false);
+    let (standing, seen) = watch::channel(Standing::Stranger);
     let ear = ticket.ear();
     tokio::select! {
         biased;
-        _ = greet(shared, socket, from, ear, promoted) => {}
-        () = overdue(ticket, promotion) => {}
+        _ = greet(Arc::clone(&shared), socket, from, ear, standing) => {}
+        () = overdue(shared, ticket, seen) => {}
     }
 }
 
-/// Resolves when a stranger has to go; never once it is none any more.
-async fn overdue(ticket: Ticket, mut promotion: watch::Receiver<bool>) {
+/// Resolves when the connection has to go, by the bounds of what it is: a stranger's until it has
+/// proven something, then those of its proof until it is a session.
+async fn overdue(shared: Arc<Shared>, ticket: Ticket, mut standing: watch::Receiver<Standing>) {
     tokio::select! {
         biased;
-        promoted = async { promotion.wait_for(|promoted| *promoted).await.is_ok() } => {
-            if promoted {
-                ticket.promote();
-            }
-            // Promoted, or the flow is over: either way it is not for us to end it.
-            std::future::pending::<()>().await;
-        }
-        () = ticket.evicted() => {}
-        () = tokio::time::sleep(limits::STRANGER_TIME) => {}
+        _ = standing.wait_for(|standing| *standing != Standing::Stranger) => ticket.promote(),
+        () = ticket.evicted() => return,
+        () = tokio::time::sleep(limits::STRANGER_TIME) => return,
     }
+    loop {
+        let Standing::Proven(proof) = *standing.borrow_and_update() else { break };
+        let mut place = shared.proven.admit(proof);
+        tokio::select! {
+            biased;
+            changed = standing.changed() => if changed.is_err() { break },
+            () = place.evicted() => return,
+        }
+    }
+    // A session, or the flow is over: either way it is not for us to end it.
+    std::future::pending::<()>().await;
 }
 
 async fn greet(
@@ -73,7 +79,7 @@ async fn greet(
     socket: TcpStream,
     from: IpAddr,
     ear: Ear,
-    promoted: watch::Sender<bool>,
+    standing: watch::Sender<Standing>,
 ) -> Result<(), Gone> {
     let config = Arc::clone(&shared.tls);
     let accepted = tls::accept(socket, config, shared.pin, limits::STRANGER_TIME).await.map_err(|_| Gone)?;
@@ -86,7 +92,7 @@ async fn greet(
         channel: accepted.channel,
         from,
         limit: accepted.limit,
-        promoted,
+        standing,
         stream: Mutex::new(Some(stream)),
     };
     match request {

@@ -5,6 +5,7 @@ use super::events::OfferEvent;
 use super::frames::{handshake_message, refuse_in_frames};
 use super::granting::{Proven, claim, grant};
 use super::offers::OfferNumber;
+use super::proven::Proof;
 use super::shared::shown;
 use super::visitor::{Gone, Visitor};
 use crate::handshake::{CodeAnswered, CodeOpened, CodeProven};
@@ -36,7 +37,7 @@ pub(super) async fn code(visitor: Visitor, request: UpgradeRequest) -> Result<()
         return Err(Gone);
     };
     shared.offers().door.try_held();
-    visitor.promote();
+    visitor.promote(Proof::Code);
     let answered = code_confirmed(&visitor, &mut socket, proven, number).await?;
     let details = answered.details().clone();
     let key = details.key;

@@ -85,6 +85,7 @@ impl Host {
             started_at,
             book: Book::open(db)?,
             gate: Gate::new(),
+            proven: super::proven::ProvenPeers::default(),
             failures: super::failures::FailureLog::default(),
             events: EventLog::new(),
             offers: Mutex::default(),

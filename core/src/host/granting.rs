@@ -11,6 +11,7 @@ use super::events::{AlarmView, HostEvent, OfferEvent};
 use super::frames::frame;
 use super::live;
 use super::offers::{Claim, ClaimDetails, ClaimGrant, ClaimOutcome, Offer, OfferNumber};
+use super::proven::Proof;
 use super::registry::Registration;
 use super::rows::{self, Activated};
 use super::shared::shown;
@@ -122,6 +123,8 @@ pub(super) async fn grant(
     let shared = visitor.shared();
     let key = details.key;
     let device = DeviceId::of(&key);
+    // The offer is this key's now: who else holds the secret cannot take its place.
+    visitor.promote(Proof::Device(device));
     let (number, how, from) = (claimed.number, proven.how(), visitor.from());
     let token = SessionToken::generate().map_err(|_| Gone)?;
     let hash = TokenHash::of(&token);

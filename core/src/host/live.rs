@@ -22,6 +22,7 @@ const INTERNAL_ERROR: i64 = -32603;
 /// Serves the connection until either side ends it. Returns when the socket is closed.
 pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: Registration, device: DeviceId) {
     let shared = visitor.shared();
+    visitor.settle();
     announce(&visitor, device);
     let closing = serve(&visitor, &mut socket, &mut registration, device).await;
     if let Some(closing) = closing {

@@ -23,6 +23,7 @@ pub mod offers;
 mod offers_tests;
 mod offline;
 mod pairing;
+mod proven;
 mod reconnect;
 mod registry;
 mod rows;

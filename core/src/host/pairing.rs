@@ -7,6 +7,7 @@ use super::book::Known;
 use super::events::OfferEvent;
 use super::granting::{Proven, claim, grant};
 use super::offers::Found;
+use super::proven::Proof;
 use super::shared::shown;
 use super::visitor::{Gone, Visitor};
 use crate::handshake::{DeviceDetails, PreviewOpened, ScanOpened};
@@ -20,7 +21,7 @@ pub(super) async fn preview(visitor: Visitor, request: UpgradeRequest) -> Result
     let id = opened.offer();
     let Some(found) = find(&visitor, id) else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(found.key()) else { return visitor.refuse().await };
-    visitor.promote();
+    visitor.promote(Proof::Offer(id));
     if proven.version().is_err() {
         let refusal = Refusal::new(RefusalCode::Version, shared.now());
         return visitor.tell(Answer::Refusal, &proven.refuse(&refusal)?).await;
@@ -71,7 +72,7 @@ pub(super) async fn scan(visitor: Visitor, request: UpgradeRequest) -> Result<()
     let id = opened.offer();
     let Some(found) = find(&visitor, id) else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(found.key()) else { return visitor.refuse().await };
-    visitor.promote();
+    visitor.promote(Proof::Offer(id));
     let asked = proven.request();
     let details = DeviceDetails {
         key: asked.key,

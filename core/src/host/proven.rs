@@ -13,19 +13,31 @@ use tokio::sync::watch;
 use crate::identity::DeviceId;
 use crate::wire::OfferId;
 
-/// Connections that one proof may hold at once. A device that comes again at once, by several
-/// addresses and with its older tokens, needs some.
-const PLACES: usize = 8;
+/// Connections that one proof of an offer or a code may hold at once: many devices may be shown one.
+const PLACES_OF_OFFER: usize = 64;
+
+/// Connections that one proof of a device's key may hold at once, besides its sessions: its processes
+/// may all come back at the same moment.
+const PLACES_OF_DEVICE: usize = 16;
 
 /// What was proven: places are counted for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Proof {
-    /// An offer's secret.
+    /// An offer's secret, which others may hold too.
     Offer(OfferId),
     /// A device's session key.
     Device(DeviceId),
     /// A typed code: the one that is live.
     Code,
+}
+
+impl Proof {
+    fn places(self) -> usize {
+        match self {
+            Self::Offer(_) | Self::Code => PLACES_OF_OFFER,
+            Self::Device(_) => PLACES_OF_DEVICE,
+        }
+    }
 }
 
 /// All places.
@@ -55,7 +67,7 @@ impl ProvenPeers {
         places.next += 1;
         let number = places.next;
         let of_proof = places.taken.entry(proof).or_default();
-        if of_proof.len() >= PLACES {
+        if of_proof.len() >= proof.places() {
             of_proof.remove(0).1.send_replace(true);
         }
         of_proof.push((number, sender));
@@ -98,7 +110,7 @@ mod tests {
     async fn the_oldest_of_one_proof_makes_room_and_no_other_proof_does() {
         let peers = ProvenPeers::default();
         let mut others = peers.admit(Proof::Code);
-        let mut places: Vec<_> = (0..PLACES).map(|_| peers.admit(PROOF)).collect();
+        let mut places: Vec<_> = (0..PROOF.places()).map(|_| peers.admit(PROOF)).collect();
         let _newest = peers.admit(PROOF);
         places[0].evicted().await;
         assert!(!*places[1].evicted.borrow() && !*others.evicted.borrow_and_update());

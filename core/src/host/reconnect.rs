@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::book::{Entry, Known};
 use super::granting::{self, revoked};
 use super::offers::OfferNumber;
+use super::proven::Proof;
 use super::registry::Registration;
 use super::sessions::{self, Verdict};
 use super::visitor::{Gone, Visitor};
@@ -34,13 +35,13 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
     match known(&visitor, device).await {
         Some(Known::Tombstone(tombstone)) => {
             let Ok(proven) = opened.verify(&tombstone.session_key) else { return visitor.refuse().await };
-            visitor.promote();
+            visitor.promote(Proof::Device(device));
             let refusal = revoked(&tombstone, shared.now());
             visitor.tell(Answer::Refusal, &proven.refuse(&tombstone.recognition_key, &refusal)?).await
         }
         Some(Known::Device(entry)) => {
             let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
-            visitor.promote();
+            visitor.promote(Proof::Device(device));
             let key = entry.row.recognition_key.clone();
             // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
             // the fresh offer behind it lifts a suspension and starts another session.
@@ -92,7 +93,7 @@ async fn finish_pairing(
     let found = shared.offers().claim_of(device, shared.clock.elapsed());
     let Some((number, claim)) = found else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(&claim.key) else { return visitor.refuse().await };
-    visitor.promote();
+    visitor.promote(Proof::Device(device));
     let code = match proven.version() {
         Err(_) => RefusalCode::Version,
         Ok(_) => match granting::acknowledge(&visitor, number, device, &proven.token()).await {

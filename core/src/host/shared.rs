@@ -38,6 +38,7 @@ pub(super) struct Shared {
     pub(super) started_at: UnixMillis,
     pub(super) book: Book,
     pub(super) gate: Gate,
+    pub(super) proven: super::proven::ProvenPeers,
     pub(super) failures: super::failures::FailureLog,
     pub(super) events: EventLog<HostEvent>,
     pub(super) offers: Mutex<Offers>,

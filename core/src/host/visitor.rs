@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::proven::Proof;
 use super::shared::Shared;
 use crate::handshake::{Channel, HandshakeError};
 use crate::net::BoxedStream;
@@ -39,13 +40,24 @@ impl From<SocketError> for Gone {
     }
 }
 
+/// What a connection is: its bounds depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nobody knows who it is.
+    Stranger,
+    /// It has proven something.
+    Proven(Proof),
+    /// A paired device's session.
+    Session,
+}
+
 /// Somebody on an accepted TLS connection who has sent a request.
 pub(super) struct Visitor {
     pub(super) shared: Arc<Shared>,
     pub(super) channel: Channel,
     pub(super) from: IpAddr,
     pub(super) limit: Limit,
-    pub(super) promoted: watch::Sender<bool>,
+    pub(super) standing: watch::Sender<Standing>,
     pub(super) stream: Mutex<Option<BoxedStream>>,
 }
 
@@ -63,9 +75,14 @@ impl Visitor {
     }
 
     /// It has proven something: a stranger's bounds do not hold for it any more.
-    pub(super) fn promote(&self) {
+    pub(super) fn promote(&self, proof: Proof) {
         self.limit.lift();
-        self.promoted.send_replace(true);
+        self.standing.send_replace(Standing::Proven(proof));
+    }
+
+    /// It is a session now, which has bounds of its own.
+    pub(super) fn settle(&self) {
+        self.standing.send_replace(Standing::Session);
     }
 
     /// The answer to strangers, of one shape whatever the reason.
