@@ -215,6 +215,23 @@ fn doctor_finds_a_database_that_serve_would_refuse() {
 }
 
 #[test]
+fn a_screenshot_pairs_as_png_and_as_jpeg() {
+    let machine = Machine::started();
+    let dir = pairpin_tests::scratch::directory();
+    for name in ["shot.png", "shot.jpg"] {
+        let (qr, shot) = (dir.path().join("qr.png"), dir.path().join(name));
+        machine.offer(&["--qr-out", qr.to_str().unwrap()]);
+        let mut desktop = image::RgbImage::from_pixel(1280, 800, image::Rgb([32, 40, 48]));
+        image::imageops::replace(&mut desktop, &image::open(&qr).unwrap().to_rgb8(), 417, 201);
+        desktop.save(&shot).unwrap();
+        Device::new().run(&["join", "--yes", "--image", shot.to_str().unwrap()]).expect(0);
+    }
+    assert_eq!(machine.devices().len(), 2);
+    let missing = Device::new().run(&["join", "--yes", "--image", "nowhere.png"]).expect(1);
+    missing.says("nowhere.png").says("cannot be read");
+}
+
+#[test]
 fn help_completions_and_manual_come_without_any_state() {
     let plain = |arguments: &[&str]| run(Command::new(binary()).args(arguments).env_clear(), "").expect(0).stdout;
     let verbs = ["serve", "pair", "offers", "devices", "status", "doctor", "audit", "key", "join", "machines"];
