@@ -12,6 +12,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use super::protocol::{ANSWER, AdminError, ErrorKind, Lines, Reply, Request, write_line};
 use super::socket;
 use crate::exit::{Exit, Failure};
+use crate::platform::owner_of;
 
 /// A daemon that was there a moment ago.
 #[derive(Debug)]
@@ -49,10 +50,11 @@ impl From<AdminError> for Failure {
 
 async fn connect(state_dir: &Path) -> Result<Option<UnixStream>, Failure> {
     socket::connect(state_dir).await.map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => Failure::failed(format!(
-            "{} belongs to another user, run this as that user (or with sudo)",
-            state_dir.display()
-        )),
+        io::ErrorKind::PermissionDenied => {
+            let owner = owner_of(state_dir).unwrap_or_else(|| "another user".into());
+            let place = state_dir.display();
+            Failure::failed(format!("{place} belongs to {owner}, run this as that user, as with `sudo -H -u {owner}`"))
+        }
         _ => Failure::failed(format!("cannot talk to pairpin serve through {}: {error}", state_dir.display())),
     })
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use pairpin_core::clock::{Clock as _, SystemClock, UnixMillis};
-use pairpin_core::host::{DATABASE_FILE, IDENTITY_KEY_FILE, NEXT_KEY_FILE, OfflineHost};
+use pairpin_core::host::{DATABASE_FILE, HostError, IDENTITY_KEY_FILE, NEXT_KEY_FILE, OfflineHost};
 use pairpin_core::net::{addresses::local_addresses, listen};
 use pairpin_core::wire::{AddressKind, DEFAULT_PORT};
 
@@ -136,6 +136,15 @@ pub fn permissions(state_dir: &Path) -> Vec<Check> {
         found.push(Check::ok("state", format!("{}, keys in files that only you can read", state_dir.display())));
     }
     found
+}
+
+/// Whether a daemon could open the state of a stopped machine.
+pub fn database(state_dir: &Path) -> Vec<Check> {
+    match OfflineHost::open(state_dir) {
+        // One that is on its way up or down holds the lock.
+        Ok(_) | Err(HostError::AlreadyRunning(_)) => Vec::new(),
+        Err(error) => vec![Check::finding("database", error.to_string(), "then look again")],
+    }
 }
 
 fn judge_mode(path: &Path, metadata: &fs::Metadata, wanted: &str) -> Vec<Check> {

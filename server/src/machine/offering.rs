@@ -101,8 +101,10 @@ impl Offering {
         let addresses = machine.daemon.as_ref().map(|daemon| daemon.addresses.as_slice()).unwrap_or_default();
         let name = machine.daemon.as_ref().map(|daemon| printable(&daemon.name)).unwrap_or_default();
         let warning = machine.daemon.as_ref().and_then(out_of_reach);
-        let of_use = machine.daemon.as_ref().is_none_or(offers_have_address);
-        let (link, code) = (self.offer.link.as_ref().filter(|_| of_use), self.offer.code.as_ref());
+        // What is over is neither scanned nor typed: a spent QR on a screen only rings the alarm.
+        let live = matches!(standing, Standing::Open(_));
+        let of_use = live && machine.daemon.as_ref().is_none_or(offers_have_address);
+        let (link, code) = (self.offer.link.as_ref().filter(|_| of_use), self.offer.code.as_ref().filter(|_| live));
         let mut how = Vec::new();
         match (link, code) {
             (Some(_), Some(_)) => how.push("scan it with the Pairpin app, or on another computer run:".into()),
@@ -295,6 +297,15 @@ mod tests {
         assert!(shown.link.is_some() && shown.warning.is_some_and(|text| text.contains("loopback")));
         let shown = screen(&self::machine(&[("192.168.1.34", AddressKind::Lan)]));
         assert!(shown.qr.len() == 21 && shown.warning.is_none());
+    }
+
+    #[test]
+    fn an_offer_that_is_over_leaves_nothing_to_scan_on_the_screen() {
+        let machine = machine(&[("192.168.1.34", AddressKind::Lan)]);
+        for standing in [Standing::Over("the offer expired".into()), Standing::Good("paired".into())] {
+            let shown = offering(true).screen(&machine, vec!["█".to_owned(); 21], true, standing);
+            assert!(shown.link.is_none() && shown.code.is_none() && shown.qr.is_empty() && !shown.wants_qr);
+        }
     }
 
     #[test]

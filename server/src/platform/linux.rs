@@ -66,7 +66,8 @@ fn is_serve(command: &[u8]) -> bool {
     program == Some(b"pairpin".as_slice()) && words.any(|word| word == b"serve")
 }
 
-fn user_name(uid: u32) -> Option<String> {
+/// The name of a user, where the system has one for the id.
+pub fn user_name(uid: u32) -> Option<String> {
     let users = fs::read_to_string("/etc/passwd").ok()?;
     users.lines().find_map(|line| {
         let mut fields = line.split(':');

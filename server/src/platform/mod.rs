@@ -13,9 +13,10 @@ mod other;
 use other as system;
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
-pub use system::{ShortPath, notify, other_servers};
+pub use system::{ShortPath, notify, other_servers, user_name};
 
 use crate::exit::Failure;
 
@@ -66,6 +67,13 @@ pub fn description() -> String {
     format!("{system}, {}", std::env::consts::ARCH)
 }
 
+/// The user to whom a path belongs that may be closed to this process: the owner of as much of it as can
+/// be seen.
+pub fn owner_of(path: &Path) -> Option<String> {
+    let uid = path.ancestors().find_map(|part| std::fs::symlink_metadata(part).ok())?.uid();
+    Some(user_name(uid).unwrap_or_else(|| format!("#{uid}")))
+}
+
 /// The user this process runs as.
 pub fn effective_uid() -> u32 {
     rustix::process::geteuid().as_raw()
@@ -100,6 +108,13 @@ pub fn socket_path_too_long(bytes: usize) -> std::io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_owner_of_what_cannot_be_seen_is_that_of_its_nearest_visible_parent() {
+        let own = user_name(effective_uid()).unwrap_or_else(|| format!("#{}", effective_uid()));
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(owner_of(&dir.path().join("not/there")), Some(own));
+    }
 
     #[test]
     fn only_a_locale_that_names_another_charset_is_not_utf8() {
