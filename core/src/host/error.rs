@@ -16,8 +16,8 @@ pub enum HostError {
     AlreadyRunning(PathBuf),
     /// The database is there but the identity key is not.
     #[error(
-        "the identity key {} is missing but this machine has paired devices, restore the file from a backup, or run \
-         `pairpin serve --new-key` and scan a fresh QR on every device", .0.display()
+        "the identity key {} is missing beside an existing database, restore the file from a backup, or run \
+         `pairpin serve --new-key` and scan a fresh QR on every paired device", .0.display()
     )]
     KeyMissing(PathBuf),
     /// The identity key cannot be read.

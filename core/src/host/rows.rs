@@ -158,7 +158,7 @@ pub(super) fn set(
     }
     if let Some((idle, absolute)) = lifetimes {
         devices::set_lifetimes(connection, &id, Some(idle), Some(absolute))?;
-        said.push(format!("idle {idle}s, absolute {absolute}s"));
+        said.push(format!("unused at most {}, in all at most {}", in_words(idle), in_words(absolute)));
     }
     if !said.is_empty() {
         let text = format!("set “{}” to {}", row.name, said.join(", "));
@@ -227,6 +227,15 @@ pub(super) fn tombstone_view(tombstone: &Tombstone) -> TombstoneView {
 /// A line of the audit log as it is shown.
 pub(super) fn audit_view(row: AuditRow) -> AuditView {
     AuditView { seq: row.seq, at: row.at, kind: row.kind, device: row.device, text: row.text }
+}
+
+/// A lifetime in its largest whole unit.
+fn in_words(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(24 * 60 * 60, "days"), (60 * 60, "hours"), (60, "minutes")];
+    match UNITS.iter().find(|(unit, _)| seconds.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{} {name}", seconds / unit),
+        None => format!("{seconds} seconds"),
+    }
 }
 
 fn same_name(a: &str, b: &str) -> bool {

@@ -155,12 +155,19 @@ impl Shared {
     }
 
     /// What goes into links, Grants and welcomes: never loopback, unless it is bound to nothing else;
-    /// container bridges last.
+    /// container bridges only where there is nothing better.
     pub(super) fn addresses_for_devices(&self) -> Vec<Address> {
         let loopback_only = self.loopback_only();
-        let usable = |kind: AddressKind| kind != AddressKind::Loopback || loopback_only;
+        let reachable = self.reachable();
+        let far = |kind| !matches!(kind, AddressKind::Loopback | AddressKind::Container);
+        let any_far = reachable.iter().any(|reachable| far(reachable.kind));
+        let usable = |kind: AddressKind| match kind {
+            AddressKind::Loopback => loopback_only,
+            AddressKind::Container => !any_far,
+            _ => true,
+        };
         let mut list: Vec<Address> = Vec::new();
-        for reachable in self.reachable().into_iter().filter(|reachable| usable(reachable.kind)) {
+        for reachable in reachable.into_iter().filter(|reachable| usable(reachable.kind)) {
             if !list.contains(&reachable.address) && list.len() < limits::ADDRESSES {
                 list.push(reachable.address);
             }
