@@ -176,8 +176,8 @@ impl Client {
         };
         let acknowledged: Acknowledged = serde_json::from_value(result).map_err(|_| ClientError::Protocol)?;
         let role = acknowledged.role;
-        let at = address.clone();
-        let row = self.durable(move |ledger| ledger.activated(&row, &acknowledged, &at)).await?;
+        let (token, at) = (acknowledge.token, address.clone());
+        let row = self.durable(move |ledger| ledger.activated(&row, &token, &acknowledged, &at)).await?;
         self.inner.changed();
         Ok(Paired { machine: MachineView::online(&row, &address), digits: Some(digits), role, revoked_before: None })
     }

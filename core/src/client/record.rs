@@ -74,10 +74,21 @@ impl Record {
         self.tokens.iter().find(|token| !refused.contains(&TokenHash::of(token)))
     }
 
-    /// Takes in a token from a Grant: the one before stays until a welcome under the new one.
+    /// Takes in a new token. The one that is known to work stays until a welcome under the new one; of
+    /// two it is the older, and what came between may be void: the machine voids a pending token when
+    /// it makes another.
     pub(super) fn granted(&mut self, token: SessionToken) {
-        self.tokens.insert(0, token);
-        self.tokens.truncate(TOKENS);
+        let known = self.tokens.pop();
+        self.tokens = std::iter::once(token).chain(known).collect();
+    }
+
+    /// The machine has answered the acknowledgement of `token`: it is current now, and those before it
+    /// are superseded. To show one of them later would look like theft.
+    pub(super) fn acknowledged(&mut self, token: &TokenHash) {
+        self.acknowledged = true;
+        if let Some(at) = self.tokens.iter().position(|known| TokenHash::of(known) == *token) {
+            self.tokens.truncate(at + 1);
+        }
     }
 
     /// Takes in a welcome under `used`, which may have brought a new token. Tokens that the machine
@@ -162,9 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_keeps_at_most_two_tokens() {
+    fn a_grant_keeps_the_token_that_is_known_to_work() {
+        // 2 came in a welcome under 1 and was never used; the machine voids it when it grants 3.
         let mut record = record(&[2, 1]);
         record.granted(token(3));
-        assert_eq!(record.tokens, [token(3), token(2)]);
+        assert_eq!(record.tokens, [token(3), token(1)]);
+        // 3 was never acknowledged, and 4 came: the machine has voided 3, and 1 is still current.
+        record.granted(token(4));
+        assert_eq!(record.tokens, [token(4), token(1)]);
+    }
+
+    #[test]
+    fn an_answered_acknowledgement_lets_go_of_what_would_look_like_theft() {
+        let mut answered = record(&[3, 1]);
+        answered.acknowledged(&hash(3));
+        assert_eq!(answered.tokens, [token(3)]);
+        // Another process was welcomed under it meanwhile and has a newer one.
+        let mut newer = record(&[4, 3]);
+        newer.acknowledged(&hash(3));
+        assert_eq!(newer.tokens, [token(4), token(3)]);
     }
 }

@@ -11,6 +11,7 @@ use crate::role::Role;
 use crate::secrets::KeyKind;
 use crate::store::StoreError;
 use crate::store::device::machines::{self, Granted, MachineRow, MachineState as RowState, NewMachine};
+use crate::token::TokenHash;
 use crate::wire::{Acknowledged, Address, OfferId, limits};
 
 /// What the person agreed to.
@@ -176,12 +177,13 @@ impl Ledger {
     pub(in crate::client) fn activated(
         &self,
         row: &MachineRow,
+        token: &TokenHash,
         acknowledged: &Acknowledged,
         address: &Address,
     ) -> Result<MachineRow, ClientError> {
         let _lock = self.lock()?;
         let mut record = self.record(row)?;
-        record.acknowledged = true;
+        record.acknowledged(token);
         self.put_record(row, &record)?;
         let (id, at, address) = (row.row, self.clock.wall_ms(), address.clone());
         let (name, role) = (names::clean_name(&acknowledged.device_name), acknowledged.role);

@@ -150,8 +150,9 @@ fn paired(ledger: &Ledger, n: u8) -> MachineRow {
     let pairing = pairing(n);
     let row = ledger.prepare(&pairing).unwrap().row;
     let received = grant(ledger, &row, pin(n), 1, r(7), false);
+    let token = received.acknowledge().token;
     let row = ledger.granted(&row, &pairing, received).unwrap();
-    ledger.activated(&row, &acknowledged(), &pairing.address).unwrap()
+    ledger.activated(&row, &token, &acknowledged(), &pairing.address).unwrap()
 }
 
 fn address() -> crate::wire::Address {
