@@ -114,22 +114,22 @@ mod tests {
     const MODEL: &str =
         "// A model.\n//\n// expect holds  confidentiality? r\n// expect broken confidentiality? work\n";
 
-    // As Verifpal 1.3.9 printed it for neg_a_repin_unbound.vp; the trace is shortened.
+    // What Verifpal 1.3.9 printed for neg_a_repin_unbound.vp; of the trace the first and last lines.
     const OUTPUT: &str = "\
- Verifpal * Verification initiated for 'neg_a_repin_unbound.vp' at 12:41:02 PM.
+ Verifpal * Verification initiated for 'neg_a_repin_unbound.vp' at 12:42:13 PM.
      Info . Analyzing 2 parallel sessions per principal; per-session values and principals are suffixed #2.
      Info . Attacker is configured as active.
      Info . Running at phase 0.
-     FAIL x confidentiality? work (Analysis 412)
+     FAIL x confidentiality? work (Analysis 15)
 
 --------------------------------------------------
- Verifpal * Verification completed for 'neg_a_repin_unbound.vp' at 12:41:03 PM in 1042ms.
+ Verifpal * Verification completed for 'neg_a_repin_unbound.vp' at 12:42:16 PM in 3.12s.
 
      PASS + confidentiality? r  [search exhausted at 2 sessions]
      FAIL x confidentiality? work
             Attack trace:
-            | 1. Attacker observes gd on the wire.
-            | 2. Device's SIGNVERIF(PUBKEY(nil), HASH(gep, geq, PUBKEY(nil)), cvp)? passes.
+            | 1. Attacker constructs PUBKEY(nil).
+            | 13. Attacker opens sent with kd_out, obtaining work.
             > work (work) is obtained by Attacker.
 
 --------------------------------------------------
