@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::threats;
+
 /// Most Rust files fit in 300 lines; above this one needs a reason, given in [`LONG`].
 const LINES: usize = 600;
 
@@ -26,16 +28,19 @@ pub fn run() -> Result<bool, String> {
     }
     let names = String::from_utf8_lossy(&listed.stdout);
     let mut complaints = Vec::new();
-    let mut checked = 0_usize;
+    let mut texts = Vec::new();
     for name in names.split('\0').filter(|name| !name.is_empty()) {
         // A file that was deleted and not yet committed is listed still; bytes that are not text are no concern.
         if let Some(text) = read(&root.join(name)) {
-            checked += 1;
             complaints.extend(check(name, &text).into_iter().map(|complaint| format!("{name}: {complaint}")));
+            texts.push((name.to_owned(), text));
         }
     }
+    let table = texts.iter().find(|(name, _)| name == threats::TABLE).map_or("", |(_, text)| text);
+    let missing = threats::complaints(table, &texts);
+    complaints.extend(missing.into_iter().map(|complaint| format!("{}: {complaint}", threats::TABLE)));
     complaints.iter().for_each(|complaint| eprintln!("{complaint}"));
-    println!("{checked} files checked, {} complaints", complaints.len());
+    println!("{} files checked, {} complaints", texts.len(), complaints.len());
     Ok(complaints.is_empty())
 }
 

@@ -1,7 +1,8 @@
 //! Programs that a layer needs from outside: found on the PATH, or installed where that is ours to
-//! do (Debian and Ubuntu, as root). Used by [`crate::layers`].
+//! do (Debian and Ubuntu, as root); and where downloads go. Used by [`crate::layers`].
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -68,6 +69,18 @@ pub fn packages_ensure(packages: &[&str]) -> Result<(), String> {
 /// Where a program is on the PATH.
 pub fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// The directory for what is downloaded, outside the checkout; made if need be.
+///
+/// # Errors
+/// It cannot be made, or the environment does not say where it should be.
+pub fn cache() -> Result<PathBuf, String> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    let cache = base.ok_or("neither XDG_CACHE_HOME nor HOME is set, set one")?.join("pairpin");
+    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
+    Ok(cache)
 }
 
 /// What apt-get says of the sizes; `None` if it does not know a package.

@@ -1,10 +1,11 @@
-//! The layers: what each tests, what it needs, and its cargo command. [`crate::test`] runs them.
+//! The layers: what each tests, what it needs, and how it is run. [`crate::test`] runs them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::install::{self, Tool};
-use crate::{test, venv};
+use crate::summary::Counts;
+use crate::{models, test, venv};
 
 /// One layer of tests.
 pub struct Layer {
@@ -12,10 +13,21 @@ pub struct Layer {
     pub name: &'static str,
     /// What it tests and needs, for `--list`.
     pub about: &'static str,
-    /// Arguments of `cargo test`.
-    pub cargo: &'static [&'static str],
-    /// Finds or makes what it needs; gives the environment of its tests, or why it cannot run.
-    pub prepare: fn(&Path) -> Result<Environment, Unready>,
+    /// How it is run.
+    pub work: Work,
+}
+
+/// How a layer is run; each function is given the workspace's root.
+pub enum Work {
+    /// By `cargo test`.
+    Cargo {
+        /// Its arguments.
+        arguments: &'static [&'static str],
+        /// Finds or makes what the tests need; gives their environment, or why they cannot run.
+        prepare: fn(&Path) -> Result<Environment, Unready>,
+    },
+    /// By a function of ours, which prints as it goes.
+    Ours(fn(&Path) -> Result<Counts, Unready>),
 }
 
 /// Variables for a layer's tests.
@@ -34,38 +46,46 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         name: "xtask",
         about: "these commands themselves",
-        cargo: &["--package", "xtask"],
-        prepare: |_| Ok(Vec::new()),
+        work: Work::Cargo { arguments: &["--package", "xtask"], prepare: |_| Ok(Vec::new()) },
     },
     Layer {
         name: "core",
         about: "pairpin-core: everything that is true on every platform; needs zbarimg and rsvg-convert to read QRs back",
-        cargo: &["--package", "pairpin-core"],
-        prepare: |_| install::ensure(QR_READERS).map(|()| Vec::new()).map_err(Unready::Missing),
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-core"],
+            prepare: |_| install::ensure(QR_READERS).map(|()| Vec::new()).map_err(Unready::Missing),
+        },
     },
     Layer {
         name: "server",
         about: "the binary: its command line, output and administration",
-        cargo: &["--package", "pairpin"],
-        prepare: |_| Ok(Vec::new()),
+        work: Work::Cargo { arguments: &["--package", "pairpin"], prepare: |_| Ok(Vec::new()) },
     },
     Layer {
         name: "e2e",
         about: "the real binary from outside, and hostile peers; needs zbarimg, rsvg-convert and faketime",
-        cargo: &["--package", "pairpin-tests"],
-        prepare: end_to_end,
+        work: Work::Cargo { arguments: &["--package", "pairpin-tests"], prepare: end_to_end },
     },
     Layer {
         name: "pake",
         about: "the typed code's PAKE against the Python package spake2; needs python3 and, once, the network",
-        cargo: &["--package", "pairpin-tests", "--features", "pake", "--test", "pake"],
-        prepare: pake,
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-tests", "--features", "pake", "--test", "pake"],
+            prepare: pake,
+        },
     },
     Layer {
         name: "vectors",
         about: "the byte vectors, repeated in Python from the specification; needs python3",
-        cargo: &["--package", "pairpin-tests", "--features", "pake", "--test", "vectors"],
-        prepare: pake,
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-tests", "--features", "pake", "--test", "vectors"],
+            prepare: pake,
+        },
+    },
+    Layer {
+        name: "models",
+        about: "the protocol's symbolic models and their broken twins; needs Verifpal and, once, the network",
+        work: Work::Ours(models::check_all),
     },
 ];
 

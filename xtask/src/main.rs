@@ -1,15 +1,18 @@
 //! `cargo xtask`: the project's own commands, written in Rust so that they need nothing else.
 //!
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
-//! what no compiler does. What a layer needs from outside is found or installed by [`install`] and
+//! what no compiler does; [`models`] runs the protocol's symbolic models. What a layer needs from outside is found or installed by [`install`] and
 //! [`venv`]; [`summary`] counts.
 
 mod files;
 mod install;
 mod layers;
+mod models;
 mod summary;
 mod test;
+mod threats;
 mod venv;
+mod verdicts;
 
 use std::env;
 use std::path::PathBuf;
@@ -29,7 +32,12 @@ USAGE
 
     cargo xtask files
         Checks every file of the repository: length of Rust files, paths of somebody's machine,
-        line ends.
+        line ends, and that each test that docs/threat-model.md names exists.
+
+    cargo xtask models
+        Runs Verifpal on every model in docs/models and compares its answer, query by query, with
+        what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
+        the cache directory, which takes some minutes. The last line is `N passed, N failed`.
 
     cargo xtask help
         This text.
@@ -44,6 +52,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
+        Some("models") if arguments.len() == 1 => models::run(),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)

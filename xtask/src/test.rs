@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::layers::{LAYERS, Layer, Unready};
+use crate::layers::{Environment, LAYERS, Layer, Unready, Work};
 use crate::summary::{self, Counts, Outcome};
 
 /// Runs the layers that `arguments` name; all of them if it names none. Says whether all went well.
@@ -40,17 +40,29 @@ pub fn run(arguments: &[String]) -> Result<bool, String> {
 
 fn run_layer(layer: &Layer, root: &Path) -> Outcome {
     println!("\n=== {}: {}", layer.name, layer.about);
-    let environment = match (layer.prepare)(root) {
-        Ok(environment) => environment,
+    let ran = match layer.work {
+        Work::Cargo { arguments, prepare } => prepare(root).map(|environment| run_cargo(root, arguments, environment)),
+        Work::Ours(work) => work(root).map(|counts| (counts, None)),
+    };
+    match ran {
+        Ok((counts, complaint)) => {
+            // A layer without tests would be green for ever.
+            let complaint = complaint.or_else(|| (counts == Counts::default()).then(|| "no test was found".to_owned()));
+            Outcome::Ran { counts, complaint }
+        }
         Err(Unready::Missing(why)) => {
             println!("*** the layer {} does not run: {why}", layer.name);
-            return Outcome::NotRun(why);
+            Outcome::NotRun(why)
         }
-        Err(Unready::Broken(why)) => return Outcome::Ran { counts: Counts::default(), complaint: Some(why) },
-    };
+        Err(Unready::Broken(why)) => Outcome::Ran { counts: Counts::default(), complaint: Some(why) },
+    }
+}
+
+/// Runs `cargo test`; gives its counts, and what went wrong beside the tests that failed.
+fn run_cargo(root: &Path, arguments: &[&str], environment: Environment) -> (Counts, Option<String>) {
     let mut counts = Counts::default();
     let mut command = cargo(root);
-    command.arg("test").arg("--no-fail-fast").args(layer.cargo).envs(environment);
+    command.arg("test").arg("--no-fail-fast").args(arguments).envs(environment);
     let ended = stream(&mut command, |line| {
         println!("{line}");
         // Output that is looked at while it comes; a closed pipe shows at the next println.
@@ -65,9 +77,7 @@ fn run_layer(layer: &Layer, root: &Path) -> Outcome {
         Ok(false) => Some("cargo test failed: it did not build, or a test ended its process".to_owned()),
         Err(why) => Some(why),
     };
-    // A layer without tests would be green for ever.
-    let complaint = complaint.or_else(|| (counts == Counts::default()).then(|| "no test was found".to_owned()));
-    Outcome::Ran { counts, complaint }
+    (counts, complaint)
 }
 
 /// Builds the binary; gives its path as cargo tells it, wherever its target directory is.

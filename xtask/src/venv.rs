@@ -1,7 +1,6 @@
 //! The Python environment of the `pake` layer: pinned packages in the cache directory, outside the
 //! checkout. Used by [`crate::layers`].
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,7 +13,7 @@ use crate::install;
 /// There is no Python 3, or the packages could not be downloaded; the text says which.
 pub fn python(requirements: &Path) -> Result<PathBuf, String> {
     let wanted = fs::read_to_string(requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
-    let home = cache()?.join("pake-venv");
+    let home = install::cache()?.join("pake-venv");
     let python = home.join("bin/python");
     let stamp = home.join("requirements.txt");
     // The stamp is written last, so a half-made environment is made again. So is one whose Python
@@ -55,14 +54,6 @@ fn system_python() -> Result<PathBuf, String> {
     usable().or_else(|| works(&system, "import venv, ensurepip").then_some(system)).ok_or_else(|| {
         "no python3 that can make virtual environments, install Python 3.9 or newer with its venv module".to_owned()
     })
-}
-
-fn cache() -> Result<PathBuf, String> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-    let cache = base.ok_or("neither XDG_CACHE_HOME nor HOME is set, set one")?.join("pairpin");
-    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
-    Ok(cache)
 }
 
 fn works(python: &Path, program: &str) -> bool {
