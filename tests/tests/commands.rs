@@ -173,7 +173,9 @@ fn several_devices_are_revoked_together_or_not_at_all() {
 #[test]
 fn doctor_finds_a_clock_behind_the_latest_welcome_running_and_stopped() {
     let mut machine = Machine::started();
-    Device::new().join(machine.offer(&[]).link_text()).expect(0);
+    let device = Device::new();
+    device.join(machine.offer(&[]).link_text()).expect(0);
+    assert!(device.is_welcome());
     machine.stop().expect(0);
     let ahead = SystemClock.wall_ms() + 86_400_000;
     let set = |machine: &Machine| {

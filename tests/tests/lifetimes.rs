@@ -251,6 +251,8 @@ fn a_device_that_came_while_the_clock_was_ahead_does_not_lock_out_the_others_for
     with_clock(&mut machine, Some("+400d"));
     let other = Device::new();
     other.join(machine.offer(&["--name", "other"]).link_text()).expect(0);
+    // Its pairing alone leaves the others be; its welcome moves the clock's floor.
+    assert!(other.is_welcome());
     with_clock(&mut machine, None);
     // A clock that was set back is not believed until somebody says so.
     assert!(!device.is_welcome());
@@ -269,6 +271,7 @@ fn a_device_that_came_while_the_clock_was_ahead_does_not_lock_out_the_others_for
 #[test]
 fn a_stopped_machine_forgets_a_wrong_clock_too() {
     let (mut machine, device) = paired();
+    assert!(device.is_welcome());
     let later = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap() + 400 * DAY;
     change(&mut machine, &format!("UPDATE meta SET value = {later} WHERE key = 'latest_welcome'"));
     assert!(!device.is_welcome());
