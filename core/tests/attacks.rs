@@ -5,7 +5,6 @@
 
 mod peer;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pairpin_core::handshake::{CodeAwaitMachine, CodeAwaitShare, CodeMet, MacKey};
@@ -20,27 +19,6 @@ use peer::*;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
-
-struct Machine {
-    dir: tempfile::TempDir,
-    clock: Arc<TestClock>,
-    host: Host,
-}
-
-impl Machine {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock::default());
-        let host = start(&dir.path().join("state"), &clock).await;
-        Self { dir, clock, host }
-    }
-
-    /// Asks the database beside the running host.
-    fn count(&self, sql: &str) -> i64 {
-        let conn = rusqlite::Connection::open(self.dir.path().join("state").join(DATABASE_FILE)).unwrap();
-        conn.query_row(sql, [], |row| row.get(0)).unwrap()
-    }
-}
 
 /// A run of the PAKE, held before the device confirms.
 struct Run {

@@ -5,7 +5,6 @@
 
 mod peer;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pairpin_core::host::*;
@@ -16,29 +15,6 @@ use peer::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-struct Machine {
-    dir: tempfile::TempDir,
-    clock: Arc<TestClock>,
-    host: Host,
-}
-
-impl Machine {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let state = dir.path().join("state");
-        let clock = Arc::new(TestClock::default());
-        let host = start(&state, &clock).await;
-        Self { dir, clock, host }
-    }
-
-    async fn restart(&mut self) {
-        self.host.stop().await;
-        let state = self.dir.path().join("state");
-        let clock = self.clock.clone();
-        self.host = start(&state, &clock).await;
-    }
-}
 
 #[tokio::test]
 async fn a_device_pairs_by_scan_and_comes_back() {

@@ -75,6 +75,33 @@ pub fn offer(host: &Host) -> NewOffer {
     host.create_offer(OfferRequest { link: true, code: true, ..OfferRequest::default() }).unwrap()
 }
 
+/// A host with a state directory and clocks of its own.
+pub struct Machine {
+    pub dir: tempfile::TempDir,
+    pub clock: Arc<TestClock>,
+    pub host: Host,
+}
+
+impl Machine {
+    pub async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock::default());
+        let host = start(&dir.path().join("state"), &clock).await;
+        Self { dir, clock, host }
+    }
+
+    pub async fn restart(&mut self) {
+        self.host.stop().await;
+        self.host = start(&self.dir.path().join("state"), &self.clock).await;
+    }
+
+    /// Asks the database beside the running host.
+    pub fn count(&self, sql: &str) -> i64 {
+        let conn = rusqlite::Connection::open(self.dir.path().join("state").join(DATABASE_FILE)).unwrap();
+        conn.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
 /// What a device has after pairing.
 pub struct Device {
     pub key: KeyPair,
