@@ -203,6 +203,22 @@ async fn a_device_whose_acknowledgement_is_still_being_written_is_no_stranger() 
 }
 
 #[tokio::test]
+async fn a_key_that_is_revoked_before_it_acknowledges_uses_no_offer_up() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let again = offer(&machine.host);
+    let link = again.link.unwrap();
+    let (mut socket, received) = phone.get_grant(&link).await.unwrap();
+    machine.host.revoke(phone.id(), SHELL, None).await.unwrap();
+    assert!(acknowledge(&mut socket, &received).await.is_none());
+    assert!(machine.host.devices().is_empty(), "a tombstoned key stays out");
+    // The same phone comes with a new key, at once and without an alarm.
+    Device::new("phone").pair(&link).await.unwrap();
+    assert!(!events_so_far(&machine.host, again.number).await.iter().any(|e| matches!(e, OfferEvent::Alarm(_))));
+}
+
+#[tokio::test]
 async fn a_revoke_whose_caller_goes_away_cuts_the_device_all_the_same() {
     let machine = Machine::new().await;
     let phone = Device::new("phone");

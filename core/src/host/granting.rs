@@ -229,9 +229,6 @@ pub(super) async fn acknowledge(
     let (offer, claim) = taken.ok_or(Gone)?;
     let digits = claim.granted.as_ref().and_then(|granted| granted.details.digits);
     let outcome = make_active(visitor, device, offer, claim, *token).await?;
-    if outcome == Activated::Revoked {
-        return Err(Gone);
-    }
     let registration = shared.book.register(device, shared.now()).ok_or(Gone)?;
     if let Some(Known::Device(entry)) = shared.book.find(device) {
         let view = rows::view(&entry.row, shared.book.registry.count(device), shared.judged_now());
@@ -252,21 +249,20 @@ async fn make_active(
     let shared = visitor.shared();
     let details = claim.granted.as_ref().map(|granted| granted.details.clone()).ok_or(Gone)?;
     let now = shared.judged_now();
-    let (offer, claim) = (std::sync::Arc::new(offer), std::sync::Arc::new(claim));
-    let written = {
-        let (offer, claim) = (offer.clone(), claim.clone());
-        shared
-            .book
-            .change(device, move |connection| rows::activate(connection, &offer, &claim, token, &details, now))
-            .await
+    let (its_offer, its_claim) = (offer.clone(), claim.clone());
+    let activate = move |connection: &rusqlite::Connection| {
+        rows::activate(connection, &its_offer, &its_claim, token, &details, now)
     };
-    match written {
+    match shared.book.change(device, activate).await {
+        // The key was revoked between Grant and acknowledgement: it used nothing up.
+        Ok(Activated::Revoked) => {
+            shared.offers().put_back(offer, None);
+            Err(Gone)
+        }
         Ok(outcome) => Ok(outcome),
         Err(error) => {
             tracing::error!(%error, "a pairing could not be written");
-            if let (Some(offer), Some(claim)) = (std::sync::Arc::into_inner(offer), std::sync::Arc::into_inner(claim)) {
-                shared.offers().put_back(offer, claim);
-            }
+            shared.offers().put_back(offer, Some(claim));
             Err(Gone)
         }
     }

@@ -36,7 +36,7 @@ pub struct OfferRequest {
 }
 
 /// An outstanding offer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Offer {
     /// Its number.
     pub number: OfferNumber,
@@ -356,10 +356,11 @@ impl Offers {
         Some((offer, claim))
     }
 
-    /// An acknowledgement could not be written: the claim stands again as it was.
-    pub fn put_back(&mut self, mut offer: Offer, claim: Claim) {
+    /// An acknowledgement came to nothing. Where it could not be written, the claim stands again as it
+    /// was; where the key was revoked meanwhile, there is none, and another key may use the offer.
+    pub fn put_back(&mut self, mut offer: Offer, claim: Option<Claim>) {
         self.spent.retain(|spent| spent.number != offer.number);
-        offer.claim = Some(claim);
+        offer.claim = claim;
         self.live.insert(offer.number, offer);
     }
 
