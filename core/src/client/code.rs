@@ -110,7 +110,7 @@ impl CodePreview {
                 let received = wait.receive(&grant)?;
                 client.accept(socket, received, pairing, prepared.row, self.address).await
             }
-            Err(refused) => client.pairing_refused(prepared.row, None, &wait.refused(&refused)?).await,
+            Err(refused) => client.pairing_refused(prepared.row, None, &self.address, &wait.refused(&refused)?).await,
         }
     }
 }

@@ -46,6 +46,11 @@ enum Attempt {
 impl Client {
     /// Reconnects to the machine of a row.
     pub(super) async fn resume_row(&self, id: i64) -> Result<Session, ClientError> {
+        self.resume_at(id, None).await
+    }
+
+    /// The same, at an address that is tried before those of the row.
+    pub(super) async fn resume_at(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
         let mut refused: Vec<TokenHash> = Vec::new();
         for _ in 0..DIALS {
             // Read again each time: another process of this device may have stored a newer token.
@@ -55,7 +60,7 @@ impl Client {
                 return Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await);
             };
             let hash = TokenHash::of(&token);
-            match self.dial_with(&row, token, &refused).await {
+            match self.dial_with(&row, token, &refused, first).await {
                 Ok(Attempt::Welcomed(session)) => return Ok(*session),
                 Ok(Attempt::OtherToken) => refused.push(hash),
                 Err(error) => return Err(self.failed(&row, error).await),
@@ -70,10 +75,11 @@ impl Client {
         row: &MachineRow,
         token: SessionToken,
         refused: &[TokenHash],
+        first: Option<&Address>,
     ) -> Result<Attempt, ClientError> {
         let name = &row.name;
         let check = PinCheck::Exact(vec![row.pin]);
-        let dialled = match line::dial(name, &in_order(row), check).await {
+        let dialled = match line::dial(name, &in_order(row, first), check).await {
             Ok(dialled) => dialled,
             Err(DialFailed::Other(error)) => return Err(error),
             Err(DialFailed::WrongKey { address, seen }) => return Err(self.wrong_key(row, address, seen).await?),
@@ -152,9 +158,13 @@ fn unproven(error: HandshakeError, name: &str) -> ClientError {
     }
 }
 
-/// The addresses of a row, the one that worked last first.
-fn in_order(row: &MachineRow) -> Vec<Address> {
-    let last = row.last_address.iter();
-    let others = row.addresses.iter().filter(|address| row.last_address.as_ref() != Some(address));
-    last.chain(others).cloned().collect()
+/// The addresses of a row, the one that worked last first, and before it the one that is `first`.
+fn in_order(row: &MachineRow, first: Option<&Address>) -> Vec<Address> {
+    let mut list: Vec<Address> = Vec::new();
+    for address in first.into_iter().chain(&row.last_address).chain(&row.addresses) {
+        if !list.contains(address) {
+            list.push(address.clone());
+        }
+    }
+    list
 }
