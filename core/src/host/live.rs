@@ -19,6 +19,16 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 const METHOD_NOT_FOUND: i64 = -32601;
 const INTERNAL_ERROR: i64 = -32603;
 
+/// What is still to be said before the connection is served, unless it is to close meanwhile: from its
+/// registration on, a device that does not read must not make a revoke wait.
+pub(super) async fn first<T>(registration: &mut Registration, said: impl Future<Output = T>) -> Result<T, Gone> {
+    tokio::select! {
+        biased;
+        said = said => Ok(said),
+        _ = registration.closing() => Err(Gone),
+    }
+}
+
 /// Serves the connection until either side ends it. Returns when the socket is closed.
 pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: Registration, device: DeviceId) {
     let shared = visitor.shared();

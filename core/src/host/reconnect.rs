@@ -3,6 +3,7 @@
 //! The order of checks is the protocol's: the id is known, the signature holds, then the token, then
 //! the state. Without a valid signature the answer is that of an unknown id, and nothing changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::{Entry, Known};
@@ -187,28 +188,31 @@ async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> 
 }
 
 /// A superseded token came with a valid signature: somebody has a copy of the device's keys.
+///
+/// In one piece, whatever becomes of this connection: who has the copy can push it out, and must not
+/// keep a session by that.
 async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
-    let shared = visitor.shared();
+    let shared = Arc::clone(&visitor.shared);
     let why = "its replaced token was used again: its keys may have been copied";
     let text = format!("suspended “{name}” from {}: {why}", super::shared::shown(visitor.from()));
-    let written = shared
-        .book
-        .change(device, move |connection| {
+    let piece = tokio::spawn(async move {
+        let suspend = move |connection: &rusqlite::Connection| {
             // Told once: who has a copy of the keys could else fill the log.
             let first = devices::suspend(connection, &device, now, why)?;
             if first {
                 audit::append(connection, now, "suspended", Some(&device), &text)?;
             }
             Ok(first)
-        })
-        .await;
-    match written {
-        Ok(true) => shared.tell_last_audit().await,
-        Ok(false) => {}
-        Err(error) => tracing::error!(%error, "a suspension could not be written"),
-    }
-    let closing = Closing { code: CloseCode::Suspended, by: None, at: now, reason: None };
-    shared.book.registry.cut(device, &closing).await;
+        };
+        match shared.book.change(device, suspend).await {
+            Ok(true) => shared.tell_last_audit().await,
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "a suspension could not be written"),
+        }
+        let closing = Closing { code: CloseCode::Suspended, by: None, at: now, reason: None };
+        shared.book.registry.cut(device, &closing).await;
+    });
+    let _ = piece.await;
 }
 
 /// Sends the welcome and lives on.
@@ -217,7 +221,7 @@ async fn welcome(
     request: UpgradeRequest,
     proven: ResumeProven,
     key: RecognitionKey,
-    registration: Registration,
+    mut registration: Registration,
     token: Option<SessionToken>,
 ) -> Result<(), Gone> {
     let shared = visitor.shared();
@@ -242,8 +246,8 @@ async fn welcome(
         approvals: Vec::new(),
     };
     let envelope = proven.welcome(&key, &message)?;
-    let mut socket = visitor.switch(&request).await?;
-    socket.send(Frame::Handshake(envelope)).await?;
+    let mut socket = live::first(&mut registration, visitor.switch(&request)).await??;
+    live::first(&mut registration, socket.send(Frame::Handshake(envelope))).await??;
     live::run(visitor, socket, registration, device).await;
     Ok(())
 }

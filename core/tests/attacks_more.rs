@@ -1,0 +1,187 @@
+//! More attacks on a running host: connections that are pushed out or stand still at the worst
+//! moment, and a thief who covers his tracks. Each test is one attempt.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod peer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use pairpin_core::handshake::ResumeDraft;
+use pairpin_core::host::*;
+use pairpin_core::net::dial::Dialled;
+use pairpin_core::net::tls::PinCheck;
+use pairpin_core::net::upgrade::{Response, request};
+use pairpin_core::wire::*;
+use peer::*;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role as Side;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const A_WHILE: Duration = Duration::from_secs(20);
+
+/// Holds the database's write lock, so that whatever is to be written waits.
+fn hold(machine: &Machine) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(machine.dir.path().join("state").join(DATABASE_FILE)).unwrap();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    conn
+}
+
+/// A reconnect whose answer nobody waits for.
+async fn begin_resume(phone: &Device, host: &Host, session: &Session) -> Dialled {
+    let mut dialled = connect(&addresses(host), PinCheck::Exact(vec![host.status().pin])).await;
+    let draft = ResumeDraft::new(&dialled.channel, session.device, &session.token).unwrap();
+    let signature = phone.key.sign(&draft.to_sign()).unwrap();
+    let (envelope, _) = draft.signed(signature, &session.r);
+    let answer = request(&mut dialled.stream, Flow::Resume, &envelope);
+    let _ = tokio::time::timeout(Duration::from_millis(1), answer).await;
+    dialled
+}
+
+/// Waits until no connection of any device is left.
+async fn all_cut(host: &Host) -> bool {
+    // A connection that was never served ends without an event.
+    let cut = async {
+        while host.status().online > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(A_WHILE, cut).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_suspension_cuts_every_connection_whatever_becomes_of_the_one_that_brought_it() {
+    let machine = Machine::new().await;
+    let phone = Arc::new(Device::new("phone"));
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    let token = phone.resume(&machine.host, &old).await.unwrap().1.token.unwrap();
+    // A thief has copied key and token, and is connected.
+    let stolen = Session { token, ..old.clone() };
+    let _session = phone.resume(&machine.host, &stolen).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    let held = hold(&machine);
+    // The device itself comes with the token that was replaced: the theft is seen.
+    let coming = tokio::spawn({
+        let (phone, host) = (phone.clone(), machine.host.clone());
+        async move { begin_resume(&phone, &host, &old).await.stream.shutdown_read().await }
+    });
+    // The thief takes its place before that is on the disk: a key has 16 places.
+    let mut crowd = Vec::new();
+    for _ in 0..64 {
+        crowd.push(begin_resume(&phone, &machine.host, &stolen).await);
+        if coming.is_finished() {
+            break;
+        }
+    }
+    assert!(coming.is_finished(), "the device was not pushed out, so nothing was tried");
+    held.execute_batch("ROLLBACK").unwrap();
+    assert!(all_cut(&machine.host).await, "{:?}", machine.host.devices());
+    assert!(machine.host.devices()[0].suspended.is_some());
+}
+
+/// Reads until the machine hangs up.
+trait UntilGone {
+    async fn shutdown_read(self);
+}
+
+impl<S: tokio::io::AsyncRead + Unpin> UntilGone for S {
+    async fn shutdown_read(mut self) {
+        use tokio::io::AsyncReadExt as _;
+        let mut read = [0; 1024];
+        while matches!(self.read(&mut read).await, Ok(1..)) {}
+    }
+}
+
+#[tokio::test]
+async fn a_pairing_is_told_whatever_becomes_of_the_connection_that_acknowledged() {
+    let machine = Machine::new().await;
+    let (first, second) = (offer(&machine.host), offer(&machine.host));
+    let thief = Device::new("thief");
+    let (mut socket, received) = thief.get_grant(&first.link.unwrap()).await.unwrap();
+    let held = hold(&machine);
+    let params = serde_json::to_value(received.acknowledge()).unwrap();
+    socket.send(Frame::Request { id: 1, method: "acknowledge".into(), params }).await.unwrap();
+    // With another offer, the same key takes the places of its own connections.
+    let link = second.link.unwrap();
+    let gone = tokio::spawn(async move { next_frame(&mut socket).await });
+    let mut crowd = Vec::new();
+    for _ in 0..64 {
+        crowd.push(thief.prove(&link).await);
+        if gone.is_finished() {
+            break;
+        }
+    }
+    assert_eq!(gone.await.unwrap(), None, "the connection was pushed out before it was answered");
+    held.execute_batch("ROLLBACK").unwrap();
+    let mut watch = machine.host.watch_offer(first.number).unwrap();
+    let paired = event(&mut watch, |event| if let OfferEvent::Paired(paired) = event { Some(paired) } else { None });
+    let paired = paired.await;
+    assert_eq!((paired.device.id, paired.digits), (thief.id(), received.digits.to_string()));
+}
+
+#[tokio::test]
+async fn a_thief_cannot_make_the_machine_forget_the_token_that_would_give_him_away() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    // Whoever has copied key and token lets the machine issue tokens that are voided by the next ones.
+    let mut last = None;
+    for _ in 0..(2 * limits::OLD_TOKENS) {
+        last = phone.resume(&machine.host, &old).await.unwrap().1.token;
+        machine.clock.pass(Duration::from_secs(61));
+    }
+    let stolen = Session { token: last.unwrap(), ..old.clone() };
+    phone.resume(&machine.host, &stolen).await.unwrap();
+    machine.clock.pass(Duration::from_secs(61));
+    // The device itself, which knows of none of this.
+    let refused = phone.resume(&machine.host, &old).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::Suspended)));
+}
+
+#[tokio::test]
+async fn a_thief_who_comes_daily_is_found_out_when_the_device_comes_back_after_a_month() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let mut stolen = old.clone();
+    for _ in 0..30 {
+        machine.clock.pass(25 * HOUR);
+        stolen.token = phone.resume(&machine.host, &stolen).await.unwrap().1.token.unwrap();
+        phone.resume(&machine.host, &stolen).await.unwrap();
+    }
+    machine.clock.pass(Duration::from_secs(61));
+    let refused = phone.resume(&machine.host, &old).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::Suspended)));
+}
+
+#[tokio::test]
+async fn a_device_that_reads_no_answer_to_its_acknowledgement_is_cut_before_the_revoke_returns() {
+    let machine = Machine::new().await;
+    let offer = offer(&machine.host);
+    let phone = Device::new("phone");
+    let (dialled, response, wait) = phone.prove(&offer.link.unwrap()).await;
+    assert!(matches!(response, Response::Switched));
+    let mut socket = WebSocketStream::from_raw_socket(dialled.stream, Side::Client, None).await;
+    let grant = futures_util::StreamExt::next(&mut socket).await.unwrap().unwrap();
+    let Frame::Handshake(grant) = Frame::decode(grant.to_text().unwrap()).unwrap() else { panic!("no Grant") };
+    let received = wait.receive(&grant).unwrap();
+    // Each ping wants an answer; none is read, until the machine cannot write any more.
+    for _ in 0..PINGS {
+        socket.feed(Message::Ping(vec![0; 125].into())).await.unwrap();
+    }
+    let params = serde_json::to_value(received.acknowledge()).unwrap();
+    let acknowledge = Frame::Request { id: 1, method: "acknowledge".into(), params }.encode().unwrap();
+    socket.send(Message::text(acknowledge)).await.unwrap();
+    let mut watch = machine.host.watch_offer(offer.number).unwrap();
+    event(&mut watch, |event| matches!(event, OfferEvent::Paired(_)).then_some(())).await;
+    machine.host.revoke(phone.id(), SHELL, None).await.unwrap();
+    assert_eq!(machine.host.status().online, 0, "its socket is still open");
+}
+
+/// More answers than any buffer between the two holds.
+const PINGS: usize = 60_000;
