@@ -79,3 +79,19 @@ fn moved(machine: &Machine) -> pairpin_core::link::Link {
     link.addresses = machine.host().status().listening.iter().map(|at| (*at).into()).collect();
     link
 }
+
+#[tokio::test]
+async fn a_machine_of_ours_at_one_address_does_not_hide_a_strangers_key_at_another() {
+    let (mut first, device) = pair_of_both().await;
+    let second = Machine::start(&first.clock).await;
+    let row = device.pair(&first).await.machine.row;
+    device.pair(&second).await;
+    let stranger = Machine::start(&first.clock).await;
+    first.stop().await;
+    let addresses = serde_json::to_string(&[second.address(), stranger.address()]).unwrap();
+    let conn = rusqlite::Connection::open(device.dir.path().join("state").join("device.db")).unwrap();
+    let sql = "UPDATE machines SET addresses = ?2, last_address = ?3 WHERE row = ?1";
+    assert_eq!(conn.execute(sql, (row, addresses, second.address().to_string())).unwrap(), 1);
+    let view = device.client.check(row).await.unwrap();
+    assert_eq!(view.state, MachineState::KeyChanged { seen: stranger.host().status().pin });
+}

@@ -75,7 +75,7 @@ impl Client {
         addresses.extend(preview.addresses.iter().filter(|other| **other != preview.address).cloned());
         let check = PinCheck::Exact(vec![preview.pin]);
         let dialled = line::dial(&name, &addresses, check).await.map_err(|failed| match failed {
-            DialFailed::WrongKey { address, seen } => ClientError::OtherKey { address, seen },
+            DialFailed::WrongKey { address, seen, .. } => ClientError::OtherKey { address, seen },
             DialFailed::Other(error) => error,
         })?;
         let address = dialled.address.clone();

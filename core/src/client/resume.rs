@@ -82,7 +82,7 @@ impl Client {
         let dialled = match line::dial(name, &in_order(row, first), check).await {
             Ok(dialled) => dialled,
             Err(DialFailed::Other(error)) => return Err(error),
-            Err(DialFailed::WrongKey { address, seen }) => return Err(self.wrong_key(row, address, seen).await?),
+            Err(DialFailed::WrongKey { address, all, .. }) => return Err(self.wrong_key(row, address, all).await?),
         };
         let address = dialled.address.clone();
         let draft = ResumeDraft::new(&dialled.channel, row.device_id, &token)?;
@@ -112,17 +112,20 @@ impl Client {
         }
     }
 
-    /// What another key at a machine's address means: a hard stop, unless it is the key of another
+    /// What other keys at a machine's addresses mean: a hard stop, unless each is the key of another
     /// machine of ours, which has that address now.
-    async fn wrong_key(&self, row: &MachineRow, address: Address, seen: Pin) -> Result<ClientError, ClientError> {
+    async fn wrong_key(&self, row: &MachineRow, address: Address, all: Vec<Pin>) -> Result<ClientError, ClientError> {
         let name = row.name.clone();
-        match self.durable(move |ledger| ledger.live_by_pin(&seen)).await? {
-            Some(other) if other.state == RowState::Active => {
-                let tried = vec![Tried { address, cause: format!("that address is {}'s now", other.name) }];
-                Ok(ClientError::Unreachable { name, tried, refused: false, networks: line::own_networks() })
+        let mut other = None;
+        for seen in all {
+            match self.durable(move |ledger| ledger.live_by_pin(&seen)).await? {
+                Some(ours) if ours.state == RowState::Active => other = Some(ours.name),
+                _ => return Ok(ClientError::KeyChanged { name, seen }),
             }
-            _ => Ok(ClientError::KeyChanged { name, seen }),
         }
+        let cause = format!("that address is {}'s now", other.unwrap_or_default());
+        let tried = vec![Tried { address, cause }];
+        Ok(ClientError::Unreachable { name, tried, refused: false, networks: line::own_networks() })
     }
 
     /// What a refusal under R means.
