@@ -160,6 +160,26 @@ async fn a_thief_who_comes_daily_is_found_out_when_the_device_comes_back_after_a
 }
 
 #[tokio::test]
+async fn the_clocks_floor_outlives_the_device_whose_welcome_set_it() {
+    let mut machine = Machine::new().await;
+    let (lost, other) = (Device::new("lost"), Device::new("other"));
+    let (_, session, _) = lost.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let (_, others, _) = other.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    disconnected(&machine.host).await;
+    let long = DeviceChange { idle: Some(60 * 24 * HOUR), ..DeviceChange::default() };
+    machine.host.set_device(other.id(), long).await.unwrap();
+    // The session of the lost device ends; another is welcomed after that, and taken off the list.
+    machine.clock.pass(31 * 24 * HOUR);
+    other.resume(&machine.host, &others).await.unwrap();
+    machine.host.revoke(other.id(), SHELL, None).await.unwrap();
+    machine.restart().await;
+    // Whoever feeds the machine its clock turns it back.
+    machine.clock.leap(-(2 * 24 * HOUR.as_millis() as i64));
+    let refused = lost.resume(&machine.host, &session).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::Expired)));
+}
+
+#[tokio::test]
 async fn a_device_that_reads_no_answer_to_its_acknowledgement_is_cut_before_the_revoke_returns() {
     let machine = Machine::new().await;
     let offer = offer(&machine.host);
