@@ -8,6 +8,7 @@ use super::registry::Registration;
 use super::visitor::{Gone, Visitor};
 use super::{rows, sessions};
 use crate::identity::DeviceId;
+use crate::names::quoted;
 use crate::net::socket::{Incoming, Socket};
 use crate::wire::{CloseCode, Closing, Frame, limits};
 use serde_json::json;
@@ -177,7 +178,7 @@ async fn unpair(visitor: &Visitor, device: DeviceId) -> Result<bool, Gone> {
     let shared = visitor.shared();
     let now = shared.now();
     let by = match shared.book.find(device) {
-        Some(Known::Device(entry)) => format!("“{}” itself", entry.row.name),
+        Some(Known::Device(entry)) => format!("{} itself", quoted(&entry.row.name)),
         _ => return Err(Gone),
     };
     let revoked = shared

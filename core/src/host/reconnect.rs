@@ -16,6 +16,7 @@ use super::visitor::{Gone, Visitor};
 use super::{live, rows};
 use crate::handshake::{ResumeOpened, ResumeProven};
 use crate::identity::DeviceId;
+use crate::names::quoted;
 use crate::net::upgrade::{Answer, UpgradeRequest};
 use crate::secrets::RecognitionKey;
 use crate::store::host::{audit, devices, tokens};
@@ -194,7 +195,7 @@ async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> 
 async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
     let shared = Arc::clone(&visitor.shared);
     let why = "its replaced token was used again: its keys may have been copied";
-    let text = format!("suspended “{name}” from {}: {why}", super::shared::shown(visitor.from()));
+    let text = format!("suspended {} from {}: {why}", quoted(name), super::shared::shown(visitor.from()));
     let piece = tokio::spawn(async move {
         let suspend = move |connection: &rusqlite::Connection| {
             // Told once: who has a copy of the keys could else fill the log.
