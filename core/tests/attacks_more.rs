@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use pairpin_core::handshake::ResumeDraft;
+use pairpin_core::handshake::{CodeAwaitShare, ResumeDraft};
 use pairpin_core::host::*;
 use pairpin_core::net::dial::Dialled;
+use pairpin_core::net::socket::Socket;
 use pairpin_core::net::tls::PinCheck;
 use pairpin_core::net::upgrade::{Response, request};
+use pairpin_core::secrets::Secret;
 use pairpin_core::wire::*;
 use peer::*;
 use tokio_tungstenite::WebSocketStream;
@@ -157,6 +159,81 @@ async fn a_thief_who_comes_daily_is_found_out_when_the_device_comes_back_after_a
     machine.clock.pass(Duration::from_secs(61));
     let refused = phone.resume(&machine.host, &old).await.err();
     assert_eq!(refused, Some(Refused::Told(RefusalCode::Suspended)));
+}
+
+#[tokio::test]
+async fn who_knows_the_code_brings_no_key_but_his_own() {
+    let machine = Machine::new().await;
+    let offer = offer(&machine.host);
+    let code = offer.code.unwrap();
+    let (thief, victim) = (Device::new("thief"), Device::new("victim"));
+    for unsigned in [true, false] {
+        let mut dialled = connect(&addresses(&machine.host), PinCheck::Provisional).await;
+        let (share, wait) = CodeAwaitShare::start(&dialled.channel, &code, &Secret::generate().unwrap()).unwrap();
+        assert!(matches!(request(&mut dialled.stream, Flow::Code, &share).await, Ok(Response::Switched)));
+        let mut socket = Socket::device(dialled.stream).await;
+        let Some(Frame::Handshake(answer)) = next_frame(&mut socket).await else { panic!("no share") };
+        // The victim's public key, under the right MAC, with the thief's signature or none.
+        let draft = wait.receive(&answer, &victim.details()).unwrap();
+        let signature = thief.key.sign(&draft.to_sign()).unwrap();
+        let (mut confirm, _) = draft.signed(signature);
+        confirm.signature = confirm.signature.filter(|_| !unsigned);
+        socket.send(Frame::Handshake(confirm)).await.unwrap();
+        assert_eq!(next_frame(&mut socket).await, None, "the machine confirmed to a key that did not prove itself");
+    }
+    assert!(machine.host.devices().is_empty());
+    // The control: the victim itself, with the one try that is left.
+    assert!(victim.type_code(&machine.host, &code).await.is_some());
+}
+
+#[tokio::test]
+async fn a_fresh_offer_begins_the_session_anew_past_its_cap() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let short = DeviceChange { idle: Some(HOUR), absolute: Some(2 * HOUR), ..DeviceChange::default() };
+    machine.host.set_device(phone.id(), short).await.unwrap();
+    machine.clock.pass(3 * HOUR);
+    assert_eq!(phone.resume(&machine.host, &session).await.err(), Some(Refused::Told(RefusalCode::Expired)));
+    let (_, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    phone.resume(&machine.host, &session).await.unwrap();
+    machine.clock.pass(3 * HOUR);
+    assert_eq!(phone.resume(&machine.host, &session).await.err(), Some(Refused::Told(RefusalCode::Expired)));
+}
+
+#[tokio::test]
+async fn a_void_token_that_comes_back_late_suspends_nobody() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    let void = phone.resume(&machine.host, &old).await.unwrap().1.token.unwrap();
+    let new = phone.resume(&machine.host, &old).await.unwrap().1.token.unwrap();
+    phone.resume(&machine.host, &Session { token: new, ..old.clone() }).await.unwrap();
+    machine.clock.pass(HOUR);
+    let refused = phone.resume(&machine.host, &Session { token: void, ..old }).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::TokenReplaced)));
+    assert!(machine.host.devices()[0].suspended.is_none());
+}
+
+#[tokio::test]
+async fn a_machine_that_is_full_says_so_and_the_offer_stays() {
+    let mut machine = Machine::new().await;
+    machine.host.stop().await;
+    let conn = rusqlite::Connection::open(machine.dir.path().join("state").join(DATABASE_FILE)).unwrap();
+    let sql = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+        INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key, paired_at,
+            paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at)
+        SELECT randomblob(16), randomblob(65), 'd' || n, 'd' || n, 'x', 'viewer', 'file', randomblob(32), 0, 'scan', '',
+            60, 60, 0 FROM n";
+    assert_eq!(conn.execute(sql, [limits::DEVICES as i64]).unwrap(), limits::DEVICES);
+    drop(conn);
+    machine.host = start(&machine.dir.path().join("state"), &machine.clock).await;
+    let link = offer(&machine.host).link.unwrap();
+    let phone = Device::new("phone");
+    assert_eq!(phone.pair(&link).await.err(), Some(Refused::Told(RefusalCode::Full)));
+    machine.host.revoke(machine.host.find_device("d1").unwrap().id, SHELL, None).await.unwrap();
+    phone.pair(&link).await.expect("the offer was used up");
 }
 
 #[tokio::test]
