@@ -237,6 +237,28 @@ async fn a_machine_that_is_full_says_so_and_the_offer_stays() {
 }
 
 #[tokio::test]
+async fn a_revoked_key_stays_out_though_its_row_and_token_come_back() {
+    let mut machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    disconnected(&machine.host).await;
+    let file = machine.dir.path().join("state").join(DATABASE_FILE);
+    let keep = "CREATE TABLE kept_devices AS SELECT * FROM devices; CREATE TABLE kept_tokens AS SELECT * FROM tokens;";
+    rusqlite::Connection::open(&file).unwrap().execute_batch(keep).unwrap();
+    machine.host.revoke(phone.id(), SHELL, None).await.unwrap();
+    machine.host.stop().await;
+    // Somebody puts them back by hand, and takes away what the schema has against that.
+    let restore = "DROP TRIGGER devices_stay_revoked; INSERT INTO devices SELECT * FROM kept_devices;
+                   INSERT INTO tokens SELECT * FROM kept_tokens;";
+    rusqlite::Connection::open(&file).unwrap().execute_batch(restore).unwrap();
+    machine.host = start(&machine.dir.path().join("state"), &machine.clock).await;
+    assert_eq!(machine.count("SELECT count(*) FROM tokens"), 1, "nothing came back, so nothing was tried");
+    assert_eq!(phone.resume(&machine.host, &session).await.err(), Some(Refused::Told(RefusalCode::Revoked)));
+    let again = phone.pair(&offer(&machine.host).link.unwrap()).await.err();
+    assert_eq!(again, Some(Refused::Told(RefusalCode::Revoked)));
+}
+
+#[tokio::test]
 async fn the_clocks_floor_outlives_the_device_whose_welcome_set_it() {
     let mut machine = Machine::new().await;
     let (lost, other) = (Device::new("lost"), Device::new("other"));
