@@ -80,7 +80,7 @@ async fn known(visitor: &Visitor, device: DeviceId) -> Option<Known> {
 fn granted(visitor: &Visitor, proven: &ResumeProven) -> Option<OfferNumber> {
     let shared = visitor.shared();
     proven.version().ok()?;
-    let (number, claim) = shared.offers().claim_of(proven.device(), shared.clock.elapsed())?;
+    let (number, claim) = shared.offers().claim_of(proven.device(), &proven.token(), shared.clock.elapsed())?;
     claim.granted.filter(|grant| grant.token.ct_eq(&proven.token())).map(|_| number)
 }
 
@@ -92,9 +92,10 @@ async fn finish_pairing(
     device: DeviceId,
 ) -> Result<(), Gone> {
     let shared = visitor.shared();
-    let found = shared.offers().claim_of(device, shared.clock.elapsed());
+    let Some(key) = shared.offers().claimed_by(device, shared.clock.elapsed()) else { return visitor.refuse().await };
+    let Ok(proven) = opened.verify(&key) else { return visitor.refuse().await };
+    let found = shared.offers().claim_of(device, &proven.token(), shared.clock.elapsed());
     let Some((number, claim)) = found else { return visitor.refuse().await };
-    let Ok(proven) = opened.verify(&claim.key) else { return visitor.refuse().await };
     visitor.promote(Proof::Device(device));
     let code = match proven.version() {
         Err(_) => RefusalCode::Version,
