@@ -12,7 +12,7 @@ use futures_util::SinkExt as _;
 use pairpin_core::handshake::{CodeAwaitShare, ResumeDraft};
 use pairpin_core::host::*;
 use pairpin_core::net::dial::Dialled;
-use pairpin_core::net::socket::Socket;
+use pairpin_core::net::socket::{Incoming, Socket};
 use pairpin_core::net::tls::PinCheck;
 use pairpin_core::net::upgrade::{Response, request};
 use pairpin_core::secrets::Secret;
@@ -259,12 +259,35 @@ async fn a_revoked_key_stays_out_though_its_row_and_token_come_back() {
 }
 
 #[tokio::test]
+async fn a_device_that_never_hangs_up_is_sent_away_when_its_session_ends() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (mut socket, ..) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let short = DeviceChange { idle: Some(HOUR), absolute: Some(2 * HOUR), ..DeviceChange::default() };
+    machine.host.set_device(phone.id(), short).await.unwrap();
+    machine.clock.pass(3 * HOUR);
+    // The machine looks at every heartbeat.
+    let closing = async {
+        loop {
+            match socket.recv().await.unwrap().expect("it hung up without a word") {
+                Incoming::Frame(Frame::Closing(closing)) => return closing.code,
+                _ => continue,
+            }
+        }
+    };
+    let closing = tokio::time::timeout(4 * limits::HEARTBEAT, closing).await;
+    assert_eq!(closing.expect("the session lives on"), CloseCode::Expired);
+}
+
+#[tokio::test]
 async fn the_clocks_floor_outlives_the_device_whose_welcome_set_it() {
     let mut machine = Machine::new().await;
     let (lost, other) = (Device::new("lost"), Device::new("other"));
     let (_, session, _) = lost.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
     let (_, others, _) = other.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
     disconnected(&machine.host).await;
+    // Whatever was seen so far is on the disk, and takes no floor along later.
+    machine.restart().await;
     let long = DeviceChange { idle: Some(60 * 24 * HOUR), ..DeviceChange::default() };
     machine.host.set_device(other.id(), long).await.unwrap();
     // The session of the lost device ends; another is welcomed after that, and taken off the list.
