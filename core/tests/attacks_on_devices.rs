@@ -95,3 +95,16 @@ async fn a_machine_of_ours_at_one_address_does_not_hide_a_strangers_key_at_anoth
     let view = device.client.check(row).await.unwrap();
     assert_eq!(view.state, MachineState::KeyChanged { seen: stranger.host().status().pin });
 }
+
+#[tokio::test]
+async fn a_yes_that_comes_a_minute_late_pairs_nobody() {
+    for (waited, late) in [(50, false), (61, true)] {
+        let (machine, device) = pair_of_both().await;
+        let code = TypedCode::parse(&machine.offer().code.unwrap().expose_groups()).unwrap();
+        let preview = device.client.begin_code(machine.address(), code).await.unwrap();
+        machine.clock.advance(std::time::Duration::from_secs(waited));
+        let answered = preview.confirm().await;
+        assert_eq!(matches!(answered, Err(ClientError::AnswerTooLate)), late, "{answered:?}");
+        assert_eq!(machine.host().devices().is_empty(), late);
+    }
+}
