@@ -108,3 +108,16 @@ async fn a_yes_that_comes_a_minute_late_pairs_nobody() {
         assert_eq!(machine.host().devices().is_empty(), late);
     }
 }
+
+#[tokio::test]
+async fn a_link_makes_a_device_dial_sixteen_places_and_no_more() {
+    let (machine, device) = pair_of_both().await;
+    let mut link = machine.offer().link.unwrap();
+    let refused = |port: usize| format!("127.0.0.1:{port}").parse().unwrap();
+    // Ports of the system's at which nothing listens here.
+    link.addresses = (1..=16).map(refused).chain([machine.address()]).collect();
+    let error = device.client.preview(&link).await.unwrap_err();
+    assert!(matches!(error, ClientError::Unreachable { ref tried, .. } if tried.len() == 16), "{error:?}");
+    link.addresses.remove(0);
+    device.client.preview(&link).await.expect("the sixteenth is dialled");
+}
