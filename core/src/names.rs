@@ -79,6 +79,12 @@ pub fn name_key(name: &str) -> String {
     name.to_lowercase()
 }
 
+/// A name in quotation marks, for a sentence: none in it may end them, or the name could go on as the
+/// sentence does.
+pub fn quoted(name: &str) -> String {
+    format!("“{}”", name.replace(['“', '”', '„', '‟', '"', '＂'], "'"))
+}
+
 /// Characters of Unicode's general category Cf (bidi controls, joiners, tags), and others that show
 /// nothing or a blank: with them two names could look the same, or a line could read backwards.
 fn is_invisible(c: char) -> bool {
@@ -118,6 +124,13 @@ mod tests {
         assert_eq!(clean_name(&"ä".repeat(100)).chars().count(), limits::NAME);
         let cut = clean_name(&format!("{} b", "a".repeat(limits::NAME - 1)));
         assert_eq!(cut, "a".repeat(limits::NAME - 1));
+    }
+
+    #[test]
+    fn a_name_cannot_end_its_quotation_marks() {
+        assert_eq!(quoted("Ana's phone"), "“Ana's phone”");
+        let forged = quoted("x” as viewer from 10.0.0.9, check 1234");
+        assert_eq!(forged.matches(['“', '”', '"']).count(), 2, "{forged}");
     }
 
     #[test]

@@ -206,6 +206,13 @@ fn a_refusal_is_no_grant_and_a_grant_no_refusal() {
     let refused = proven.refuse(&refusal).unwrap();
     assert!(proof(&channel(1), &key).1.receive(&refused).is_err());
     assert_eq!(wait.refused(&refused).unwrap(), refusal);
+    // Nobody but the machine refuses: not without a MAC, not with another's, not in other words.
+    let mut unsigned = refused.clone();
+    unsigned.mac = None;
+    let another = ScanOpened::open(&channel(2), proof(&channel(2), &key).0).unwrap().verify(&offer()).unwrap();
+    for forged in [unsigned, another.refuse(&refusal).unwrap(), altered(&refused, "offer_used", "revoked")] {
+        assert_eq!(proof(&channel(1), &key).1.refused(&forged).err(), Some(HandshakeError::Proof));
+    }
 
     let proven = ScanOpened::open(&channel(1), request).unwrap().verify(&offer()).unwrap();
     let (granted, _) = proven.grant(&grant(DeviceId::from_bytes([0; 16])), None).unwrap();

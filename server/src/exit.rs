@@ -72,9 +72,15 @@ pub fn finish(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else { return ExitCode::from(Exit::Ok as u8) };
     if !failure.message.is_empty() {
         // Nothing is left to do if stderr is gone too.
-        let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("pairpin: {}\n", failure.message));
+        let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("pairpin: {}\n", steady(&failure.message)));
     }
     ExitCode::from(failure.exit as u8)
+}
+
+/// A message has words of others in it (a file's name, what a daemon said that may be another user's):
+/// nothing of it may steer the terminal. Line ends stay.
+fn steady(message: &str) -> String {
+    message.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
 #[cfg(test)]
@@ -99,5 +105,10 @@ mod tests {
     fn a_reader_that_left_is_no_failure() {
         assert_eq!(Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)).exit, Exit::Ok);
         assert_eq!(Failure::from(io::Error::from(io::ErrorKind::StorageFull)).exit, Exit::Failed);
+    }
+
+    #[test]
+    fn no_message_steers_the_terminal() {
+        assert_eq!(steady("no such file: a\x1b[2Jb\r\u{9b}31m\nsecond line"), "no such file: a[2Jb31m\nsecond line");
     }
 }

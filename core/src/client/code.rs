@@ -110,7 +110,7 @@ impl CodePreview {
                 let received = wait.receive(&grant)?;
                 client.accept(socket, received, pairing, prepared.row, self.address).await
             }
-            Err(refused) => client.pairing_refused(prepared.row, None, &wait.refused(&refused)?).await,
+            Err(refused) => client.pairing_refused(prepared.row, None, &self.address, &wait.refused(&refused)?).await,
         }
     }
 }
@@ -132,7 +132,7 @@ impl Client {
         let name = address.to_string();
         let dialled = line::dial(&name, std::slice::from_ref(address), PinCheck::Provisional).await;
         let dialled = dialled.map_err(|failed| match failed {
-            DialFailed::WrongKey { address, seen } => ClientError::OtherKey { address, seen },
+            DialFailed::WrongKey { address, seen, .. } => ClientError::OtherKey { address, seen },
             DialFailed::Other(error) => error,
         })?;
         let pin = dialled.channel.pin;

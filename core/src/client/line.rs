@@ -7,6 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::error::{ClientError, Tried};
+use crate::identity::Pin;
 use crate::net::addresses::local_addresses;
 use crate::net::dial::{self, Cause, DialError, Dialled, Timeouts};
 use crate::net::socket::{Incoming, Socket};
@@ -35,7 +36,13 @@ pub(super) enum FirstAnswer {
 /// Dials `addresses` for a row or a link. `name` is for the error's text.
 pub(super) async fn dial(name: &str, addresses: &[Address], check: PinCheck) -> Result<Dialled, DialFailed> {
     dial::dial(addresses, check, Timeouts::default()).await.map_err(|error| match error {
-        DialError::WrongKey { address, seen, .. } => DialFailed::WrongKey { address, seen },
+        DialError::WrongKey { address, seen, causes } => {
+            let wrong = causes.iter().filter_map(|(_, cause)| match cause {
+                Cause::WrongKey(seen) => Some(*seen),
+                _ => None,
+            });
+            DialFailed::WrongKey { address, seen, all: wrong.collect() }
+        }
         DialError::NoAddress => DialFailed::Other(ClientError::NoAddress),
         DialError::NotPairpin { address, .. } => {
             DialFailed::Other(ClientError::NotPairpin { address: address.to_string() })
@@ -56,7 +63,9 @@ pub(super) enum DialFailed {
         /// Where.
         address: Address,
         /// The key.
-        seen: crate::identity::Pin,
+        seen: Pin,
+        /// Every such key, at whichever address.
+        all: Vec<Pin>,
     },
     /// Anything else.
     Other(ClientError),

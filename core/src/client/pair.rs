@@ -75,7 +75,7 @@ impl Client {
         addresses.extend(preview.addresses.iter().filter(|other| **other != preview.address).cloned());
         let check = PinCheck::Exact(vec![preview.pin]);
         let dialled = line::dial(&name, &addresses, check).await.map_err(|failed| match failed {
-            DialFailed::WrongKey { address, seen } => ClientError::OtherKey { address, seen },
+            DialFailed::WrongKey { address, seen, .. } => ClientError::OtherKey { address, seen },
             DialFailed::Other(error) => error,
         })?;
         let address = dialled.address.clone();
@@ -90,7 +90,7 @@ impl Client {
                 self.accept(*socket, received, pairing, prepared.row, address).await
             }
             FirstAnswer::Refused(refused) => {
-                self.pairing_refused(prepared.row, pairing.offer, &wait.refused(&refused)?).await
+                self.pairing_refused(prepared.row, pairing.offer, &address, &wait.refused(&refused)?).await
             }
             FirstAnswer::Stranger { versions } => {
                 // A stored Grant may have been acknowledged: a machine that was restarted since has
@@ -114,10 +114,14 @@ impl Client {
         &self,
         row: MachineRow,
         offer: Option<OfferId>,
+        address: &Address,
         refusal: &Refusal,
     ) -> Result<Paired, ClientError> {
         let error = of_pairing_refusal(refusal, &row.name);
         if refusal.code == RefusalCode::Revoked {
+            if row.state != RowState::Unfinished {
+                return Err(self.told_under_r(&row, address).await);
+            }
             let told = Told::from(refusal);
             self.durable(move |ledger| ledger.revoked(&row, &told)).await?;
             self.inner.changed();
@@ -137,6 +141,19 @@ impl Client {
             self.inner.changed();
         }
         Err(error)
+    }
+
+    /// An offer's secret or a code proves nothing about a machine that is known: who has stolen its TLS
+    /// key can make an offer too, and "revoked" would erase the R that gives him away. A reconnect is
+    /// told under R, and erases where it holds.
+    async fn told_under_r(&self, row: &MachineRow, address: &Address) -> ClientError {
+        match self.resume_at(row.row, Some(address)).await {
+            Err(error) => error,
+            Ok(session) => {
+                session.close().await;
+                ClientError::Protocol
+            }
+        }
     }
 
     /// Whether the row's Grant came by this offer.

@@ -138,7 +138,7 @@ impl Client {
     ) -> Result<(Pin, Address, PreviewReceived), ClientError> {
         const NAME: &str = "the machine";
         let dialled = line::dial(NAME, addresses, check).await.map_err(|failed| match failed {
-            DialFailed::WrongKey { address, seen } => ClientError::OtherKey { address, seen },
+            DialFailed::WrongKey { address, seen, .. } => ClientError::OtherKey { address, seen },
             DialFailed::Other(error) => error,
         })?;
         let (pin, address) = (dialled.channel.pin, dialled.address.clone());

@@ -46,6 +46,11 @@ enum Attempt {
 impl Client {
     /// Reconnects to the machine of a row.
     pub(super) async fn resume_row(&self, id: i64) -> Result<Session, ClientError> {
+        self.resume_at(id, None).await
+    }
+
+    /// The same, at an address that is tried before those of the row.
+    pub(super) async fn resume_at(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
         let mut refused: Vec<TokenHash> = Vec::new();
         for _ in 0..DIALS {
             // Read again each time: another process of this device may have stored a newer token.
@@ -55,7 +60,7 @@ impl Client {
                 return Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await);
             };
             let hash = TokenHash::of(&token);
-            match self.dial_with(&row, token, &refused).await {
+            match self.dial_with(&row, token, &refused, first).await {
                 Ok(Attempt::Welcomed(session)) => return Ok(*session),
                 Ok(Attempt::OtherToken) => refused.push(hash),
                 Err(error) => return Err(self.failed(&row, error).await),
@@ -70,13 +75,14 @@ impl Client {
         row: &MachineRow,
         token: SessionToken,
         refused: &[TokenHash],
+        first: Option<&Address>,
     ) -> Result<Attempt, ClientError> {
         let name = &row.name;
         let check = PinCheck::Exact(vec![row.pin]);
-        let dialled = match line::dial(name, &in_order(row), check).await {
+        let dialled = match line::dial(name, &in_order(row, first), check).await {
             Ok(dialled) => dialled,
             Err(DialFailed::Other(error)) => return Err(error),
-            Err(DialFailed::WrongKey { address, seen }) => return Err(self.wrong_key(row, address, seen).await?),
+            Err(DialFailed::WrongKey { address, all, .. }) => return Err(self.wrong_key(row, address, all).await?),
         };
         let address = dialled.address.clone();
         let draft = ResumeDraft::new(&dialled.channel, row.device_id, &token)?;
@@ -106,17 +112,20 @@ impl Client {
         }
     }
 
-    /// What another key at a machine's address means: a hard stop, unless it is the key of another
+    /// What other keys at a machine's addresses mean: a hard stop, unless each is the key of another
     /// machine of ours, which has that address now.
-    async fn wrong_key(&self, row: &MachineRow, address: Address, seen: Pin) -> Result<ClientError, ClientError> {
+    async fn wrong_key(&self, row: &MachineRow, address: Address, all: Vec<Pin>) -> Result<ClientError, ClientError> {
         let name = row.name.clone();
-        match self.durable(move |ledger| ledger.live_by_pin(&seen)).await? {
-            Some(other) if other.state == RowState::Active => {
-                let tried = vec![Tried { address, cause: format!("that address is {}'s now", other.name) }];
-                Ok(ClientError::Unreachable { name, tried, refused: false, networks: line::own_networks() })
+        let mut other = None;
+        for seen in all {
+            match self.durable(move |ledger| ledger.live_by_pin(&seen)).await? {
+                Some(ours) if ours.state == RowState::Active => other = Some(ours.name),
+                _ => return Ok(ClientError::KeyChanged { name, seen }),
             }
-            _ => Ok(ClientError::KeyChanged { name, seen }),
         }
+        let cause = format!("that address is {}'s now", other.unwrap_or_default());
+        let tried = vec![Tried { address, cause }];
+        Ok(ClientError::Unreachable { name, tried, refused: false, networks: line::own_networks() })
     }
 
     /// What a refusal under R means.
@@ -152,9 +161,13 @@ fn unproven(error: HandshakeError, name: &str) -> ClientError {
     }
 }
 
-/// The addresses of a row, the one that worked last first.
-fn in_order(row: &MachineRow) -> Vec<Address> {
-    let last = row.last_address.iter();
-    let others = row.addresses.iter().filter(|address| row.last_address.as_ref() != Some(address));
-    last.chain(others).cloned().collect()
+/// The addresses of a row, the one that worked last first, and before it the one that is `first`.
+fn in_order(row: &MachineRow, first: Option<&Address>) -> Vec<Address> {
+    let mut list: Vec<Address> = Vec::new();
+    for address in first.into_iter().chain(&row.last_address).chain(&row.addresses) {
+        if !list.contains(address) {
+            list.push(address.clone());
+        }
+    }
+    list
 }

@@ -41,6 +41,8 @@ struct Pages {
     devices: HashMap<DeviceId, Entry>,
     tombstones: HashMap<DeviceId, Tombstone>,
     latest_welcome: Option<UnixMillis>,
+    /// What of it is on the disk.
+    written_welcome: Option<UnixMillis>,
     counter: u64,
     seen: HashSet<DeviceId>,
 }
@@ -58,8 +60,10 @@ impl Book {
     /// Reads everything from the database.
     pub(super) fn open(db: Database) -> Result<Self, StoreError> {
         let pages = db.read_blocking(|connection| {
+            let latest_welcome = meta::latest_welcome(connection)?;
             let mut pages = Pages {
-                latest_welcome: meta::latest_welcome(connection)?,
+                latest_welcome,
+                written_welcome: latest_welcome,
                 counter: meta::counter(connection)?,
                 ..Pages::default()
             };
@@ -182,9 +186,10 @@ impl Book {
                     Some((id, row.last_seen?, row.last_address.clone().unwrap_or_default()))
                 })
                 .collect();
-            (seen, pages.latest_welcome)
+            // Also where the device that was welcomed is none any more.
+            (seen, pages.latest_welcome.filter(|latest| pages.written_welcome < Some(*latest)))
         };
-        if seen.is_empty() {
+        if seen.is_empty() && floor.is_none() {
             return Ok(());
         }
         let again: Vec<DeviceId> = seen.iter().map(|(id, ..)| *id).collect();
@@ -200,9 +205,12 @@ impl Book {
                 Ok(())
             })
             .await;
-        if written.is_err() {
-            self.write().seen.extend(again);
+        let mut pages = self.write();
+        match &written {
+            Ok(()) => pages.written_welcome = floor.or(pages.written_welcome),
+            Err(_) => pages.seen.extend(again),
         }
+        drop(pages);
         written
     }
 
@@ -211,7 +219,7 @@ impl Book {
         let _turn = self.turn.lock().await;
         self.db.write(move |connection| rows::reset_clock(connection, now)).await?;
         let mut pages = self.write();
-        pages.latest_welcome = Some(now);
+        (pages.latest_welcome, pages.written_welcome) = (Some(now), Some(now));
         for Entry { row, tokens } in pages.devices.values_mut() {
             row.last_seen = row.last_seen.map(|seen| seen.min(now));
             row.session_started_at = row.session_started_at.min(now);

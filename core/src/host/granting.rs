@@ -4,6 +4,8 @@
 //! Called by `pairing` and `code_pairing`; `reconnect` calls [`acknowledge`] for a device that comes
 //! back under a token which it was granted.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Known;
@@ -14,7 +16,7 @@ use super::offers::{Claim, ClaimDetails, ClaimGrant, ClaimOutcome, Offer, OfferN
 use super::proven::Proof;
 use super::registry::Registration;
 use super::rows::{self, Activated};
-use super::shared::shown;
+use super::shared::{Shared, shown};
 use super::views::PairedView;
 use super::visitor::{Gone, Visitor};
 use crate::handshake::{CodeAnswered, DeviceDetails, Granted, HandshakeError, ScanProven};
@@ -153,14 +155,16 @@ pub(super) async fn grant(
     let (request, message) =
         tokio::time::timeout(time_left, acknowledgement(&mut socket)).await.map_err(|_| Gone)??;
     granted.acknowledged(&message)?;
-    let registration = acknowledge(&visitor, number, device, &hash).await?;
+    let mut registration = acknowledge(&visitor, number, device, &hash).await?;
+    // Behind the registration, so that it is dropped before it: who waits for that waits for the socket.
+    let mut socket = socket;
     let row = match shared.book.find(device) {
         Some(Known::Device(entry)) => entry.row,
         _ => return Err(Gone),
     };
     let answer = Acknowledged { device_name: row.name, role: row.role };
     let result = serde_json::to_value(answer).map_err(|_| Gone)?;
-    socket.send(Frame::Answer { id: request, result: Ok(result) }).await?;
+    live::first(&mut registration, socket.send(Frame::Answer { id: request, result: Ok(result) })).await??;
     live::run(visitor, socket, registration, device).await;
     Ok(())
 }
@@ -218,35 +222,48 @@ fn make_grant(
 
 /// Makes an acknowledged device active: on the disk first, then registered. The offer is spent in
 /// one step before; if the disk fails, the claim is put back and the device may try again.
+///
+/// In one piece, whatever becomes of the connection meanwhile: a key's connections make room for one
+/// another, and an offer must not be lost, nor a pairing go untold, because this one went.
 pub(super) async fn acknowledge(
     visitor: &Visitor,
     number: OfferNumber,
     device: DeviceId,
     token: &TokenHash,
 ) -> Result<Registration, Gone> {
-    let shared = visitor.shared();
-    let taken = shared.offers().acknowledge(number, token, shared.clock.elapsed());
+    let (shared, from, token) = (Arc::clone(&visitor.shared), visitor.from(), *token);
+    let piece = tokio::spawn(async move { acknowledged(&shared, from, number, device, token).await });
+    piece.await.map_err(|_| Gone)?
+}
+
+async fn acknowledged(
+    shared: &Shared,
+    from: IpAddr,
+    number: OfferNumber,
+    device: DeviceId,
+    token: TokenHash,
+) -> Result<Registration, Gone> {
+    let taken = shared.offers().acknowledge(number, &token, shared.clock.elapsed());
     let (offer, claim) = taken.ok_or(Gone)?;
     let digits = claim.granted.as_ref().and_then(|granted| granted.details.digits);
-    let outcome = make_active(visitor, device, offer, claim, *token).await?;
+    let outcome = make_active(shared, device, offer, claim, token).await?;
     let registration = shared.book.register(device, shared.now()).ok_or(Gone)?;
     if let Some(Known::Device(entry)) = shared.book.find(device) {
         let view = rows::view(&entry.row, shared.book.registry.count(device), shared.judged_now());
         let digits = digits.map(|digits| digits.to_string()).unwrap_or_default();
-        let (from, again) = (shown(visitor.from()), outcome == Activated::Again);
+        let (from, again) = (shown(from), outcome == Activated::Again);
         shared.paired(PairedView { offer: number, device: view, digits, from, again }).await;
     }
     Ok(registration)
 }
 
 async fn make_active(
-    visitor: &Visitor,
+    shared: &Shared,
     device: DeviceId,
     offer: Offer,
     claim: Claim,
     token: TokenHash,
 ) -> Result<Activated, Gone> {
-    let shared = visitor.shared();
     let details = claim.granted.as_ref().map(|granted| granted.details.clone()).ok_or(Gone)?;
     let now = shared.judged_now();
     let (its_offer, its_claim) = (offer.clone(), claim.clone());

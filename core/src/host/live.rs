@@ -8,6 +8,7 @@ use super::registry::Registration;
 use super::visitor::{Gone, Visitor};
 use super::{rows, sessions};
 use crate::identity::DeviceId;
+use crate::names::quoted;
 use crate::net::socket::{Incoming, Socket};
 use crate::wire::{CloseCode, Closing, Frame, limits};
 use serde_json::json;
@@ -18,6 +19,16 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// JSON-RPC 2.0 section 5.1.
 const METHOD_NOT_FOUND: i64 = -32601;
 const INTERNAL_ERROR: i64 = -32603;
+
+/// What is still to be said before the connection is served, unless it is to close meanwhile: from its
+/// registration on, a device that does not read must not make a revoke wait.
+pub(super) async fn first<T>(registration: &mut Registration, said: impl Future<Output = T>) -> Result<T, Gone> {
+    tokio::select! {
+        biased;
+        said = said => Ok(said),
+        _ = registration.closing() => Err(Gone),
+    }
+}
 
 /// Serves the connection until either side ends it. Returns when the socket is closed.
 pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: Registration, device: DeviceId) {
@@ -167,7 +178,7 @@ async fn unpair(visitor: &Visitor, device: DeviceId) -> Result<bool, Gone> {
     let shared = visitor.shared();
     let now = shared.now();
     let by = match shared.book.find(device) {
-        Some(Known::Device(entry)) => format!("“{}” itself", entry.row.name),
+        Some(Known::Device(entry)) => format!("{} itself", quoted(&entry.row.name)),
         _ => return Err(Gone),
     };
     let revoked = shared

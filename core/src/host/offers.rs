@@ -333,13 +333,26 @@ impl Offers {
         }
     }
 
-    /// The claim of a device that comes back under a token it was granted and never acknowledged.
-    pub fn claim_of(&mut self, device: DeviceId, now: Duration) -> Option<(OfferNumber, Claim)> {
+    /// The key under which a device has claimed an offer, if it has.
+    pub fn claimed_by(&mut self, device: DeviceId, now: Duration) -> Option<PublicKey> {
         self.end(now);
-        self.live.values().find_map(|offer| {
-            let claim = offer.claim.as_ref().filter(|claim| DeviceId::of(&claim.key) == device)?;
-            Some((offer.number, claim.clone()))
-        })
+        let mut keys = self.live.values().filter_map(|offer| Some(offer.claim.as_ref()?.key));
+        keys.find(|key| DeviceId::of(key) == device)
+    }
+
+    /// The claim of a device that comes back under a token it was granted and never acknowledged: of
+    /// several the one whose token that is, for its key may have used two offers.
+    pub fn claim_of(&mut self, device: DeviceId, token: &TokenHash, now: Duration) -> Option<(OfferNumber, Claim)> {
+        self.end(now);
+        let is_granted = |claim: &Claim| claim.granted.as_ref().is_some_and(|grant| grant.token.ct_eq(token));
+        let mut found = None;
+        for offer in self.live.values() {
+            let Some(claim) = offer.claim.as_ref().filter(|claim| DeviceId::of(&claim.key) == device) else { continue };
+            if found.is_none() || is_granted(claim) {
+                found = Some((offer.number, claim));
+            }
+        }
+        found.map(|(number, claim)| (number, claim.clone()))
     }
 
     /// The device has acknowledged: takes the claim out and spends the offer, in one step.

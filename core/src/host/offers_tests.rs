@@ -82,11 +82,11 @@ fn an_unacknowledged_claim_ends_and_leaves_nothing() {
     let (number, id) = minted(&mut offers, at(0));
     offers.claim(id, KEY, fresh(1), at(100));
     offers.granted(number, &KEY, grant(1));
-    assert!(offers.claim_of(DeviceId::of(&KEY), at(101)).is_some());
+    assert!(offers.claim_of(DeviceId::of(&KEY), &grant(1).token, at(101)).is_some());
     // A valid Proof gives 60 s, once: coming again does not give more.
     offers.claim(id, KEY, fresh(1), at(159));
     assert!(offers.acknowledge(number, &TokenHash::from_bytes([1; 32]), at(160)).is_none());
-    assert!(offers.claim_of(DeviceId::of(&KEY), at(160)).is_none());
+    assert!(offers.claim_of(DeviceId::of(&KEY), &grant(1).token, at(160)).is_none());
     assert_eq!(refused(&offers.claim(id, OTHER, fresh(1), at(161))), Some((RefusalCode::OfferExpired, false)));
 }
 
@@ -125,6 +125,21 @@ fn one_code_is_live_at_a_time_and_a_claim_spends_link_and_code() {
     offers.acknowledge(second, &TokenHash::from_bytes([1; 32]), at(2)).unwrap();
     assert!(offers.code(at(2)).is_none());
     assert!(offers.get(first).is_some());
+}
+
+#[test]
+fn a_key_that_has_used_two_offers_comes_back_under_either_token() {
+    let mut offers = Offers::default();
+    let used: Vec<(OfferNumber, OfferId)> = (0..3).map(|_| minted(&mut offers, at(0))).collect();
+    for (token, (number, id)) in (1..).zip(&used) {
+        offers.claim(*id, KEY, fresh(1), at(0));
+        assert!(offers.granted(*number, &KEY, grant(token)));
+    }
+    for (token, (number, _)) in (1..).zip(&used) {
+        let found = offers.claim_of(DeviceId::of(&KEY), &grant(token).token, at(1));
+        assert_eq!(found.map(|(found, _)| found), Some(*number));
+    }
+    assert!(offers.claim_of(DeviceId::of(&KEY), &grant(9).token, at(1)).is_some(), "its key is known all the same");
 }
 
 #[test]

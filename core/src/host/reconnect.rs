@@ -3,6 +3,7 @@
 //! The order of checks is the protocol's: the id is known, the signature holds, then the token, then
 //! the state. Without a valid signature the answer is that of an unknown id, and nothing changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::{Entry, Known};
@@ -15,6 +16,7 @@ use super::visitor::{Gone, Visitor};
 use super::{live, rows};
 use crate::handshake::{ResumeOpened, ResumeProven};
 use crate::identity::DeviceId;
+use crate::names::quoted;
 use crate::net::upgrade::{Answer, UpgradeRequest};
 use crate::secrets::RecognitionKey;
 use crate::store::host::{audit, devices, tokens};
@@ -78,7 +80,7 @@ async fn known(visitor: &Visitor, device: DeviceId) -> Option<Known> {
 fn granted(visitor: &Visitor, proven: &ResumeProven) -> Option<OfferNumber> {
     let shared = visitor.shared();
     proven.version().ok()?;
-    let (number, claim) = shared.offers().claim_of(proven.device(), shared.clock.elapsed())?;
+    let (number, claim) = shared.offers().claim_of(proven.device(), &proven.token(), shared.clock.elapsed())?;
     claim.granted.filter(|grant| grant.token.ct_eq(&proven.token())).map(|_| number)
 }
 
@@ -90,9 +92,10 @@ async fn finish_pairing(
     device: DeviceId,
 ) -> Result<(), Gone> {
     let shared = visitor.shared();
-    let found = shared.offers().claim_of(device, shared.clock.elapsed());
+    let Some(key) = shared.offers().claimed_by(device, shared.clock.elapsed()) else { return visitor.refuse().await };
+    let Ok(proven) = opened.verify(&key) else { return visitor.refuse().await };
+    let found = shared.offers().claim_of(device, &proven.token(), shared.clock.elapsed());
     let Some((number, claim)) = found else { return visitor.refuse().await };
-    let Ok(proven) = opened.verify(&claim.key) else { return visitor.refuse().await };
     visitor.promote(Proof::Device(device));
     let code = match proven.version() {
         Err(_) => RefusalCode::Version,
@@ -187,28 +190,31 @@ async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> 
 }
 
 /// A superseded token came with a valid signature: somebody has a copy of the device's keys.
+///
+/// In one piece, whatever becomes of this connection: who has the copy can push it out, and must not
+/// keep a session by that.
 async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
-    let shared = visitor.shared();
+    let shared = Arc::clone(&visitor.shared);
     let why = "its replaced token was used again: its keys may have been copied";
-    let text = format!("suspended “{name}” from {}: {why}", super::shared::shown(visitor.from()));
-    let written = shared
-        .book
-        .change(device, move |connection| {
+    let text = format!("suspended {} from {}: {why}", quoted(name), super::shared::shown(visitor.from()));
+    let piece = tokio::spawn(async move {
+        let suspend = move |connection: &rusqlite::Connection| {
             // Told once: who has a copy of the keys could else fill the log.
             let first = devices::suspend(connection, &device, now, why)?;
             if first {
                 audit::append(connection, now, "suspended", Some(&device), &text)?;
             }
             Ok(first)
-        })
-        .await;
-    match written {
-        Ok(true) => shared.tell_last_audit().await,
-        Ok(false) => {}
-        Err(error) => tracing::error!(%error, "a suspension could not be written"),
-    }
-    let closing = Closing { code: CloseCode::Suspended, by: None, at: now, reason: None };
-    shared.book.registry.cut(device, &closing).await;
+        };
+        match shared.book.change(device, suspend).await {
+            Ok(true) => shared.tell_last_audit().await,
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "a suspension could not be written"),
+        }
+        let closing = Closing { code: CloseCode::Suspended, by: None, at: now, reason: None };
+        shared.book.registry.cut(device, &closing).await;
+    });
+    let _ = piece.await;
 }
 
 /// Sends the welcome and lives on.
@@ -217,7 +223,7 @@ async fn welcome(
     request: UpgradeRequest,
     proven: ResumeProven,
     key: RecognitionKey,
-    registration: Registration,
+    mut registration: Registration,
     token: Option<SessionToken>,
 ) -> Result<(), Gone> {
     let shared = visitor.shared();
@@ -242,8 +248,8 @@ async fn welcome(
         approvals: Vec::new(),
     };
     let envelope = proven.welcome(&key, &message)?;
-    let mut socket = visitor.switch(&request).await?;
-    socket.send(Frame::Handshake(envelope)).await?;
+    let mut socket = live::first(&mut registration, visitor.switch(&request)).await??;
+    live::first(&mut registration, socket.send(Frame::Handshake(envelope))).await??;
     live::run(visitor, socket, registration, device).await;
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::views::{AuditView, DeviceChange, DeviceView, TombstoneView};
 use super::{HostError, sessions};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
-use crate::names::name_key;
+use crate::names::{name_key, quoted};
 use crate::role::Role;
 use crate::store::StoreError;
 use crate::store::host::audit::AuditRow;
@@ -84,7 +84,7 @@ pub(super) fn activate(
     let (digits, how) = (details.digits.map(|digits| digits.to_string()).unwrap_or_default(), details.how.as_str());
     let name = devices::get(connection, &id)?.map(|row| row.name).unwrap_or_default();
     let again = if outcome == Activated::Again { " again" } else { "" };
-    let text = format!("paired “{name}”{again} as {role} from {from}, by {how}, check {digits}");
+    let text = format!("paired {}{again} as {role} from {from}, by {how}, check {digits}", quoted(&name));
     audit::append(connection, now, "paired", Some(&id), &text)?;
     Ok(outcome)
 }
@@ -117,7 +117,7 @@ pub(super) fn revoke(
     tombstones::bury(connection, &id, now, by, reason)?;
     let last_owner = row.role == Role::Owner && devices::owners(connection)? == 0;
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    audit::append(connection, now, "revoked", Some(&id), &format!("revoked “{}” by {by}{why}", row.name))?;
+    audit::append(connection, now, "revoked", Some(&id), &format!("revoked {} by {by}{why}", quoted(&row.name)))?;
     Ok(Some((row, last_owner)))
 }
 
@@ -125,7 +125,13 @@ pub(super) fn revoke(
 pub(super) fn rename(connection: &Connection, id: DeviceId, name: &str, now: UnixMillis) -> Result<(), HostError> {
     let row = devices::get(connection, &id)?.ok_or_else(|| HostError::NoDevice(name.to_owned()))?;
     let clean = devices::rename(connection, &id, name)?;
-    audit::append(connection, now, "renamed", Some(&id), &format!("renamed “{}” to “{clean}”", row.name))?;
+    audit::append(
+        connection,
+        now,
+        "renamed",
+        Some(&id),
+        &format!("renamed {} to {}", quoted(&row.name), quoted(&clean)),
+    )?;
     Ok(())
 }
 
@@ -161,7 +167,7 @@ pub(super) fn set(
         said.push(format!("unused at most {}, in all at most {}", in_words(idle), in_words(absolute)));
     }
     if !said.is_empty() {
-        let text = format!("set “{}” to {}", row.name, said.join(", "));
+        let text = format!("set {} to {}", quoted(&row.name), said.join(", "));
         audit::append(connection, now, "set", Some(&id), &text)?;
     }
     Ok(())

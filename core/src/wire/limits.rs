@@ -47,7 +47,10 @@ pub const TOKEN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 pub const PENDING_TOKENS: usize = 2;
 /// After this long, a replaced token with a valid signature is a sign of theft.
 pub const SUPERSEDED_GRACE: Duration = Duration::from_secs(60);
-/// Superseded and voided token hashes kept for each device, at most.
+/// Superseded token hashes kept for each device, at most: one a day for as long as a session lives, so
+/// that a token that comes back late is known, however often a thief has had it replaced.
+pub const SUPERSEDED_TOKENS: usize = 200;
+/// Voided token hashes kept for each device, at most.
 pub const OLD_TOKENS: usize = 16;
 
 /// A handshake message in its base64url form, at most (characters).

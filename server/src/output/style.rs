@@ -51,9 +51,9 @@ pub fn printable(text: &str) -> String {
     pairpin_core::names::clean(text, usize::MAX).unwrap_or_default()
 }
 
-/// The text in quotes, for a sentence.
+/// The text in quotes, for a sentence. None in it may end them, or it could go on as the sentence does.
 pub fn quoted(text: &str) -> String {
-    format!("\"{}\"", printable(text))
+    format!("\"{}\"", printable(text).replace('"', "'"))
 }
 
 #[cfg(test)]
@@ -66,6 +66,8 @@ mod tests {
             assert!(!printable(hostile).chars().any(|c| c.is_control() || c == '\u{202E}'), "{hostile:?}");
         }
         assert_eq!(printable("Ana's Pixel 9 é 手机"), "Ana's Pixel 9 é 手机");
+        let forged = quoted("x\" as viewer from 10.0.0.9, check 1234");
+        assert_eq!(forged.matches('"').count(), 2, "a name cannot end its quotation marks: {forged}");
     }
 
     #[test]

@@ -80,12 +80,12 @@ impl Ledger {
         match error {
             ClientError::Revoked { told, .. } => self.revoked(row, told),
             ClientError::KeyChanged { seen, .. } => {
-                let seen = *seen;
-                self.write(move |conn| machines::key_changed(conn, id, at, &seen))
+                let (dialled, seen) = (row.pin, *seen);
+                self.write(move |conn| machines::key_changed(conn, id, &dialled, at, &seen))
             }
             ClientError::KeyCopied { .. } => {
                 let own = row.pin;
-                self.write(move |conn| machines::key_changed(conn, id, at, &own))
+                self.write(move |conn| machines::key_changed(conn, id, &own, at, &own))
             }
             // These say nothing about the machine.
             ClientError::State(_)

@@ -227,6 +227,10 @@ fn a_row_is_re_pinned_only_by_a_grant_that_proves_r() {
     assert_eq!(ledger.row(row.row).unwrap().pin, pin(1));
     let proven = grant(&ledger, &row, pin(2), 2, r(7), true);
     assert_eq!(ledger.granted(&row, &replace, proven).unwrap().pin, pin(2));
+    // Another process had dialled the old key meanwhile, and found the new one.
+    let changed = ClientError::KeyChanged { name: row.name.clone(), seen: pin(2) };
+    ledger.failed(&row, &changed).unwrap();
+    assert_eq!(ledger.row(row.row).unwrap().key_changed, None, "a hard stop over the key that was agreed to");
 }
 
 #[test]

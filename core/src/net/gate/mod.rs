@@ -3,7 +3,8 @@
 //! The machine's engine asks for a [`Ticket`] with every accepted socket and races the whole
 //! handshake against [`Ticket::evicted`]. The newcomer always gets in, so that strangers cannot keep
 //! a paired device out, even from its own address: the oldest silent stranger of that address goes,
-//! else the oldest silent one of the busiest address.
+//! else the oldest silent one of the busiest address; and where those who speak hold more than half of
+//! the places, the oldest of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -60,16 +61,16 @@ impl Inside {
         Some(stranger)
     }
 
-    fn oldest(&self, source: Source, silent_only: bool) -> Option<u64> {
+    fn oldest(&self, source: Source, silent: bool) -> Option<u64> {
         let mut of_source = self.strangers.iter().filter(|(_, s)| s.source == source);
-        of_source.find(|(_, s)| s.silent || !silent_only).map(|(number, _)| *number)
+        of_source.find(|(_, s)| s.silent == silent).map(|(number, _)| *number)
     }
 
-    /// Of equally busy sources the one whose stranger came first. With `silent_only`, of those that
-    /// have a silent one.
-    fn busiest(&self, silent_only: bool) -> Option<Source> {
+    /// Of the sources that have a silent (or a speaking) stranger the busiest; of equally busy ones that
+    /// whose stranger came first.
+    fn busiest(&self, silent: bool) -> Option<Source> {
         let mut best: Option<(usize, Source)> = None;
-        for stranger in self.strangers.values().filter(|stranger| stranger.silent || !silent_only) {
+        for stranger in self.strangers.values().filter(|stranger| stranger.silent == silent) {
             let count = self.count(stranger.source);
             if best.is_none_or(|(most, _)| count > most) {
                 best = Some((count, stranger.source));
@@ -78,18 +79,25 @@ impl Inside {
         best.map(|(_, source)| source)
     }
 
-    /// Whom a newcomer from `source` pushes out, if anybody.
+    fn speaking(&self, among: impl Fn(&Stranger) -> bool) -> usize {
+        self.strangers.values().filter(|stranger| !stranger.silent && among(stranger)).count()
+    }
+
+    /// Whom a newcomer from `source` pushes out, if anybody: somebody silent, while who speaks holds no
+    /// more than half of the places. Who held more could keep everybody out with one connection after
+    /// the other: each newcomer is silent at first, and would be the only one.
     fn victim(&self, source: Source) -> Option<u64> {
         if self.count(source) >= limits::STRANGERS_PER_SOURCE {
-            return self.oldest(source, true).or_else(|| self.oldest(source, false));
+            let silent = self.speaking(|stranger| stranger.source == source) <= limits::STRANGERS_PER_SOURCE / 2;
+            return self.oldest(source, silent);
         }
         if self.strangers.len() < limits::STRANGERS {
             return None;
         }
-        // Who speaks goes only where nobody is silent, however busy its source is.
-        let silent = || self.busiest(true).and_then(|busiest| self.oldest(busiest, true));
-        let speaking = || self.busiest(false).and_then(|busiest| self.oldest(busiest, false));
-        self.oldest(source, true).or_else(silent).or_else(speaking)
+        if self.speaking(|_| true) > limits::STRANGERS / 2 {
+            return self.busiest(false).and_then(|busiest| self.oldest(busiest, false));
+        }
+        self.oldest(source, true).or_else(|| self.busiest(true).and_then(|busiest| self.oldest(busiest, true)))
     }
 }
 

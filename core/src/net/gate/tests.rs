@@ -37,6 +37,36 @@ fn the_oldest_silent_stranger_of_the_same_address_goes_first() {
 }
 
 #[test]
+fn strangers_that_speak_do_not_keep_out_who_comes_from_their_address() {
+    let gate = Gate::new();
+    let crowd = admit(&gate, v4(1), 8);
+    crowd.iter().for_each(Ticket::heard);
+    let device = gate.admit(v4(1));
+    // It is not through TLS yet, and so the only silent one, when the next come.
+    let next = admit(&gate, v4(1), 3);
+    assert!(!is_evicted(&device), "the only silent one goes first");
+    device.heard();
+    let more = admit(&gate, v4(1), 50);
+    assert!(!is_evicted(&device), "who speaks goes before who is silent");
+    assert_eq!((evicted(&next).len(), evicted(&more).len()), (3, 46));
+}
+
+#[test]
+fn strangers_that_speak_from_everywhere_do_not_either() {
+    let gate = Gate::new();
+    let crowd: Vec<Ticket> = (0..8).flat_map(|last| admit(&gate, v4(last), 8)).collect();
+    crowd.iter().for_each(Ticket::heard);
+    let device = gate.admit(v4(100));
+    let next: Vec<Ticket> = (101..132).map(|last| gate.admit(v4(last))).collect();
+    assert!(!is_evicted(&device) && evicted(&next).is_empty(), "the only silent one goes first");
+    assert_eq!(evicted(&crowd).len(), 32);
+    device.heard();
+    let more: Vec<Ticket> = (132..255).map(|last| gate.admit(v4(last))).collect();
+    assert!(!is_evicted(&device), "who speaks goes before who is silent");
+    drop(more);
+}
+
+#[test]
 fn strangers_from_everywhere_do_not_keep_a_newcomer_out() {
     let gate = Gate::new();
     let busy = admit(&gate, v4(1), 8);
@@ -111,6 +141,8 @@ proptest! {
                 Step::Admit(source) => {
                     let before = inside.len();
                     let silent_here = inside.iter().any(|(s, silent, _)| *s == source && *silent);
+                    let speaking_here = inside.iter().filter(|(s, silent, _)| *s == source && !*silent).count();
+                    let speaking = inside.iter().filter(|(_, silent, _)| !*silent).count();
                     let count = inside.iter().filter(|(s, ..)| *s == source).count();
                     let newcomer = gate.admit(v4(source));
                     prop_assert!(!is_evicted(&newcomer));
@@ -119,10 +151,15 @@ proptest! {
                     prop_assert_eq!(gone.len(), usize::from(full), "one goes at a cap, nobody before");
                     for at in gone {
                         let (victim, silent, _) = &inside[at];
-                        if silent_here {
-                            prop_assert!(*victim == source && *silent);
-                        }
-                        let older = inside[..at].iter().any(|(s, quiet, _)| s == victim && (*quiet || !silent));
+                        let of_source = count == limits::STRANGERS_PER_SOURCE;
+                        let too_many_speak = if of_source {
+                            speaking_here > limits::STRANGERS_PER_SOURCE / 2
+                        } else {
+                            speaking > limits::STRANGERS / 2
+                        };
+                        prop_assert_eq!(*silent, !too_many_speak);
+                        prop_assert!(!of_source && (too_many_speak || !silent_here) || *victim == source);
+                        let older = inside[..at].iter().any(|(s, quiet, _)| s == victim && quiet == silent);
                         prop_assert!(!older, "not the oldest that may go");
                         inside.remove(at);
                     }

@@ -227,15 +227,17 @@ pub fn repin(conn: &Connection, row: i64, old: &Pin, new: &Pin) -> Result<bool, 
     Ok(conn.execute(sql, params![row, old, new])? == 1)
 }
 
-/// A hard stop: a key with the pin `seen` answered in the machine's place. The first sighting stands.
+/// A hard stop: where `pin` was expected, a key with the pin `seen` answered (the same, if R was not
+/// proven). The first sighting stands. A row that was re-pinned meanwhile has nothing to do with it.
 ///
 /// # Errors
-/// [`StoreError::NotFound`].
-pub fn key_changed(conn: &Connection, row: i64, at: UnixMillis, seen: &Pin) -> Result<(), StoreError> {
-    let sql = "UPDATE machines SET key_changed_at = coalesce(key_changed_at, ?2),
-                   key_changed_seen = coalesce(key_changed_seen, ?3)
-               WHERE row = ?1";
-    found(conn.execute(sql, params![row, at, seen])?)
+/// The database.
+pub fn key_changed(conn: &Connection, row: i64, pin: &Pin, at: UnixMillis, seen: &Pin) -> Result<(), StoreError> {
+    let sql = "UPDATE machines SET key_changed_at = coalesce(key_changed_at, ?3),
+                   key_changed_seen = coalesce(key_changed_seen, ?4)
+               WHERE row = ?1 AND pin = ?2";
+    conn.execute(sql, params![row, pin, at, seen])?;
+    Ok(())
 }
 
 /// The hard stop is over: the machine was reached with its own key again.

@@ -168,16 +168,22 @@ pub fn void_pending(conn: &Connection, device: &DeviceId, now: UnixMillis) -> Re
     Ok(conn.prepare_cached(sql)?.execute(params![device, now])?)
 }
 
-/// Forgets all but the newest [`limits::OLD_TOKENS`] superseded and voided tokens of a device; how many
-/// went.
+/// Forgets old tokens of a device: all but the newest [`limits::SUPERSEDED_TOKENS`] superseded ones and
+/// the newest [`limits::OLD_TOKENS`] voided ones; how many went. Each kind by itself: voided tokens are
+/// easily made, and must not push out the superseded one by which a theft is known.
 ///
 /// # Errors
 /// The database.
 pub fn prune(conn: &Connection, device: &DeviceId) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM tokens WHERE device = ?1 AND state IN ('superseded', 'voided') AND seq NOT IN
-                   (SELECT seq FROM tokens WHERE device = ?1 AND state IN ('superseded', 'voided')
-                    ORDER BY seq DESC LIMIT ?2)";
-    Ok(conn.prepare_cached(sql)?.execute(params![device, limits::OLD_TOKENS as i64])?)
+    let sql = "DELETE FROM tokens WHERE device = ?1 AND state = ?2 AND seq NOT IN
+                   (SELECT seq FROM tokens WHERE device = ?1 AND state = ?2 ORDER BY seq DESC LIMIT ?3)";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut went = 0;
+    for (state, kept) in [(TokenState::Superseded, limits::SUPERSEDED_TOKENS), (TokenState::Voided, limits::OLD_TOKENS)]
+    {
+        went += statement.execute(params![device, state, kept as i64])?;
+    }
+    Ok(went)
 }
 
 fn insert(

@@ -287,14 +287,17 @@ fn a_changed_key_stops_until_the_row_is_repinned_once() {
     write!(database, |conn| {
         let row = machines::insert(conn, &new_machine(1, "homebox"))?.row;
         let other = machines::insert(conn, &new_machine(2, "other"))?.row;
-        machines::key_changed(conn, row, 10, &pin(8))?;
-        machines::key_changed(conn, row, 20, &pin(9))?;
+        machines::key_changed(conn, row, &pin(1), 10, &pin(8))?;
+        machines::key_changed(conn, row, &pin(1), 20, &pin(9))?;
         assert_eq!(at(conn, row).key_changed, Some(KeyChange { at: 10, seen: pin(8) }));
         assert_eq!(machines::repin(conn, row, &pin(1), &pin(2)), Err(StoreError::Exists("machine")));
         assert!(machines::repin(conn, row, &pin(1), &pin(8))?);
         assert!(!machines::repin(conn, row, &pin(1), &pin(9))?, "the old pin is not the row's any more");
         assert_eq!((at(conn, row).pin, at(conn, row).key_changed), (pin(8), None));
-        machines::key_changed(conn, other, 30, &pin(7))?;
+        machines::key_changed(conn, row, &pin(1), 25, &pin(8))?;
+        assert_eq!(at(conn, row).key_changed, None, "what was dialled before says nothing of the new key");
+        machines::key_changed(conn, other, &pin(2), 30, &pin(7))?;
+        assert!(at(conn, other).key_changed.is_some());
         machines::clear_key_changed(conn, other)?;
         assert_eq!(at(conn, other).key_changed, None);
     });

@@ -262,18 +262,24 @@ fn a_third_pending_token_voids_the_oldest_and_names_it() {
 }
 
 #[test]
-fn pruning_keeps_the_newest_old_tokens_and_every_live_one() {
+fn pruning_keeps_the_newest_old_tokens_of_each_kind_and_every_live_one() {
     let conn = two_devices();
     let id = device(0);
-    for number in 0..30 {
+    for number in 0..230 {
         tokens::set_current(&conn, &id, &hash(number), 100 - i64::from(number)).unwrap();
     }
-    tokens::insert_pending(&conn, &id, &hash(40), 1).unwrap();
-    assert_eq!(tokens::prune(&conn, &id).unwrap(), 29 - limits::OLD_TOKENS);
+    // Voided, one after the other.
+    for number in 230..250 {
+        tokens::insert_pending(&conn, &id, &hash(number), 1).unwrap();
+    }
+    let (superseded, voided) = (229 - limits::SUPERSEDED_TOKENS, 18 - limits::OLD_TOKENS);
+    assert_eq!(tokens::prune(&conn, &id).unwrap(), superseded + voided);
     let rows = states(&conn, &id);
-    assert_eq!(rows.len(), limits::OLD_TOKENS + 2);
-    assert_eq!(rows[0], (hash(29 - 16), Superseded), "the newest sixteen by order of issue");
-    assert!(rows.contains(&(hash(29), Current)) && rows.contains(&(hash(40), Pending)));
+    let of = |state| rows.iter().filter(|row| row.1 == state).map(|row| row.0).collect::<Vec<_>>();
+    let newest = |from: u8, count: usize| (from..).take(count).map(hash).collect::<Vec<_>>();
+    assert_eq!(of(Superseded), newest(29, limits::SUPERSEDED_TOKENS), "the newest by order of issue");
+    assert_eq!(of(Voided), newest(232, limits::OLD_TOKENS));
+    assert_eq!((of(Current), of(Pending)), (vec![hash(229)], vec![hash(248), hash(249)]));
 }
 
 #[test]
