@@ -232,6 +232,10 @@ fn who_has_begun_to_speak_is_not_sent_away_for_the_silent() {
     block_on(async {
         // It has done TLS and is thinking; then silent ones come from its own address and others.
         let peer = Peer::connect(machine.address).await.unwrap();
+        // The end of its handshake was on the way: the machine has read it when it has answered another
+        // that came later.
+        let later = Peer::connect_from(Ipv4Addr::new(127, 0, 12, 2), machine.address).await.unwrap();
+        assert!(later.ask_bytes(b"GET / HTTP/1.1\r\n\r\n").await.is_ok());
         let mut crowd = Vec::new();
         for number in 0..96_u8 {
             crowd.push(tcp_from(Ipv4Addr::new(127, 0, 11, number + 1), machine.address).await.unwrap());
