@@ -11,7 +11,7 @@ const LEFT_OUT: &[(&[&str], usize, &str)] = &[
     (
         &["9.1.", "9.2.", "9.3.", "9.4.", "9.5.", "9.6."],
         40,
-        "messages of 128 KiB to 16 MiB: a message is 64 KiB at most (docs/protocol.md, section 4); \
+        "messages of 256 KiB to 16 MiB: a message is 64 KiB at most (docs/protocol.md, section 4); \
          `a_message_beyond_the_limit_is_refused_whole_or_in_fragments` shows the refusal",
     ),
 ];
@@ -31,7 +31,7 @@ const OTHER: &[(&[&str], &str, &str, &str)] = &[
         &["7.1.6", "7.13.1", "7.13.2"],
         "INFORMATIONAL",
         "INFORMATIONAL",
-        "the suite judges nothing: data before a close that is not read to its end, and close codes that no rule forbids",
+        "the suite judges nothing here: 256 KiB before a close, which our limit refuses, and close codes of no range",
     ),
 ];
 

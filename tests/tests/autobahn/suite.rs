@@ -77,7 +77,7 @@ fn shares(cases: &[String]) -> Vec<Vec<String>> {
 
 /// The suite as something that devices dial.
 pub struct Suite {
-    process: Process,
+    _process: Process,
     reports: TempDir,
     port: u16,
     pin: Pin,
@@ -124,7 +124,7 @@ impl Suite {
                 break port.trim().parse().unwrap();
             }
         };
-        Self { process, reports, port, pin: shown.pin() }
+        Self { _process: process, reports, port, pin: shown.pin() }
     }
 
     async fn dial(&self, wish: &Value) -> BoxedStream {
@@ -148,6 +148,7 @@ impl Process {
     async fn start(spec: &Value) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/wstest.py");
         let mut child = Command::new(variable("PAIRPIN_PYTHON27"))
+            .args(["-W", "ignore"])
             .arg(script)
             .arg(variable("PAIRPIN_AUTOBAHN"))
             .stdin(Stdio::piped())
