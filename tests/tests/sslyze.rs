@@ -61,7 +61,8 @@ fn control_a_server_with_old_versions_tickets_and_another_certificate_is_found_w
 fn scan(address: SocketAddr) -> Value {
     let directory = scratch::directory();
     let file = directory.path().join("scan.json");
-    let python = env::var_os("PAIRPIN_PYTHON").expect("PAIRPIN_PYTHON is not set, run: cargo xtask test --layer suites");
+    let python =
+        env::var_os("PAIRPIN_PYTHON").expect("PAIRPIN_PYTHON is not set, run: cargo xtask test --layer suites");
     let output = Command::new(python)
         .args(["-W", "ignore", "-m", "sslyze", "--quiet", "--json_out"])
         .arg(&file)
