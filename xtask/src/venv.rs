@@ -78,18 +78,16 @@ pub fn python27(requirements: &Path) -> Result<(PathBuf, PathBuf), String> {
     Ok((python, home))
 }
 
-/// A Python 2.7 with pip: on the PATH, or one of pyenv's; installed where the system still has one.
+/// A Python 2.7 with pip: on the PATH, or one of pyenv's. It cannot be installed from here: Debian has had
+/// none since 12, PyPI, npm and crates.io have none, and PyPy's has left Debian too.
 fn old_python() -> Result<PathBuf, String> {
     // The wheels are for the wide Unicode build of CPython on x86-64, which is what distributions made.
     let proof = "import sys, ssl, pip; assert sys.version_info[:2] == (2, 7) and sys.maxunicode > 0xffff";
-    let usable = || old_pythons().into_iter().find(|python| works(python, proof));
-    if let Some(python) = usable() {
-        return Ok(python);
-    }
-    eprintln!("xtask: no python2.7 with pip on the PATH or of pyenv (for the Autobahn testsuite)");
-    // Debian has had none since 12, Ubuntu since 23.04: then this fails, and says so.
-    install::packages_ensure(&["python2.7", "python-pip-whl"])?;
-    usable().ok_or_else(|| "no python2.7 with pip: install one, for example by `pyenv install 2.7.18`".to_owned())
+    old_pythons().into_iter().find(|python| works(python, proof)).ok_or_else(|| {
+        "no python2.7 with pip on the PATH or of pyenv, and the Autobahn testsuite runs on no other: install one, \
+         for example by `pyenv install 2.7.18`"
+            .to_owned()
+    })
 }
 
 fn old_pythons() -> Vec<PathBuf> {
