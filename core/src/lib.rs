@@ -9,6 +9,9 @@
 //! `host` and `client`, `net`, `store`, `handshake`, `wire`, and below them [`link`], [`qr`],
 //! [`identity`], [`token`], [`role`], [`secrets`], [`clock`] and [`error`].
 
+#[cfg(all(feature = "echo", not(debug_assertions)))]
+compile_error!("the feature `echo` lets anybody in: it is for tests alone, a release build does not have it");
+
 pub mod client;
 pub mod clock;
 pub mod error;

@@ -141,6 +141,15 @@ impl Visitor {
         }
     }
 
+    /// Switches to WebSocket: what goes over the stream next is frames.
+    ///
+    /// # Errors
+    /// The device closed.
+    pub async fn switch(mut self, key: &str) -> io::Result<TlsStream<TcpStream>> {
+        self.stream.write_all(&switching(key)).await?;
+        Ok(self.stream)
+    }
+
     /// Switches to WebSocket, sends one frame, and records what comes after it.
     ///
     /// # Errors

@@ -117,6 +117,11 @@ impl Identity {
         Self { certificate, key: key.pkcs8().expose().to_vec() }
     }
 
+    /// The certificate, in DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// The pin of the certificate.
     pub fn pin(&self) -> Pin {
         pin_of(&self.certificate)

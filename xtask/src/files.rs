@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::threats;
+use crate::{dependencies, threats};
 
 /// Most Rust files fit in 300 lines; above this one needs a reason, given in [`LONG`].
 const LINES: usize = 600;
@@ -39,6 +39,13 @@ pub fn run() -> Result<bool, String> {
     let table = texts.iter().find(|(name, _)| name == threats::TABLE).map_or("", |(_, text)| text);
     let missing = threats::complaints(table, &texts);
     complaints.extend(missing.into_iter().map(|complaint| format!("{}: {complaint}", threats::TABLE)));
+    let text_of = |wanted: &str| texts.iter().find(|(name, _)| name == wanted).map_or("", |(_, text)| text);
+    let manifests: Vec<(String, String)> = dependencies::members(text_of("Cargo.toml"))
+        .into_iter()
+        .map(|member| (member.clone(), text_of(&format!("{member}/Cargo.toml")).to_owned()))
+        .collect();
+    let unjustified = dependencies::complaints(text_of(dependencies::PAGE), &manifests);
+    complaints.extend(unjustified.into_iter().map(|complaint| format!("{}: {complaint}", dependencies::PAGE)));
     complaints.iter().for_each(|complaint| eprintln!("{complaint}"));
     println!("{} files checked, {} complaints", texts.len(), complaints.len());
     Ok(complaints.is_empty())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::install::{self, Tool};
 use crate::summary::Counts;
-use crate::{models, test, venv};
+use crate::{models, supply, test, venv};
 
 /// One layer of tests.
 pub struct Layer {
@@ -83,6 +83,30 @@ pub const LAYERS: &[Layer] = &[
         },
     },
     Layer {
+        name: "suites",
+        about: "public suites: Autobahn at both ends of our WebSocket, SSLyze at the binary's port; needs python2.7, python3, openssl and, once, the network",
+        work: Work::Cargo {
+            arguments: &[
+                "--package",
+                "pairpin-tests",
+                "--features",
+                "suites",
+                "--test",
+                "autobahn",
+                "--test",
+                "sslyze",
+                "--",
+                "--nocapture",
+            ],
+            prepare: suites,
+        },
+    },
+    Layer {
+        name: "supply",
+        about: "licences, sources and duplicates by cargo-deny, and the SBOM; needs git, cargo-deny and, once, the network",
+        work: Work::Ours(supply::check_all),
+    },
+    Layer {
         name: "models",
         about: "the protocol's symbolic models and their broken twins; needs Verifpal and, once, the network",
         work: Work::Ours(models::check_all),
@@ -98,6 +122,8 @@ const QR_READERS: &[Tool] = &[
 const CLOCK_MOVERS: &[Tool] =
     &[Tool { program: "faketime", package: "faketime", purpose: "shows the daemon another wall clock" }];
 
+const OPENSSL: &[Tool] = &[Tool { program: "openssl", package: "openssl", purpose: "a server that must not pass" }];
+
 fn end_to_end(root: &Path) -> Result<Environment, Unready> {
     install::ensure(&[QR_READERS, CLOCK_MOVERS].concat()).map_err(Unready::Missing)?;
     let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
@@ -105,6 +131,34 @@ fn end_to_end(root: &Path) -> Result<Environment, Unready> {
 }
 
 fn pake(root: &Path) -> Result<Environment, Unready> {
-    let python = venv::python(&root.join("tests/python/requirements.txt")).map_err(Unready::Missing)?;
+    let environment = venv::Environment {
+        name: "pake-venv",
+        requirements: &root.join("tests/python/requirements.txt"),
+        source: None,
+        about: "spake2 and cryptography, about 5 MB to download",
+        proof: "import spake2",
+    };
+    let python = venv::python(&environment).map_err(Unready::Missing)?;
     Ok(vec![("PAIRPIN_PYTHON", python.into())])
+}
+
+fn suites(root: &Path) -> Result<Environment, Unready> {
+    let environment = venv::Environment {
+        name: "sslyze-venv",
+        requirements: &root.join("tests/python/sslyze-requirements.txt"),
+        source: Some(&root.join("tests/python/sslyze-source.txt")),
+        about: "SSLyze, about 13 MB to download",
+        proof: "import sslyze",
+    };
+    install::ensure(OPENSSL).map_err(Unready::Missing)?;
+    let python = venv::python(&environment).map_err(Unready::Missing)?;
+    let (old, packages) =
+        venv::python27(&root.join("tests/python/autobahn-requirements.txt")).map_err(Unready::Missing)?;
+    let binary = test::build_binary(root).map_err(Unready::Broken)?;
+    Ok(vec![
+        ("PAIRPIN_BIN", binary.into()),
+        ("PAIRPIN_PYTHON", python.into()),
+        ("PAIRPIN_PYTHON27", old.into()),
+        ("PAIRPIN_AUTOBAHN", packages.into()),
+    ])
 }

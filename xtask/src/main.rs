@@ -1,16 +1,21 @@
 //! `cargo xtask`: the project's own commands, written in Rust so that they need nothing else.
 //!
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
-//! what no compiler does; [`models`] runs the protocol's symbolic models. What a layer needs from outside is found or installed by [`install`] and
-//! [`venv`]; [`summary`] counts.
+//! what no compiler does; [`models`] runs the protocol's symbolic models; [`supply`] looks at what we build on, with [`deny`], [`sbom`] and [`dependencies`]. What a layer needs from outside is found or installed by [`install`],
+//! [`tools`] and [`venv`]; [`summary`] counts.
 
+mod deny;
+mod dependencies;
 mod files;
 mod install;
 mod layers;
 mod models;
+mod sbom;
 mod summary;
+mod supply;
 mod test;
 mod threats;
+mod tools;
 mod venv;
 mod verdicts;
 
@@ -32,12 +37,24 @@ USAGE
 
     cargo xtask files
         Checks every file of the repository: length of Rust files, paths of somebody's machine,
-        line ends, and that each test that docs/threat-model.md names exists.
+        line ends, that each test that docs/threat-model.md names exists, and that each direct
+        dependency has its line in docs/dependencies.md.
 
     cargo xtask models
         Runs Verifpal on every model in docs/models and compares its answer, query by query, with
         what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
         the cache directory, which takes some minutes. The last line is `N passed, N failed`.
+
+    cargo xtask deny [--advisories]
+        Runs cargo-deny with deny.toml (licences, sources, duplicates), and with policies too narrow
+        for us, in which it has to find something. cargo-deny is found on the PATH, or installed by
+        cargo into the cache directory, which takes a minute or two.
+          --advisories   only asks whether a published advisory applies; fetches the database, so it
+                         needs the network, and is not part of the other form or of CI
+
+    cargo xtask sbom [--target TRIPLE]
+        Prints what the release binary is made of: CycloneDX 1.6 in JSON, with licences and checksums.
+          --target TRIPLE   for this platform (default: the one it runs on)
 
     cargo xtask help
         This text.
@@ -53,6 +70,8 @@ fn main() -> ExitCode {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
         Some("models") if arguments.len() == 1 => models::run(),
+        Some("deny") => deny::run(&arguments[1..]),
+        Some("sbom") => sbom::run(&arguments[1..]),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)

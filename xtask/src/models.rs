@@ -2,20 +2,25 @@
 //! what the model's header expects, by [`crate::verdicts`]. The layer `models` of
 //! [`crate::layers`] runs it too.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::install;
 use crate::layers::Unready;
 use crate::summary::Counts;
+use crate::tools::Tool;
 use crate::verdicts;
 
 /// The version that the models are written for: an older one has another language.
-const VERSION: &str = "1.3";
+const VERIFPAL: Tool = Tool {
+    name: "verifpal",
+    version: "1.3",
+    arguments: &["--ignore-rust-version"],
+    environment: &[],
+    takes: "builds for some minutes",
+};
 
 /// Runs every model and prints the totals. Says whether all did what their headers say.
 ///
@@ -35,7 +40,7 @@ pub fn run() -> Result<bool, String> {
 /// The models cannot be read, or there is no Verifpal and it could not be installed.
 pub fn check_all(root: &Path) -> Result<Counts, Unready> {
     let models = list(&root.join("docs/models")).map_err(Unready::Broken)?;
-    let verifpal = verifpal().map_err(Unready::Missing)?;
+    let verifpal = VERIFPAL.ensure().map_err(Unready::Missing)?;
     let mut counts = Counts::default();
     for model in &models {
         let name = model.file_stem().unwrap_or_default().to_string_lossy();
@@ -78,40 +83,6 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let mut models: Vec<PathBuf> = paths.filter(|path| path.extension() == Some(OsStr::new("vp"))).collect();
     models.sort();
     Ok(models)
-}
-
-/// A Verifpal of our version: on the PATH, or from an earlier run, or installed now.
-fn verifpal() -> Result<PathBuf, String> {
-    let home = install::cache()?;
-    let ours = home.join("bin/verifpal");
-    if let Some(found) = install::find("verifpal").into_iter().chain([ours.clone()]).find(|path| is_ours(path)) {
-        return Ok(found);
-    }
-    eprintln!("xtask: cargo install verifpal ~{VERSION} into {}: builds for some minutes, once", home.display());
-    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["install", "verifpal", "--locked", "--ignore-rust-version"])
-        .args(["--version", &format!("~{VERSION}")])
-        .arg("--root")
-        .arg(&home)
-        // Not in the checkout: its cargo settings are for our own code.
-        .current_dir(&home)
-        .stdin(Stdio::null())
-        .stdout(std::io::stderr())
-        .status()
-        .map_err(|error| format!("cargo did not start: {error}"))?;
-    if status.success() && is_ours(&ours) {
-        Ok(ours)
-    } else {
-        Err(format!("run: cargo install verifpal --version '~{VERSION}' --locked --ignore-rust-version"))
-    }
-}
-
-fn is_ours(program: &Path) -> bool {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
-    output.is_ok_and(|output| {
-        let version = String::from_utf8_lossy(&output.stdout);
-        version.trim().strip_prefix("verifpal ").is_some_and(|version| version.starts_with(&format!("{VERSION}.")))
-    })
 }
 
 #[cfg(test)]

@@ -97,6 +97,8 @@ async fn greet(
     };
     match request {
         Err(_) => visitor.refuse().await,
+        #[cfg(feature = "echo")]
+        Ok(request) if super::echo::is_asked_for(&request) => super::echo::run(visitor, request).await,
         Ok(request) => match request.flow {
             Flow::Preview => pairing::preview(visitor, request).await,
             Flow::Scan => pairing::scan(visitor, request).await,

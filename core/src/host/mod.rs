@@ -10,6 +10,8 @@ mod accept;
 mod book;
 mod code_pairing;
 pub mod codes;
+#[cfg(feature = "echo")]
+pub mod echo;
 mod engine;
 mod error;
 mod events;

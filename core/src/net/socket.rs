@@ -15,6 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCl
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 
+#[cfg(feature = "echo")]
+mod echo;
+
 use super::BoxedStream;
 use super::heartbeat::{Beat, Heartbeat};
 use crate::wire::{CloseCode, Frame, limits};
@@ -146,6 +149,21 @@ impl Socket {
     /// # Errors
     /// See [`SocketError`]; the connection is then of no further use but for [`close`](Self::close).
     pub async fn recv(&mut self) -> Result<Option<Incoming>, SocketError> {
+        Ok(match self.message().await? {
+            None => None,
+            Some(Message::Text(text)) => {
+                Some(Incoming::Frame(Frame::decode(&text).map_err(|_| SocketError::Unreadable)?))
+            }
+            Some(Message::Ping(_)) => Some(Incoming::Ping),
+            Some(Message::Pong(_)) => Some(Incoming::Pong),
+            Some(Message::Close(frame)) => Some(Incoming::Closed { code: frame.map(|frame| frame.code.into()) }),
+            // Streams of data are not in version 1: who sends some does not speak it.
+            Some(Message::Binary(_) | Message::Frame(_)) => return Err(SocketError::Unreadable),
+        })
+    }
+
+    /// The next message, whatever is in it.
+    async fn message(&mut self) -> Result<Option<Message>, SocketError> {
         loop {
             let message = match timeout_at(self.heart.next(), self.inner.next()).await {
                 Ok(Some(Ok(message))) => message,
@@ -168,19 +186,8 @@ impl Socket {
                 },
             };
             self.heart.heard(Instant::now());
-            return match message {
-                Message::Text(text) => {
-                    Frame::decode(&text).map(Incoming::Frame).map(Some).map_err(|_| SocketError::Unreadable)
-                }
-                Message::Ping(_) => Ok(Some(Incoming::Ping)),
-                Message::Pong(_) => Ok(Some(Incoming::Pong)),
-                Message::Close(frame) => {
-                    self.closed = true;
-                    Ok(Some(Incoming::Closed { code: frame.map(|frame| frame.code.into()) }))
-                }
-                // Streams of data are not in version 1: who sends some does not speak it.
-                Message::Binary(_) | Message::Frame(_) => Err(SocketError::Unreadable),
-            };
+            self.closed |= message.is_close();
+            return Ok(Some(message));
         }
     }
 
