@@ -4,6 +4,7 @@
 //! what no compiler does; [`models`] runs the protocol's symbolic models. What a layer needs from outside is found or installed by [`install`] and
 //! [`venv`]; [`summary`] counts.
 
+mod crashes;
 mod files;
 mod install;
 mod layers;
@@ -39,6 +40,11 @@ USAGE
         what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
         the cache directory, which takes some minutes. The last line is `N passed, N failed`.
 
+    cargo xtask crashes [--cycles N] [--seed S]
+        Kills machine, device or shell at random points of pairing, acknowledgement, token rotation and
+        revoke, N times each (default 1000), and checks after each that what anybody was told is true.
+        CI does 40 of each. The seed is printed; with --seed the same points are hit again.
+
     cargo xtask help
         This text.
 
@@ -52,6 +58,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
+        Some("crashes") => crashes::run(&arguments[1..]),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
