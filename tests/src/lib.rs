@@ -10,6 +10,7 @@ pub mod cut;
 pub mod device;
 pub mod faketime;
 pub mod false_machine;
+pub mod fault;
 pub mod http;
 pub mod link;
 pub mod machine;

@@ -52,12 +52,31 @@ fn verdict(path: &Path) -> Result<(), String> {
     if strays > 0 { Err(format!("foreign_key_check: {strays} rows")) } else { Ok(()) }
 }
 
-/// The first value of a query on a database that its owner has open.
+/// The number that a query gives on a database that its owner has open.
 ///
 /// # Panics
 /// It cannot be read.
 #[track_caller]
 pub fn count(path: &Path, sql: &str) -> i64 {
+    first(path, sql)
+}
+
+/// Everything that was promised about devices, as one text: who is paired and who is revoked.
+///
+/// # Panics
+/// It cannot be read.
+#[track_caller]
+pub fn promises(path: &Path) -> String {
+    let paired = "SELECT 'paired ' || name || ' ' || role || ' ' || hex(id) AS line FROM devices";
+    let revoked = "SELECT 'revoked ' || name || ' ' || hex(device) FROM tombstones";
+    first(
+        path,
+        &format!("SELECT coalesce(group_concat(line, char(10)), '') FROM ({paired} UNION {revoked} ORDER BY 1)"),
+    )
+}
+
+#[track_caller]
+fn first<T: rusqlite::types::FromSql>(path: &Path, sql: &str) -> T {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let counted = Connection::open_with_flags(path, flags).and_then(|database| {
         database.busy_timeout(crate::process::DEADLINE)?;

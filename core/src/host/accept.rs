@@ -23,9 +23,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until the host stops.
 pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
+    let mut failing = false;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
+                failing = false;
                 let from = peer.ip().to_canonical();
                 // Admitted in the order of arrival, before any task runs: a newcomer must never count
                 // as older than the crowd that came before it.
@@ -34,7 +36,14 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
                 shared.spawn(task);
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted, trying again");
+                // Said once for each time, not ten times a second.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(
+                        %error,
+                        "a connection could not be accepted, trying again and again: where too many files are open, raise \
+                         the limit (ulimit -n)"
+                    );
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
