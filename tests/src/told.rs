@@ -268,8 +268,13 @@ impl World {
     }
 
     fn pair_again(&self, identity: &Identity) -> Result<(), Refused> {
-        let secret = self.machine.offer(&[]).link().secret;
+        let offer = self.machine.offer(&[]);
+        let secret = offer.link().secret;
         let paired = block_on(async { identity.pair(Peer::connect(self.machine.address).await?, &secret).await });
+        if paired.is_err() {
+            // Nobody uses it any more, and a machine has room for so many.
+            self.machine.run(&["offers", "cancel", &offer.record["number"].to_string()]).expect(0);
+        }
         paired.map(drop)
     }
 

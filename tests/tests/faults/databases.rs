@@ -65,7 +65,11 @@ fn an_older_copy_of_the_database_is_told_to_the_devices_it_does_not_know_and_a_f
     machine.start();
     assert!(first.is_welcome(), "the older copy knows the first device");
     let unknown = second.run(&["machines", "list"]);
-    says(&format!("{}{}", unknown.stdout, unknown.stderr), &["no record of this device", "scanning a fresh offer"]);
+    says(
+        &format!("{}{}", unknown.stdout, unknown.stderr),
+        &["no record of this device", "an older backup", "machines forget homebox"],
+    );
+    second.run(&["machines", "forget", "homebox", "--yes"]).expect(0);
     second.join(machine.offer(&[]).link_text()).expect(0);
     assert!(first.is_welcome() && second.is_welcome());
 }
@@ -93,6 +97,7 @@ fn a_wal_that_is_gone_after_a_crash_is_said_with_what_may_be_lost() {
     assert_eq!(lost_writes(&mut machine), (true, true));
     // Said once; and a fresh offer brings back who was lost.
     machine.start();
+    second.run(&["machines", "forget", "homebox", "--yes"]).expect(0);
     second.join(machine.offer(&[]).link_text()).expect(0);
     assert!(second.is_welcome());
     sqlite::sound_in_use(&machine.file("machine.db")).unwrap();
