@@ -86,7 +86,9 @@ impl Guest {
         command.args(["-accel", if self.kvm { "kvm" } else { "tcg" }]);
         command.args(["-m", "768", "-smp", "1", "-nographic", "-no-reboot", "-nic", "none"]);
         command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(self.place.join("initrd"));
-        let line = format!("console=ttyS0 quiet loglevel=1 panic=-1 random.trust_cpu=on pairpin={binary} boot={boot}");
+        let line = format!(
+            "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check random.trust_cpu=on pairpin={binary} boot={boot}"
+        );
         command.arg("-append").arg(line);
         command.arg("-drive").arg(format!("file={},if=virtio,format=raw,cache=writeback", disk.display()));
         command

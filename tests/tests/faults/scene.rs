@@ -75,6 +75,9 @@ impl Scene {
         says(&said, words);
         self.is_not_revoked(words);
         self.machine.run(&["devices", "rename", "laptop", "other"]).expect(1).says(words[0]);
+        // Where the system itself knows of it, doctor does.
+        let doctor = self.machine.run(&["doctor"]).expect(1).stdout;
+        assert_eq!(doctor.contains("!!  disk"), !words[0].contains("fails"), "{doctor}");
         assert_eq!(self.promises(), before, "something was stored, or is lost");
         assert!(self.laptop.is_welcome(), "the laptop is kept out");
         Unstored { device, link, waiting, before }
