@@ -228,6 +228,6 @@ mod tests {
         assert_eq!(or_last(Ok(vec![1, 2]), &last), [1, 2]);
         assert_eq!(or_last(Err(std::io::Error::from_raw_os_error(24)), &last), [1, 2]);
         // The control: a network that is gone is another matter.
-        assert_eq!(or_last::<i32>(Ok(Vec::new()), &last), []);
+        assert!(or_last(Ok(Vec::new()), &last).is_empty());
     }
 }
