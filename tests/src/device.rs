@@ -51,6 +51,18 @@ impl Device {
         self.run_with(&["join", "-", "--yes"], &format!("{link}\n"))
     }
 
+    /// Starts to pair by a link, given on stdin.
+    #[track_caller]
+    pub fn start_join(&self, link: &str) -> Background {
+        Background::start(&mut self.command(&["join", "-", "--yes"]), Some(&format!("{link}\n")))
+    }
+
+    /// Starts to pair by a typed code, given on stdin.
+    #[track_caller]
+    pub fn start_join_by_code(&self, address: &str, code: &str) -> Background {
+        Background::start(&mut self.command(&["join", address, "--code", "--yes"]), Some(&format!("{code}\n")))
+    }
+
     /// Pairs by a typed code, given on stdin.
     #[track_caller]
     pub fn join_by_code(&self, address: &str, code: &str) -> Output {

@@ -1,7 +1,7 @@
 //! Another wall clock for a daemon, by libfaketime. The clocks that measure time are left alone.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Variables that move a daemon's wall clock, as by "+400d" or "-2h".
 ///
@@ -27,4 +27,18 @@ fn library() -> PathBuf {
     places
         .find(|path| path.is_file())
         .unwrap_or_else(|| panic!("libfaketime is not installed: install what Debian calls faketime"))
+}
+
+/// Variables by which a daemon's wall clock follows a file with an offset in it, while it runs.
+///
+/// # Panics
+/// The library is not installed.
+#[track_caller]
+pub fn running_clock(file: &Path) -> Vec<(String, String)> {
+    let mut variables = wall_clock("");
+    variables.retain(|(name, _)| name != "FAKETIME");
+    variables.push(("FAKETIME_TIMESTAMP_FILE".to_owned(), file.to_str().unwrap_or_default().to_owned()));
+    // Looked at for each question.
+    variables.push(("FAKETIME_NO_CACHE".to_owned(), "1".to_owned()));
+    variables
 }

@@ -5,10 +5,12 @@
 //! only the handshake's arithmetic with it. [`pty`], [`screen`] and [`picture`] look at a terminal
 //! as a person with a phone does. Run them with `cargo xtask test --layer e2e`.
 
+pub mod chance;
 pub mod cut;
 pub mod device;
 pub mod faketime;
 pub mod false_machine;
+pub mod fault;
 pub mod http;
 pub mod link;
 pub mod machine;
@@ -19,7 +21,9 @@ pub mod process;
 pub mod pty;
 pub mod scratch;
 pub mod screen;
+pub mod sqlite;
 pub mod tls;
+pub mod told;
 
 /// Runs hostile peers on a runtime of the test's own.
 ///

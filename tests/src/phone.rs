@@ -6,7 +6,7 @@ use pairpin_core::wire::Grant;
 
 use crate::block_on;
 use crate::machine::{Machine, Offer};
-use crate::peer::{Identity, Peer, Refused};
+use crate::peer::{Identity, Peer, Refused, Session};
 
 /// A paired phone that is not connected.
 #[derive(Debug)]
@@ -40,17 +40,22 @@ impl Phone {
         Ok(Self { identity, grant, token })
     }
 
+    /// Reconnects, and keeps the connection.
+    ///
+    /// # Errors
+    /// The machine does not let it in.
+    pub async fn connect(&mut self, machine: &Machine) -> Result<Session, Refused> {
+        let peer = Peer::connect(machine.address).await?;
+        let (welcome, session) =
+            self.identity.resume(peer, &self.grant, &self.token, &self.grant.recognition_key).await?;
+        self.token = welcome.token.unwrap_or_else(|| self.token.clone());
+        Ok(session)
+    }
+
     /// Whether the machine welcomes it.
     pub fn is_welcome(&mut self, machine: &Machine) -> bool {
-        let outcome = block_on(async {
-            let peer = Peer::connect(machine.address).await?;
-            self.identity.resume(peer, &self.grant, &self.token, &self.grant.recognition_key).await
-        });
-        match outcome {
-            Ok((welcome, _)) => {
-                self.token = welcome.token.unwrap_or_else(|| self.token.clone());
-                true
-            }
+        match block_on(self.connect(machine)) {
+            Ok(_) => true,
             Err(refused) => {
                 eprintln!("the phone is not welcome: {refused:?}");
                 false

@@ -67,6 +67,24 @@ pub const LAYERS: &[Layer] = &[
         work: Work::Cargo { arguments: &["--package", "pairpin-tests"], prepare: end_to_end },
     },
     Layer {
+        name: "faults",
+        about: "full, failing and read-only disks, files that run out, databases cut short, wrong clocks; needs root, libfiu, faketime",
+        work: Work::Cargo {
+            arguments: &[
+                // Mounts are the tests' own, and gone with them whatever happens.
+                "--config",
+                "target.'cfg(all())'.runner = 'unshare --mount --propagation private'",
+                "--package",
+                "pairpin-tests",
+                "--features",
+                "faults",
+                "--test",
+                "faults",
+            ],
+            prepare: faults,
+        },
+    },
+    Layer {
         name: "pake",
         about: "the typed code's PAKE against the Python package spake2; needs python3 and, once, the network",
         work: Work::Cargo {
@@ -126,6 +144,20 @@ const OPENSSL: &[Tool] = &[Tool { program: "openssl", package: "openssl", purpos
 
 fn end_to_end(root: &Path) -> Result<Environment, Unready> {
     install::ensure(&[QR_READERS, CLOCK_MOVERS].concat()).map_err(Unready::Missing)?;
+    let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
+    Ok(vec![("PAIRPIN_BIN", binary.into())])
+}
+
+const FAULT_MAKERS: &[Tool] = &[
+    Tool { program: "fiu-ctrl", package: "fiu-utils", purpose: "lets a daemon's writes fail" },
+    Tool { program: "prlimit", package: "util-linux", purpose: "takes a running daemon's files away" },
+];
+
+fn faults(root: &Path) -> Result<Environment, Unready> {
+    if !install::is_root() {
+        return Err(Unready::Missing("it mounts small file systems, run it as root".to_owned()));
+    }
+    install::ensure(&[CLOCK_MOVERS, FAULT_MAKERS].concat()).map_err(Unready::Missing)?;
     let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }

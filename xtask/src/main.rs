@@ -1,16 +1,21 @@
 //! `cargo xtask`: the project's own commands, written in Rust so that they need nothing else.
 //!
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
-//! what no compiler does; [`models`] runs the protocol's symbolic models; [`supply`] looks at what we build on, with [`deny`], [`sbom`] and [`dependencies`]. What a layer needs from outside is found or installed by [`install`],
-//! [`tools`] and [`venv`]; [`summary`] counts.
+//! what no compiler does; [`models`] runs the protocol's symbolic models; [`supply`] looks at what we
+//! build on, with [`deny`], [`sbom`] and [`dependencies`]; [`crashes`] and [`powercut`] are the long
+//! forms of what may happen at any time. What a layer needs from outside is found or installed by
+//! [`install`], [`tools`] and [`venv`]; [`summary`] counts.
 
+mod crashes;
 mod deny;
 mod dependencies;
 mod files;
+mod guest;
 mod install;
 mod layers;
 mod models;
 mod sbom;
+mod powercut;
 mod summary;
 mod supply;
 mod test;
@@ -56,6 +61,18 @@ USAGE
         Prints what the release binary is made of: CycloneDX 1.6 in JSON, with licences and checksums.
           --target TRIPLE   for this platform (default: the one it runs on)
 
+    cargo xtask crashes [--cycles N] [--seed S]
+        Kills machine, device or shell at random points of pairing, acknowledgement, token rotation and
+        revoke, N times each (default 1000), and checks after each that what anybody was told is true.
+        CI does 40 of each. The seed is printed; with --seed the same points are hit again.
+
+    cargo xtask powercut [--cycles N] [--seed S] [--kvm]
+        Takes the power from a virtual machine N times (default 15) while the real binary pairs and
+        revokes in it, and checks after each that every promise is kept; then the same with a twin of
+        the binary under synchronous=NORMAL, which must lose some. QEMU, busybox (apt-get) and a kernel
+        (unpacked in the cache) are fetched; it says how large. QEMU emulates
+        unless --kvm is given. By command only, not in CI.
+
     cargo xtask help
         This text.
 
@@ -69,6 +86,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
+        Some("powercut") => powercut::run(&arguments[1..]),
+        Some("crashes") => crashes::run(&arguments[1..]),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),
         Some("sbom") => sbom::run(&arguments[1..]),

@@ -109,7 +109,8 @@ fn executable(line: &str) -> Option<PathBuf> {
     }
 }
 
-fn cargo(root: &Path) -> Command {
+/// Cargo, in the workspace.
+pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root).stdin(Stdio::null());
     command

@@ -199,7 +199,8 @@ pub enum ClientError {
     },
     /// The machine has no record of this device.
     #[error(
-        "{name} has no record of this device, it may have been reset: pair again by scanning a fresh offer from there"
+        "{name} has no record of this device, it may have been reset or restored from an older backup: if you know \
+         that, pairpin machines forget {name}, and scan a fresh offer from its own screen"
     )]
     UnknownDevice {
         /// The machine.

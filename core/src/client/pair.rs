@@ -181,7 +181,13 @@ impl Client {
             Ok(answer) => answer,
             // The answer got lost, or the acknowledgement: the first reconnect under the granted
             // token is one too. Where there was a row before, it says nothing: run it again.
-            Err(lost) if row.state == RowState::Granted => return self.take_up(&row).await.map_err(|_| lost),
+            Err(lost) if row.state == RowState::Granted => {
+                return self.take_up(&row).await.map_err(|error| match error {
+                    // That is why the answer did not come.
+                    ClientError::MachineFailed => error,
+                    _ => lost,
+                });
+            }
             Err(lost) => return Err(lost),
         };
         let result = match answer {

@@ -95,8 +95,15 @@ impl Client {
                 let welcome = wait.receive(&answer).map_err(|error| unproven(error, name))?;
                 let (stored, used, at) = (welcome.clone(), TokenHash::of(&token), address.clone());
                 let (id, refused) = (row.row, refused.to_vec());
-                // A new token is durable before anything is done with this session.
-                self.durable(move |ledger| ledger.welcomed(id, &used, &refused, &stored, &at)).await?;
+                // A new token is durable before anything is done with this session. If this disk fails, the
+                // machine never sees the new one used, and the old one serves on; what a pairing still
+                // has to store is another matter.
+                match self.durable(move |ledger| ledger.welcomed(id, &used, &refused, &stored, &at)).await {
+                    Err(error @ (ClientError::State(_) | ClientError::Secrets(_))) if row.state == RowState::Active => {
+                        tracing::warn!(%error, machine = row.name, "a welcome could not be stored");
+                    }
+                    stored => stored?,
+                }
                 self.inner.changed();
                 Ok(Attempt::Welcomed(Box::new(Session { socket: *socket, welcome, address })))
             }

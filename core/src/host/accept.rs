@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::shared::Shared;
 use super::visitor::{Gone, Standing, Visitor};
@@ -21,20 +21,39 @@ use crate::wire::{Flow, limits};
 /// A pause after accepting failed (too many open files): the next try may succeed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Evicted strangers whose sockets are not closed yet, at most. Without a bound a crowd that comes faster
+/// than the one before it goes would use up the files of the process.
+const LEAVING: usize = 16;
+
+/// A stranger's place: in the order of eviction, and among the sockets that are open.
+type Place = (Ticket, OwnedSemaphorePermit);
+
 /// Accepts until the host stops.
 pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
+    let room = Arc::new(Semaphore::new(limits::STRANGERS + LEAVING));
+    let mut failing = false;
     loop {
+        // Never closed.
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, peer)) => {
+                failing = false;
                 let from = peer.ip().to_canonical();
                 // Admitted in the order of arrival, before any task runs: a newcomer must never count
                 // as older than the crowd that came before it.
                 let ticket = shared.gate.admit(from);
-                let task = stranger(Arc::clone(&shared), socket, from, ticket);
+                let task = stranger(Arc::clone(&shared), socket, from, (ticket, place));
                 shared.spawn(task);
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted, trying again");
+                // Said once for each time, not ten times a second.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(
+                        %error,
+                        "a connection could not be accepted, trying again and again: where too many files are open, raise \
+                         the limit (ulimit -n)"
+                    );
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -42,22 +61,25 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 /// One connection, from its first byte to its end.
-async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr, ticket: Ticket) {
+async fn stranger(shared: Arc<Shared>, socket: TcpStream, from: IpAddr, place: Place) {
     let (standing, seen) = watch::channel(Standing::Stranger);
-    let ear = ticket.ear();
+    let ear = place.0.ear();
     tokio::select! {
         biased;
         _ = greet(Arc::clone(&shared), socket, from, ear, standing) => {}
-        () = overdue(shared, ticket, seen) => {}
+        () = overdue(shared, place, seen) => {}
     }
 }
 
 /// Resolves when the connection has to go, by the bounds of what it is: a stranger's until it has
 /// proven something, then those of its proof until it is a session.
-async fn overdue(shared: Arc<Shared>, ticket: Ticket, mut standing: watch::Receiver<Standing>) {
+async fn overdue(shared: Arc<Shared>, (ticket, room): Place, mut standing: watch::Receiver<Standing>) {
     tokio::select! {
         biased;
-        _ = standing.wait_for(|standing| *standing != Standing::Stranger) => ticket.promote(),
+        _ = standing.wait_for(|standing| *standing != Standing::Stranger) => {
+            ticket.promote();
+            drop(room);
+        }
         () = ticket.evicted() => return,
         () = tokio::time::sleep(limits::STRANGER_TIME) => return,
     }

@@ -45,6 +45,8 @@ struct Pages {
     written_welcome: Option<UnixMillis>,
     counter: u64,
     seen: HashSet<DeviceId>,
+    /// Devices whose revoke could not be stored.
+    barred: HashSet<DeviceId>,
 }
 
 /// See the module.
@@ -121,6 +123,7 @@ impl Book {
                 None => {
                     pages.devices.remove(&device);
                     pages.seen.remove(&device);
+                    pages.barred.remove(&device);
                 }
             }
             if let Some(tombstone) = tombstone {
@@ -153,10 +156,22 @@ impl Book {
     pub(super) fn register(&self, device: DeviceId, now: UnixMillis) -> Option<Registration> {
         let pages = self.read();
         let entry = pages.devices.get(&device)?;
-        if entry.row.suspended.is_some() || pages.tombstones.contains_key(&device) {
+        let out = pages.tombstones.contains_key(&device) || pages.barred.contains(&device);
+        if out || entry.row.suspended.is_some() {
             return None;
         }
         Some(self.registry.register(device, now))
+    }
+
+    /// Keeps a device out from here on: its revoke was asked for and could not be stored. Forgotten by a
+    /// restart, and by the revoke once it is stored.
+    pub(super) fn bar(&self, device: DeviceId) {
+        self.write().barred.insert(device);
+    }
+
+    /// Whether a device is kept out so.
+    pub(super) fn is_barred(&self, device: DeviceId) -> bool {
+        self.read().barred.contains(&device)
     }
 
     /// A device is connected now: moves its idle lifetime and, at a welcome, the clock's floor.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::book::Book;
 use super::events::{EventLog, EventWatch, HostEvent, OfferEvent};
 use super::shared::{Shared, lock};
-use super::{DATABASE_FILE, HostError, LOCK_FILE, accept, identity};
+use super::{DATABASE_FILE, HostError, LOCK_FILE, WAL_FILE, accept, identity, marker};
 use crate::clock::Clock;
 use crate::identity::{KeyPair, Pin};
 use crate::names::clean_machine_name;
@@ -63,9 +63,12 @@ impl Host {
         let dir = StateDir::open(&config.state_dir)?;
         let state_lock = take_lock(&dir)?;
         let has_database = dir.path(DATABASE_FILE).exists();
+        // Looked at before SQLite opens the database, which makes another.
+        let lost_writes = has_database && marker::is_left(&dir) && !dir.path(WAL_FILE).exists();
         let keys = identity::load_or_make(&dir, has_database, config.new_key)?;
         let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
         let machine = db.write_blocking(meta::machine_id)?;
+        marker::leave(&dir);
         let name = clean_machine_name(&config.name.unwrap_or_else(host_name));
         let tls = tls::machine_config(&keys.identity, config.clock.wall_ms())
             .map_err(|error| HostError::Certificate(error.to_string()))?;
@@ -92,13 +95,18 @@ impl Host {
             logs: Mutex::default(),
             offers_changed: tokio::sync::Notify::new(),
             addresses: watch::Sender::new(Vec::new()),
+            found: Mutex::default(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
-            lock: Mutex::new(Some(state_lock)),
+            lock: Mutex::new(Some((dir, state_lock))),
         });
         if keys.is_new && has_database {
             let text = format!("new identity key, fingerprint {}", shared.pin.fingerprint());
             shared.audit("key", None, text).await?;
+        }
+        if lost_writes {
+            tracing::warn!("{}", marker::LOST_WRITES);
+            shared.audit("database", None, marker::LOST_WRITES.to_owned()).await?;
         }
         for listener in listeners {
             shared.spawn(accept::listen(Arc::clone(&shared), listener));
@@ -130,7 +138,9 @@ impl Host {
             tracing::warn!(%error, "the last sightings could not be written");
         }
         // Nothing writes any more: another daemon may start on this state.
-        lock(&shared.lock).take();
+        if let Some((dir, _lock)) = lock(&shared.lock).take() {
+            marker::take_away(&dir);
+        }
     }
 }
 
@@ -148,10 +158,21 @@ pub(super) fn pin_of(key: &KeyPair) -> Result<Pin, HostError> {
 }
 
 async fn flush_sightings(shared: Arc<Shared>) {
+    let mut failing = false;
     loop {
         tokio::time::sleep(FLUSH).await;
-        if let Err(error) = shared.book.flush().await {
-            tracing::warn!(%error, "sightings of devices could not be written, trying again");
+        match shared.book.flush().await {
+            // Said once: a log that grows does no good to a full disk.
+            Err(error) if !failing => {
+                tracing::warn!(%error, "sightings of devices could not be written, trying again and again");
+                failing = true;
+            }
+            Err(_) => {}
+            Ok(()) if failing => {
+                tracing::warn!("sightings of devices are written again");
+                failing = false;
+            }
+            Ok(()) => {}
         }
     }
 }

@@ -55,6 +55,17 @@ pub enum HostError {
     /// No such device.
     #[error("no device is called {0:?}, see `pairpin devices`")]
     NoDevice(String),
+    /// A revoke could not be stored.
+    #[error(
+        "{name:?} is NOT revoked: {cause}; it is cut and kept out meanwhile, but a restart of pairpin serve would let it \
+         in again"
+    )]
+    NotRevoked {
+        /// The device.
+        name: String,
+        /// Why it could not be stored.
+        cause: StoreError,
+    },
     /// The beginning of an id fits several devices.
     #[error("{0:?} fits several devices, type more of the id or the whole name")]
     Ambiguous(String),

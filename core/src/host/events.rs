@@ -31,6 +31,13 @@ pub enum OfferEvent {
     },
     /// A device is paired by it. The last event.
     Paired(PairedView),
+    /// A device acknowledged, and that could not be stored. It may try again.
+    NotStored {
+        /// The device's name.
+        name: String,
+        /// Why, and what to do.
+        cause: String,
+    },
     /// A wrong code was typed.
     WrongCode {
         /// Tries that are left.

@@ -49,6 +49,10 @@ pub(super) async fn claim(
     let (recognition_key, row) = match shared.book.find(DeviceId::of(&key)) {
         // Told before the offer is consumed: the device comes back with a fresh key.
         Some(Known::Tombstone(tombstone)) => return Err(revoked(&tombstone, shared.now())),
+        // Its revoke was asked for and is not stored yet.
+        Some(Known::Device(_)) if shared.book.is_barred(DeviceId::of(&key)) => {
+            return Err(refusal(RefusalCode::Unavailable));
+        }
         Some(Known::Device(entry)) => (entry.row.recognition_key, true),
         None if shared.book.counts().0 >= limits::DEVICES => return Err(refusal(RefusalCode::Full)),
         None => (RecognitionKey::generate().map_err(|_| refusal(RefusalCode::Unavailable))?, false),
@@ -279,6 +283,8 @@ async fn make_active(
         Ok(outcome) => Ok(outcome),
         Err(error) => {
             tracing::error!(%error, "a pairing could not be written");
+            let name = claim.granted.as_ref().map(|granted| granted.details.name.clone()).unwrap_or_default();
+            shared.offer_log(offer.number).publish(OfferEvent::NotStored { name, cause: error.to_string() });
             shared.offers().put_back(offer, Some(claim));
             Err(Gone)
         }

@@ -20,6 +20,7 @@ mod frames;
 mod granting;
 mod identity;
 mod live;
+mod marker;
 pub mod offers;
 #[cfg(test)]
 mod offers_tests;
@@ -49,6 +50,9 @@ pub use views::{
 
 /// The database's file in the state directory.
 pub const DATABASE_FILE: &str = "machine.db";
+
+/// What SQLite has not moved into that file yet.
+const WAL_FILE: &str = "machine.db-wal";
 
 /// The file whose lock the running daemon holds.
 pub const LOCK_FILE: &str = "serve.lock";

@@ -30,7 +30,12 @@ impl OfflineHost {
         }
         let dir = StateDir::open(state_dir)?;
         let lock = take_lock(&dir)?;
+        let has_wal = dir.path(super::WAL_FILE).exists();
         let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
+        if has_wal {
+            // What a crash left is read, and goes into the database when this closes.
+            super::marker::take_away(&dir);
+        }
         Ok(Some(Self { db, dir, _lock: lock }))
     }
 

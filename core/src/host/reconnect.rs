@@ -45,6 +45,10 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
             visitor.promote(Proof::Device(device));
             let key = entry.row.recognition_key.clone();
+            if shared.book.is_barred(device) {
+                let refusal = Refusal::new(RefusalCode::Unavailable, shared.now());
+                return visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await;
+            }
             // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
             // the fresh offer behind it lifts a suspension and starts another session.
             if let Some(number) = granted(&visitor, &proven)
@@ -114,7 +118,8 @@ async fn finish_pairing(
 
 type Admitted = (Registration, Option<SessionToken>);
 
-/// Judges the token and does what follows: nothing is sent before it is on the disk.
+/// Judges the token and does what follows: nothing new is sent before it is on the disk. A disk that
+/// fails keeps nobody out.
 async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Result<Result<Admitted, Refusal>, Gone> {
     let shared = visitor.shared();
     let refuse = |code| Ok(Err(Refusal::new(code, shared.now())));
@@ -145,7 +150,11 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
             match shared.book.change(device, promote).await {
                 Ok(true) => false,
                 Ok(false) => return Ok(Err(overtaken(visitor, device, RefusalCode::TokenReplaced))),
-                Err(error) => return unavailable(visitor, &error),
+                // It stays pending, and the token before it current: both serve on.
+                Err(error) => {
+                    tracing::warn!(%error, "the use of a new token could not be written, it serves on as it is");
+                    false
+                }
             }
         }
     };
@@ -161,13 +170,9 @@ fn overtaken(visitor: &Visitor, device: DeviceId, code: RefusalCode) -> Refusal 
     let shared = visitor.shared();
     match shared.book.find(device) {
         Some(Known::Tombstone(tombstone)) => revoked(&tombstone, shared.now()),
+        _ if shared.book.is_barred(device) => Refusal::new(RefusalCode::Unavailable, shared.now()),
         _ => Refusal::new(code, shared.now()),
     }
-}
-
-fn unavailable(visitor: &Visitor, error: &crate::store::StoreError) -> Result<Result<Admitted, Refusal>, Gone> {
-    tracing::error!(%error, "a reconnect could not be written");
-    Ok(Err(Refusal::new(RefusalCode::Unavailable, visitor.shared().now())))
 }
 
 /// A pending token, durable before the device sees it. Where the disk fails, the old one serves on.

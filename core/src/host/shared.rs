@@ -20,8 +20,8 @@ use crate::identity::{DeviceId, MachineId, Pin};
 use crate::net::addresses::{self, ReachableAddress};
 use crate::net::gate::Gate;
 use crate::role::Role;
-use crate::store::Lock;
 use crate::store::host::audit;
+use crate::store::{Lock, StateDir};
 use crate::wire::{Address, AddressKind, limits};
 
 /// What all connections of a host share.
@@ -45,9 +45,12 @@ pub(super) struct Shared {
     pub(super) logs: Mutex<BTreeMap<OfferNumber, EventLog<OfferEvent>>>,
     pub(super) offers_changed: tokio::sync::Notify,
     pub(super) addresses: watch::Sender<Vec<Address>>,
+    /// The addresses that were found last.
+    pub(super) found: Mutex<Vec<ReachableAddress>>,
     pub(super) stopping: watch::Sender<bool>,
     pub(super) tasks: Mutex<JoinSet<()>>,
-    pub(super) lock: Mutex<Option<Lock>>,
+    /// The state directory and the lock on it, while the host runs.
+    pub(super) lock: Mutex<Option<(StateDir, Lock)>>,
 }
 
 impl Shared {
@@ -142,10 +145,7 @@ impl Shared {
             kind: AddressKind::Advertised,
             interface: String::new(),
         });
-        let found = addresses::reachable(&self.listening).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the machine's addresses could not be listed");
-            Vec::new()
-        });
+        let found = or_last(addresses::reachable(&self.listening), &self.found);
         advertised.chain(found).collect()
     }
 
@@ -202,7 +202,32 @@ impl Shared {
     }
 }
 
+/// What was found, or what was found last where the system gives no answer (it is out of files): an
+/// empty list would be told to every device, and believed.
+fn or_last<T: Clone>(found: std::io::Result<Vec<T>>, last: &Mutex<Vec<T>>) -> Vec<T> {
+    let mut last = lock(last);
+    match found {
+        Ok(found) => last.clone_from(&found),
+        Err(error) => tracing::warn!(%error, "the machine's addresses could not be listed, those known are kept"),
+    }
+    last.clone()
+}
+
 /// How an address is shown: IPv4 as IPv4 even where it came in by a dual-stack socket.
 pub(super) fn shown(ip: IpAddr) -> String {
     ip.to_canonical().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_cannot_be_listed_are_those_known_and_never_none() {
+        let last = Mutex::default();
+        assert_eq!(or_last(Ok(vec![1, 2]), &last), [1, 2]);
+        assert_eq!(or_last(Err(std::io::Error::from_raw_os_error(24)), &last), [1, 2]);
+        // The control: a network that is gone is another matter.
+        assert!(or_last(Ok(Vec::new()), &last).is_empty());
+    }
 }

@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
+use super::book::Known;
 use super::events::{OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest};
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
 use super::{Host, HostError, rows};
+use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::link::Link;
 use crate::names::{clean_name, clean_sentence};
@@ -159,8 +161,11 @@ impl Host {
 
     /// Revokes a device: for ever, durably, and felt at once. Returns when its sockets are cut.
     ///
+    /// Where it cannot be stored it is no revoke, and the device is not told of one. Who asked for it wants
+    /// the device out all the same: it is cut, and kept out until the revoke succeeds or the host ends.
+    ///
     /// # Errors
-    /// [`HostError::NoDevice`]: it is not paired (any more).
+    /// [`HostError::NoDevice`]: it is not paired (any more). [`HostError::NotRevoked`].
     pub async fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
         let (host, by, now) = (self.clone(), clean_name(by), self.shared.now());
         // A reason from outside is shown to people later.
@@ -170,13 +175,27 @@ impl Host {
             let closing = Closing { code: CloseCode::Revoked, by: Some(by.clone()), at: now, reason: reason.clone() };
             let book = &host.shared.book;
             let revoke = move |connection: &Connection| rows::revoke(connection, device, &by, reason.as_deref(), now);
-            let (row, last_owner) =
-                book.change(device, revoke).await?.ok_or_else(|| HostError::NoDevice(device.text()))?;
+            let (row, last_owner) = match book.change(device, revoke).await {
+                Ok(found) => found.ok_or_else(|| HostError::NoDevice(device.text()))?,
+                Err(cause) => return Err(host.keep_out(device, cause, now).await),
+            };
             let connections_cut = book.registry.cut(device, &closing).await;
             host.tell_last_audit().await;
             Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
         });
         task.await.map_err(|_| HostError::Store(StoreError::Closed))?
+    }
+
+    /// Cuts a device whose revoke could not be stored.
+    async fn keep_out(&self, device: DeviceId, cause: StoreError, now: UnixMillis) -> HostError {
+        let book = &self.shared.book;
+        let Some(Known::Device(entry)) = book.find(device) else { return cause.into() };
+        tracing::error!(device = entry.row.name, %cause, "a revoke could not be stored");
+        // In this order: what registers after the bar is refused, what registered before is cut.
+        book.bar(device);
+        let closing = Closing { code: CloseCode::Stopping, by: None, at: now, reason: None };
+        book.registry.cut(device, &closing).await;
+        HostError::NotRevoked { name: entry.row.name, cause }
     }
 
     /// Lines of the audit log after number `after`, oldest first, at most `limit`.

@@ -6,7 +6,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
+use rustix::fs::StatVfsMountFlags;
+use rustix::io::Errno;
 
 /// A failure of the state directory or the database. Nothing of the failed step was stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +55,20 @@ pub enum StoreError {
     /// No space is left.
     #[error("the disk that holds {} is full, free some space and try again", path.display())]
     Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk failed: not full, but broken, or gone.
+    #[error("the disk that holds {} fails ({cause}), look for disk errors in the system's log (dmesg)", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite, or the system, said.
+        cause: String,
+    },
+    /// The process, or the system, may open no more files.
+    #[error("{} cannot be opened: too many files are open, raise the limit (ulimit -n) or close some", path.display())]
+    TooManyFiles {
         /// The file.
         path: PathBuf,
     },
@@ -143,6 +159,10 @@ fn holder_text(holder: Option<u32>) -> String {
     holder.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 
+fn is_read_only(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
 impl StoreError {
     /// Names the file, where the error does not name one yet.
     pub(crate) fn at(mut self, file: &Path) -> Self {
@@ -153,6 +173,8 @@ impl StoreError {
             | Self::ReadOnly { path }
             | Self::Full { path }
             | Self::Busy { path }
+            | Self::Disk { path, .. }
+            | Self::TooManyFiles { path }
             | Self::Io { path, .. }
                 if path.as_os_str().is_empty() =>
             {
@@ -160,7 +182,11 @@ impl StoreError {
             }
             _ => {}
         }
-        self
+        match self {
+            // SQLite says the same of a disk that fails and of one that was mounted read-only meanwhile.
+            Self::Disk { path, .. } if is_read_only(&path) => Self::ReadOnly { path },
+            other => other,
+        }
     }
 
     /// What a failed system call on `path` means.
@@ -169,7 +195,11 @@ impl StoreError {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly { path },
-            _ => Self::Io { path, cause: error.to_string() },
+            _ => match Errno::from_io_error(error) {
+                Some(Errno::IO) => Self::Disk { path, cause: error.to_string() },
+                Some(Errno::MFILE | Errno::NFILE) => Self::TooManyFiles { path },
+                _ => Self::Io { path, cause: error.to_string() },
+            },
         }
     }
 }
@@ -186,9 +216,14 @@ impl From<rusqlite::Error> for StoreError {
                 ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly { path },
                 ErrorCode::DiskFull => Self::Full { path },
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy { path },
-                ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::FileLockingProtocolFailed => {
-                    Self::Io { path, cause: error.to_string() }
+                // Making room for the index of the WAL is the one step whose full disk has another name.
+                ErrorCode::SystemIoFailure if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Self::Full { path },
+                ErrorCode::SystemIoFailure => Self::Disk { path, cause: error.to_string() },
+                ErrorCode::CannotOpen => {
+                    let next = "look whether its directory is there and can be written, and at the limit of open files";
+                    Self::Io { path, cause: format!("{error}, {next} (ulimit -n)") }
                 }
+                ErrorCode::FileLockingProtocolFailed => Self::Io { path, cause: error.to_string() },
                 _ => Self::Internal(error.to_string()),
             },
             // The schema's CHECKs allow no such value: somebody else wrote it.
@@ -229,6 +264,15 @@ mod tests {
             (
                 StoreError::Full { path: path() },
                 "the disk that holds /s/machine.db is full, free some space and try again",
+            ),
+            (
+                StoreError::Disk { path: path(), cause: "disk I/O error".to_owned() },
+                "the disk that holds /s/machine.db fails (disk I/O error), look for disk errors in the system's log \
+                 (dmesg)",
+            ),
+            (
+                StoreError::TooManyFiles { path: path() },
+                "/s/machine.db cannot be opened: too many files are open, raise the limit (ulimit -n) or close some",
             ),
             (
                 StoreError::Busy { path: path() },

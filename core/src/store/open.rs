@@ -17,6 +17,9 @@ use super::migrations::{Kind, Schema};
 /// How long to wait for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// The smallest page of a SQLite database, in bytes: every file is a multiple of it.
+const SMALLEST: u64 = 512;
+
 /// The absolute path, the connection that writes and the one that reads.
 pub(super) fn open(path: &Path, kind: Kind) -> Result<(PathBuf, Connection, Connection), StoreError> {
     let path = std::path::absolute(path).map_err(|error| StoreError::from_io(&error, path))?;
@@ -47,6 +50,13 @@ fn exists(path: &Path) -> Result<bool, StoreError> {
     // SQLite would take it for a new one.
     if found.len() == 0 {
         return Err(StoreError::Corrupt { path: path.to_path_buf(), detail: "the file is empty".to_owned() });
+    }
+    // SQLite takes what is missing for zeros: without its header it would be somebody else's database. A
+    // page that was being written when the power went is in the -wal still.
+    let whole = found.len() >= SMALLEST && found.len().is_multiple_of(SMALLEST);
+    let waiting = metadata(&with_suffix(path, "-wal"))?.is_some_and(|wal| wal.len() > 0);
+    if !whole && !waiting {
+        return Err(StoreError::Corrupt { path: path.to_path_buf(), detail: "the file is cut short".to_owned() });
     }
     Ok(true)
 }
@@ -101,7 +111,8 @@ fn open_checked(path: &Path, schema: &Schema) -> Result<Connection, StoreError> 
     // A refused file stays as it is: no checkpoint when this connection closes.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     schema.check(&conn)?;
-    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    // The whole check: an index that misses a row would hide a tombstone.
+    let verdict: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
         return Err(StoreError::Corrupt { path: path.to_path_buf(), detail: verdict });
     }

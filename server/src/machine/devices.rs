@@ -189,19 +189,31 @@ async fn revoke(machine: &Machine, args: RevokeArgs, as_json: bool) -> Result<()
     }
     confirm(&question(&chosen, &all), args.yes)?;
     let mut done: Vec<RevokedRecord> = Vec::new();
+    let mut failures: Vec<Failure> = Vec::new();
     for device in chosen {
         // By id: what was asked about is what goes, whatever was renamed meanwhile.
-        let revoked: RevokedRecord =
-            machine.ask(Request::Revoke { device: device.id, reason: args.reason.clone() }).await?;
+        let asked = machine.ask(Request::Revoke { device: device.id, reason: args.reason.clone() }).await;
+        let revoked: RevokedRecord = match asked {
+            Ok(revoked) => revoked,
+            // Who wants several out wants the others out all the more.
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
         if !as_json {
             say(outcome(&revoked))?;
         }
         done.push(revoked);
     }
     if as_json {
-        return say(json::member("revoked", &done)?);
+        say(json::member("revoked", &done)?)?;
     }
-    Ok(())
+    let messages: Vec<&str> = failures.iter().map(|failure| failure.message.as_str()).collect();
+    match failures.first() {
+        None => Ok(()),
+        Some(first) => Err(Failure::new(first.exit, messages.join("\npairpin: "))),
+    }
 }
 
 fn question(chosen: &[DeviceRecord], all: &[DeviceRecord]) -> String {

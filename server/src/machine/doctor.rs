@@ -102,6 +102,7 @@ async fn look(state_dir: &Path) -> Vec<Check> {
     found.extend(checks::addresses(daemon));
     found.extend(checks::port(daemon));
     found.extend(checks::clock(state_dir, daemon));
+    found.extend(checks::disk(state_dir));
     let files = checks::permissions(state_dir);
     // What others can open is not opened here either, and has been found already.
     let sound = files.iter().all(|check| check.level != Level::Finding);

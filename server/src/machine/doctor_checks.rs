@@ -9,6 +9,7 @@ use pairpin_core::clock::{Clock as _, SystemClock, UnixMillis};
 use pairpin_core::host::{DATABASE_FILE, HostError, IDENTITY_KEY_FILE, NEXT_KEY_FILE, OfflineHost};
 use pairpin_core::net::{addresses::local_addresses, listen};
 use pairpin_core::wire::{AddressKind, DEFAULT_PORT};
+use rustix::fs::StatVfsMountFlags;
 
 use super::doctor::Check;
 use super::status::LOOPBACK_ONLY;
@@ -102,6 +103,9 @@ fn judge_clock(now: UnixMillis, latest_welcome: Option<UnixMillis>) -> Check {
     }
 }
 
+/// Bytes with which little can be stored.
+const LITTLE: u64 = 128 * 1024;
+
 /// Whether keys and database are their owner's alone.
 pub fn permissions(state_dir: &Path) -> Vec<Check> {
     let Ok(directory) = fs::symlink_metadata(state_dir) else {
@@ -136,6 +140,21 @@ pub fn permissions(state_dir: &Path) -> Vec<Check> {
         found.push(Check::ok("state", format!("{}, keys in files that only you can read", state_dir.display())));
     }
     found
+}
+
+/// Whether the state can be written: a disk that is full or read-only keeps nobody out who is paired, and
+/// nobody new gets in.
+pub fn disk(state_dir: &Path) -> Vec<Check> {
+    let Ok(found) = rustix::fs::statvfs(state_dir) else { return Vec::new() };
+    let (shown, mut checks) = (state_dir.display(), Vec::new());
+    if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        let text = format!("the disk that holds {shown} is mounted read-only, nothing can be paired or revoked");
+        checks.push(Check::finding("disk", text, "mount it for writing"));
+    } else if found.f_bavail.saturating_mul(found.f_frsize) < LITTLE {
+        let text = format!("the disk that holds {shown} is full, nothing can be paired or revoked");
+        checks.push(Check::finding("disk", text, "free some space"));
+    }
+    checks
 }
 
 /// Whether a daemon could open the state of a stopped machine.

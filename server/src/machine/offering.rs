@@ -18,6 +18,8 @@ pub struct Offering {
     pub offer: NewOfferRecord,
     ends: Duration,
     note: String,
+    /// What was said aloud last: a device that tries again and again says nothing new.
+    aloud: String,
 }
 
 /// How an offer ended.
@@ -48,7 +50,7 @@ impl Offering {
     /// An offer made at `now` (by [`pairpin_core::clock::Clock::elapsed`]).
     pub fn new(offer: NewOfferRecord, now: Duration) -> Self {
         let ends = now + offer.lifetime();
-        Self { offer, ends, note: String::new() }
+        Self { offer, ends, note: String::new(), aloud: String::new() }
     }
 
     /// Takes in what has happened.
@@ -60,6 +62,14 @@ impl Offering {
             }
             PairEvent::Previewed { from } => format!("a device at {} looks at it", printable(&from)),
             PairEvent::Claimed { from, name } => format!("{} at {} is pairing", quoted(&name), printable(&from)),
+            PairEvent::NotStored { name, cause } => {
+                let text = format!("{} is NOT paired: {}", quoted(&name), printable(&cause));
+                return if std::mem::replace(&mut self.aloud, text.clone()) == text {
+                    Step::Redraw
+                } else {
+                    Step::Alarm(text)
+                };
+            }
             PairEvent::WrongCode { tries_left, from } => {
                 let tries = if tries_left == 1 { "1 try" } else { &format!("{tries_left} tries") };
                 format!("wrong code from {}, {tries} left", printable(&from))
@@ -249,6 +259,15 @@ mod tests {
         offering.take(PairEvent::Extended { expires_in_seconds: 80 }, at(100));
         let text = "expires in 1:20, a device at 10.0.0.9 looks at it";
         assert_eq!(offering.standing(at(100)), Standing::Open(text.into()));
+    }
+
+    #[test]
+    fn a_pairing_that_could_not_be_stored_is_said_aloud_once() {
+        let mut offering = offering(true);
+        let event = || PairEvent::NotStored { name: "Pixel".into(), cause: "the disk is full, free some space".into() };
+        let text = "\"Pixel\" is NOT paired: the disk is full, free some space";
+        assert_eq!(offering.take(event(), at(1)), Step::Alarm(text.into()));
+        assert_eq!(offering.take(event(), at(2)), Step::Redraw);
     }
 
     #[test]

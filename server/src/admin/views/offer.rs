@@ -132,6 +132,13 @@ pub enum PairEvent {
     },
     /// A device is paired. The last event.
     Paired(Box<PairedRecord>),
+    /// A device was about to be paired, and that could not be stored.
+    NotStored {
+        /// Its name.
+        name: String,
+        /// Why, and what to do.
+        cause: String,
+    },
     /// A wrong code was typed.
     WrongCode {
         /// Tries left.
@@ -206,6 +213,7 @@ impl From<OfferEvent> for PairEvent {
             OfferEvent::Previewed { from } => Self::Previewed { from },
             OfferEvent::Claimed { from, name } => Self::Claimed { from, name },
             OfferEvent::Paired(paired) => Self::Paired(Box::new(paired.into())),
+            OfferEvent::NotStored { name, cause } => Self::NotStored { name, cause },
             OfferEvent::WrongCode { tries_left, from } => Self::WrongCode { tries_left, from },
             OfferEvent::CodeBurnt { closed } => Self::CodeBurnt { closed },
             OfferEvent::CodeReplaced { by } => Self::CodeReplaced { by },
