@@ -7,7 +7,9 @@
 mod files;
 mod install;
 mod layers;
+mod limited;
 mod models;
+mod states;
 mod summary;
 mod test;
 mod threats;
@@ -39,6 +41,10 @@ USAGE
         what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
         the cache directory, which takes some minutes. The last line is `N passed, N failed`.
 
+    cargo xtask states
+        Explores offers, typed codes and token rotation with wider bounds than the layer core does:
+        tens of minutes. It prints how many states there were, and each broken twin that was found.
+
     cargo xtask help
         This text.
 
@@ -53,6 +59,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
         Some("models") if arguments.len() == 1 => models::run(),
+        Some("states") if arguments.len() == 1 => states::run(),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)
