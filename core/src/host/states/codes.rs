@@ -208,14 +208,11 @@ impl Model for Codes {
     }
 }
 
+type Add<'a> = &'a mut dyn FnMut(String, Change<'_>);
+type Change<'a> = &'a dyn Fn(&mut State) -> Option<String>;
+
 impl Codes {
-    fn run(
-        &self,
-        state: &State,
-        number: usize,
-        run: &Run,
-        add: &mut dyn FnMut(String, &dyn Fn(&mut State) -> Option<String>),
-    ) {
+    fn run(&self, state: &State, number: usize, run: &Run, add: Add<'_>) {
         match run {
             Run::Begun { offer, right } if self.twin == Twin::ComparesThenSpends => {
                 let (offer, right) = (*offer, *right);

@@ -133,10 +133,13 @@ pub(super) enum Went {
     Failed,
 }
 
+/// A transaction on the rows of the device with this key.
+type Asked = (u8, Disk, Change);
+
 /// Real SQLite, and what is known already of what it does.
 pub(super) struct Sqlite {
     connection: Connection,
-    known: RefCell<HashMap<(u8, Disk, Change), (Disk, Went)>>,
+    known: RefCell<HashMap<Asked, (Disk, Went)>>,
     judged: RefCell<HashMap<(u8, Disk, u8), Verdict>>,
 }
 
