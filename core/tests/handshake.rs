@@ -81,11 +81,11 @@ fn proof(on: &Channel, key: &KeyPair) -> (Envelope, AwaitGrant) {
 
 /// The text of another message with one field changed.
 fn altered(envelope: &Envelope, from: &str, to: &str) -> Envelope {
-    let mut value: serde_json::Value = envelope.read().unwrap();
+    let mut value: serde_json::Value = envelope.read_any().unwrap();
     let text = value.to_string().replace(from, to);
     value = serde_json::from_str(&text).unwrap();
     let mut changed = envelope.clone();
-    changed.message = Envelope::of(&value).unwrap().message.clone();
+    changed.message = Envelope::of_any(&value).unwrap().message.clone();
     changed
 }
 

@@ -13,9 +13,11 @@ mod files;
 mod guest;
 mod install;
 mod layers;
+mod limited;
 mod models;
-mod sbom;
 mod powercut;
+mod sbom;
+mod states;
 mod summary;
 mod supply;
 mod test;
@@ -72,6 +74,9 @@ USAGE
         the binary under synchronous=NORMAL, which must lose some. QEMU, busybox (apt-get) and a kernel
         (unpacked in the cache) are fetched; it says how large. QEMU emulates
         unless --kvm is given. By command only, not in CI.
+    cargo xtask states
+        Explores offers, typed codes and token rotation with wider bounds than the layer core does:
+        tens of minutes. It prints how many states there were, and each broken twin that was found.
 
     cargo xtask help
         This text.
@@ -91,6 +96,7 @@ fn main() -> ExitCode {
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),
         Some("sbom") => sbom::run(&arguments[1..]),
+        Some("states") if arguments.len() == 1 => states::run(),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)

@@ -6,9 +6,10 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::layers::Unready;
+use crate::limited;
 use crate::summary::Counts;
 use crate::tools::Tool;
 use crate::verdicts;
@@ -21,6 +22,9 @@ const VERIFPAL: Tool = Tool {
     environment: &[],
     takes: "builds for some minutes",
 };
+
+/// For one model; each takes seconds.
+const TIME: Duration = Duration::from_secs(5 * 60);
 
 /// Runs every model and prints the totals. Says whether all did what their headers say.
 ///
@@ -61,13 +65,13 @@ pub fn check_all(root: &Path) -> Result<Counts, Unready> {
 fn check(verifpal: &Path, name: &str, model: &Path) -> Result<Vec<String>, String> {
     let text = fs::read_to_string(model).map_err(|error| format!("{}: {error}", model.display()))?;
     let expected = verdicts::expected(name, &text)?;
-    let output = Command::new(verifpal)
-        .args(["verify", "--result-code"])
-        .arg(model)
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{} did not start: {error}", verifpal.display()))?;
+    let mut command = Command::new(verifpal);
+    command.args(["verify", "--result-code"]).arg(model).env("NO_COLOR", "1");
+    let output = limited::output(&mut command, TIME)
+        .map_err(|error| format!("{} did not start: {error}", verifpal.display()))?
+        .ok_or_else(|| {
+            format!("{name} was not decided in {} minutes, and Verifpal was stopped", TIME.as_secs() / 60)
+        })?;
     // It exits with 0 where it finds an attack: anything else is a model that it cannot read.
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());

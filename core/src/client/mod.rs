@@ -19,7 +19,7 @@ mod line;
 mod machines;
 mod pair;
 mod preview;
-mod record;
+pub(crate) mod record;
 mod resume;
 mod signer;
 mod text;

@@ -11,37 +11,39 @@ use crate::secrets::{RecognitionKey, SecretBytes, SecretStoreError};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::OfferId;
 
-/// Tokens kept at once: the newest, and the older one until a welcome under the newest.
-const TOKENS: usize = 2;
+/// Tokens kept at once: the newest, the one that is known to work until a welcome under the newest, and
+/// where two runs of a pairing overlap the other one's: which of them the machine granted last, and so
+/// takes, this device cannot know.
+const TOKENS: usize = 3;
 
 /// Tokens and R of one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(crate) struct Record {
     v: u8,
     /// Newest first.
     tokens: Vec<SessionToken>,
     /// R.
-    pub(super) recognition_key: RecognitionKey,
+    pub(crate) recognition_key: RecognitionKey,
     /// The check digits of the last Grant: a pairing that was interrupted shows them when it is
     /// taken up again.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) digits: Option<String>,
+    pub(crate) digits: Option<String>,
     /// The offer of the last Grant, by which the same link is known again.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) offer: Option<OfferId>,
+    pub(crate) offer: Option<OfferId>,
     /// Whether the machine has answered the acknowledgement of that Grant.
     #[serde(default)]
-    pub(super) acknowledged: bool,
+    pub(crate) acknowledged: bool,
     /// A key change that the person agreed to and whose Grant has not come yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) repin: Option<Repin>,
+    pub(crate) repin: Option<Repin>,
 }
 
 /// The offer of a machine that proved R under another key, and that key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Repin {
-    pub(super) offer: OfferId,
-    pub(super) pin: Pin,
+pub(crate) struct Repin {
+    pub(crate) offer: OfferId,
+    pub(crate) pin: Pin,
 }
 
 /// The record is damaged, or from a later version.
@@ -51,12 +53,12 @@ fn unreadable() -> SecretStoreError {
 
 impl Record {
     /// The record of a first Grant.
-    pub(super) fn new(token: SessionToken, recognition_key: RecognitionKey) -> Self {
+    pub(crate) fn new(token: SessionToken, recognition_key: RecognitionKey) -> Self {
         Self { v: 1, tokens: vec![token], recognition_key, digits: None, offer: None, acknowledged: false, repin: None }
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
-    pub(super) fn decode(bytes: &SecretBytes) -> Result<Self, SecretStoreError> {
+    pub(crate) fn decode(bytes: &SecretBytes) -> Result<Self, SecretStoreError> {
         let record: Self = serde_json::from_slice(bytes.expose()).map_err(|_| unreadable())?;
         if record.v != 1 || record.tokens.is_empty() || record.tokens.len() > TOKENS {
             return Err(unreadable());
@@ -65,26 +67,28 @@ impl Record {
     }
 
     /// The bytes for the store.
-    pub(super) fn encode(&self) -> Result<SecretBytes, SecretStoreError> {
+    pub(crate) fn encode(&self) -> Result<SecretBytes, SecretStoreError> {
         serde_json::to_vec(self).map(SecretBytes::new).map_err(|_| unreadable())
     }
 
     /// The next token to dial with: the newest that has not been refused in this attempt.
-    pub(super) fn token_to_try(&self, refused: &[TokenHash]) -> Option<&SessionToken> {
+    pub(crate) fn token_to_try(&self, refused: &[TokenHash]) -> Option<&SessionToken> {
         self.tokens.iter().find(|token| !refused.contains(&TokenHash::of(token)))
     }
 
-    /// Takes in a new token. The one that is known to work stays until a welcome under the new one; of
-    /// two it is the older, and what came between may be void: the machine voids a pending token when
-    /// it makes another.
-    pub(super) fn granted(&mut self, token: SessionToken) {
-        let known = self.tokens.pop();
-        self.tokens = std::iter::once(token).chain(known).collect();
+    /// Takes in a new token. The oldest, which is known to work, stays until a welcome under a newer one,
+    /// and so does the newest of those between: another run of the pairing may have stored it, and be
+    /// about to acknowledge it.
+    pub(crate) fn granted(&mut self, token: SessionToken) {
+        self.tokens.insert(0, token);
+        while self.tokens.len() > TOKENS {
+            self.tokens.remove(TOKENS - 1);
+        }
     }
 
     /// The machine has answered the acknowledgement of `token`: it is current now, and those before it
     /// are superseded. To show one of them later would look like theft.
-    pub(super) fn acknowledged(&mut self, token: &TokenHash) {
+    pub(crate) fn acknowledged(&mut self, token: &TokenHash) {
         self.acknowledged = true;
         if let Some(at) = self.tokens.iter().position(|known| TokenHash::of(known) == *token) {
             self.tokens.truncate(at + 1);
@@ -95,7 +99,7 @@ impl Record {
     /// refused in this attempt go, and so do those older than `used`. Where another process has stored
     /// a newer one meanwhile, ours is let go of: of many new ones the machine voids all but the last
     /// few, in an order that this device does not know, and the one that is known to work must stay.
-    pub(super) fn welcomed(&mut self, used: &TokenHash, refused: &[TokenHash], new: Option<SessionToken>) {
+    pub(crate) fn welcomed(&mut self, used: &TokenHash, refused: &[TokenHash], new: Option<SessionToken>) {
         if let Some(at) = self.tokens.iter().position(|token| TokenHash::of(token) == *used) {
             self.tokens.truncate(at + 1);
             // Never `used` itself, so that one always stays.
@@ -108,6 +112,20 @@ impl Record {
         if let Some(new) = new.filter(|_| newest) {
             self.granted(new);
         }
+    }
+}
+
+#[cfg(test)]
+impl Record {
+    /// A record with these tokens, newest first.
+    pub(crate) fn of(tokens: Vec<SessionToken>, recognition_key: RecognitionKey) -> Self {
+        let first = SessionToken::from_bytes([0; 32]);
+        Self { tokens, ..Self::new(first, recognition_key) }
+    }
+
+    /// Its tokens, newest first.
+    pub(crate) fn tokens(&self) -> &[SessionToken] {
+        &self.tokens
     }
 }
 
@@ -177,10 +195,20 @@ mod tests {
         // 2 came in a welcome under 1 and was never used; the machine voids it when it grants 3.
         let mut record = record(&[2, 1]);
         record.granted(token(3));
-        assert_eq!(record.tokens, [token(3), token(1)]);
-        // 3 was never acknowledged, and 4 came: the machine has voided 3, and 1 is still current.
+        assert_eq!(record.tokens, [token(3), token(2), token(1)]);
+        // 3 was never acknowledged, and 4 came: the machine has voided 3 or is about to, and 1 is current.
         record.granted(token(4));
-        assert_eq!(record.tokens, [token(4), token(1)]);
+        assert_eq!(record.tokens, [token(4), token(3), token(1)]);
+    }
+
+    #[test]
+    fn a_grant_that_is_stored_late_does_not_push_out_the_one_that_is_acknowledged() {
+        // The machine granted 3 and then 4, to two runs; 4 was stored first, and is acknowledged.
+        let mut record = record(&[1]);
+        record.granted(token(4));
+        record.granted(token(3));
+        record.acknowledged(&hash(4));
+        assert_eq!(record.tokens, [token(3), token(4)], "4 is the machine's, and 1 would look like theft");
     }
 
     #[test]

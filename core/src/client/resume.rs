@@ -12,14 +12,14 @@ use crate::identity::Pin;
 use crate::net::socket::Socket;
 use crate::net::tls::PinCheck;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
-use crate::token::{SessionToken, TokenHash};
+use crate::token::TokenHash;
 use crate::wire::{Address, CloseCode, Flow, Refusal, RefusalCode, Welcome};
 
 /// The clocks may differ by this much before it is worth a word.
 const SKEW_SHOWN_MS: i64 = 5 * 60 * 1000;
 
-/// Dials in one attempt, at most: two tokens of ours, and two that another process stored meanwhile.
-const DIALS: usize = 4;
+/// Dials in one attempt, at most: three tokens of ours, and two that another process stored meanwhile.
+const DIALS: usize = 5;
 
 /// An established session.
 pub(super) struct Session {
@@ -39,8 +39,10 @@ impl Session {
 /// How one dial under one token ended.
 enum Attempt {
     Welcomed(Box<Session>),
-    /// The token is not the machine's current one: another may be.
-    OtherToken,
+    /// This token is not the machine's current one: another may be.
+    OtherToken(TokenHash),
+    /// There is no token left to try.
+    NoToken,
 }
 
 impl Client {
@@ -53,16 +55,15 @@ impl Client {
     pub(super) async fn resume_at(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
         let mut refused: Vec<TokenHash> = Vec::new();
         for _ in 0..DIALS {
-            // Read again each time: another process of this device may have stored a newer token.
             let known_refused = refused.clone();
             let (row, token) = self.durable(move |ledger| ledger.token_to_try(id, &known_refused)).await?;
-            let Some(token) = token else {
+            if token.is_none() {
                 return Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await);
-            };
-            let hash = TokenHash::of(&token);
-            match self.dial_with(&row, token, &refused, first).await {
+            }
+            match self.dial_row(&row, &refused, first).await {
                 Ok(Attempt::Welcomed(session)) => return Ok(*session),
-                Ok(Attempt::OtherToken) => refused.push(hash),
+                Ok(Attempt::OtherToken(token)) => refused.push(token),
+                Ok(Attempt::NoToken) => break,
                 Err(error) => return Err(self.failed(&row, error).await),
             }
         }
@@ -70,10 +71,12 @@ impl Client {
         Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await)
     }
 
-    async fn dial_with(
+    /// Dials, and only then takes the token: a connection on which nothing is said lives for seconds, but
+    /// dialling may be held up for as long as this device sleeps. Another of its processes may have
+    /// moved on meanwhile, and a token that was replaced for long would look like a copied device's.
+    async fn dial_row(
         &self,
         row: &MachineRow,
-        token: SessionToken,
         refused: &[TokenHash],
         first: Option<&Address>,
     ) -> Result<Attempt, ClientError> {
@@ -85,20 +88,23 @@ impl Client {
             Err(DialFailed::WrongKey { address, all, .. }) => return Err(self.wrong_key(row, address, all).await?),
         };
         let address = dialled.address.clone();
-        let draft = ResumeDraft::new(&dialled.channel, row.device_id, &token)?;
-        let (signing, message) = (row.clone(), draft.to_sign());
-        let (signature, record) =
-            self.durable(move |ledger| Ok((ledger.sign(&signing, &message)?, ledger.record(&signing)?))).await?;
-        let (envelope, wait) = draft.signed(signature, &record.recognition_key);
+        let (id, channel, known_refused) = (row.row, dialled.channel.clone(), refused.to_vec());
+        let asking = self.durable(move |ledger| {
+            let (row, token) = ledger.token_to_try(id, &known_refused)?;
+            let Some(token) = token else { return Ok(None) };
+            let draft = ResumeDraft::new(&channel, row.device_id, &token)?;
+            let signature = ledger.sign(&row, &draft.to_sign())?;
+            Ok(Some((draft.signed(signature, &ledger.record(&row)?.recognition_key), TokenHash::of(&token))))
+        });
+        let Some(((envelope, wait), token)) = asking.await? else { return Ok(Attempt::NoToken) };
         match line::ask(name, dialled, Flow::Resume, &envelope).await? {
             FirstAnswer::Opened(socket, answer) => {
                 let welcome = wait.receive(&answer).map_err(|error| unproven(error, name))?;
-                let (stored, used, at) = (welcome.clone(), TokenHash::of(&token), address.clone());
-                let (id, refused) = (row.row, refused.to_vec());
+                let (stored, at, refused) = (welcome.clone(), address.clone(), refused.to_vec());
                 // A new token is durable before anything is done with this session. If this disk fails, the
                 // machine never sees the new one used, and the old one serves on; what a pairing still
                 // has to store is another matter.
-                match self.durable(move |ledger| ledger.welcomed(id, &used, &refused, &stored, &at)).await {
+                match self.durable(move |ledger| ledger.welcomed(id, &token, &refused, &stored, &at)).await {
                     Err(error @ (ClientError::State(_) | ClientError::Secrets(_))) if row.state == RowState::Active => {
                         tracing::warn!(%error, machine = row.name, "a welcome could not be stored");
                     }
@@ -109,7 +115,7 @@ impl Client {
             }
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
-                self.resume_refused(row, &refusal)
+                self.resume_refused(row, token, &refusal)
             }
             FirstAnswer::Stranger { versions: Some(versions) } if !speaks_ours(&versions) => {
                 Err(ClientError::Version { machine: Some(versions) })
@@ -136,10 +142,10 @@ impl Client {
     }
 
     /// What a refusal under R means.
-    fn resume_refused(&self, row: &MachineRow, refusal: &Refusal) -> Result<Attempt, ClientError> {
+    fn resume_refused(&self, row: &MachineRow, token: TokenHash, refusal: &Refusal) -> Result<Attempt, ClientError> {
         let (name, told) = (row.name.clone(), Told::from(refusal));
         match refusal.code {
-            RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken),
+            RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken(token)),
             RefusalCode::Revoked => Err(ClientError::Revoked { name, told }),
             RefusalCode::Suspended => Err(ClientError::Suspended { name, told }),
             RefusalCode::Expired => {

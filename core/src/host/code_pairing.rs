@@ -1,6 +1,7 @@
 //! Flow (b) on the machine: the PAKE of a typed code, and the question to the person; from the Grant on
 //! it is flow (a), in `granting`.
 
+use super::codes::{CodeTry, WrongTry};
 use super::events::OfferEvent;
 use super::frames::{handshake_message, refuse_in_frames};
 use super::granting::{Proven, claim, grant};
@@ -27,16 +28,17 @@ pub(super) async fn code(visitor: Visitor, request: UpgradeRequest) -> Result<()
     let confirm = handshake_message(&mut socket).await?;
     let received = wait.receive(confirm)?;
     // Spent before anything is compared, so that parallel guesses cannot share a try.
-    if !shared.offers().spend_try(number, shared.clock.elapsed()) {
-        socket.close(CloseCode::Protocol, "").await;
-        return Err(Gone);
-    }
-    let Ok(proven) = received.check() else {
-        wrong_code(&visitor, number).await;
+    let spent = shared.offers().spend_try(number, shared.clock.elapsed());
+    let Some(spent) = spent else {
         socket.close(CloseCode::Protocol, "").await;
         return Err(Gone);
     };
-    shared.offers().door.try_held();
+    let Ok(proven) = received.check() else {
+        wrong_code(&visitor, spent).await;
+        socket.close(CloseCode::Protocol, "").await;
+        return Err(Gone);
+    };
+    shared.offers().try_held(spent);
     visitor.promote(Proof::Code);
     let answered = code_confirmed(&visitor, &mut socket, proven, number).await?;
     let details = answered.details().clone();
@@ -78,19 +80,11 @@ async fn code_confirmed(
 }
 
 /// A wrong code was typed: the try stays spent.
-async fn wrong_code(visitor: &Visitor, number: OfferNumber) {
-    use super::codes::WrongTry;
+async fn wrong_code(visitor: &Visitor, failed: CodeTry) {
     let shared = visitor.shared();
     let from = shown(visitor.from());
-    let now = shared.clock.elapsed();
-    let outcome = {
-        let mut offers = shared.offers();
-        let outcome = offers.door.try_failed(now);
-        if outcome == WrongTry::Burnt || outcome == WrongTry::Closed {
-            offers.burn_code(number, now);
-        }
-        outcome
-    };
+    let number = failed.offer;
+    let outcome = shared.offers().try_failed(failed, shared.clock.elapsed());
     let log = shared.offer_log(number);
     match outcome {
         WrongTry::TriesLeft(tries_left) => log.publish(OfferEvent::WrongCode { tries_left, from: from.clone() }),

@@ -174,7 +174,7 @@ pub(super) async fn grant(
 }
 
 /// The token of a Grant to a key that has a row: pending, and the one of an earlier Grant is void.
-fn grant_again(
+pub(super) fn grant_again(
     connection: &rusqlite::Connection,
     device: &DeviceId,
     token: &TokenHash,

@@ -32,6 +32,8 @@ mod registry;
 mod rows;
 pub mod sessions;
 mod shared;
+#[cfg(test)]
+mod states;
 mod verbs;
 mod views;
 mod visitor;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::codes::CodeDoor;
+use super::codes::{CodeDoor, CodeTry, WrongTry};
 use crate::error::RandomError;
 use crate::handshake::MacKey;
 use crate::identity::{DeviceId, PublicKey};
@@ -55,6 +55,8 @@ pub struct Offer {
     key: MacKey,
     id: OfferId,
     previewed: bool,
+    /// Of its code.
+    tries_left: u32,
 }
 
 /// The device for which an offer is consumed, until it acknowledges.
@@ -96,12 +98,15 @@ pub struct ClaimDetails {
 
 /// A spent offer: kept to name the cause when somebody shows it again.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Spent {
     number: OfferNumber,
     id: OfferId,
     key: MacKey,
     cause: RefusalCode,
     used_by: Option<PublicKey>,
+    /// What was granted to it: its row may not be written yet.
+    recognition_key: Option<RecognitionKey>,
     since: Duration,
 }
 
@@ -189,6 +194,7 @@ pub enum MintError {
 
 /// All offers of a machine.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Offers {
     live: BTreeMap<OfferNumber, Offer>,
     spent: VecDeque<Spent>,
@@ -222,7 +228,6 @@ impl Offers {
         let code = if request.code && !self.door.is_closed(now) { Some(TypedCode::generate()?) } else { None };
         let mut code_replaced = None;
         if code.is_some() {
-            self.door.new_code();
             for offer in self.live.values_mut().filter(|offer| offer.claim.is_none()) {
                 if offer.code.take().is_some() {
                     code_replaced = Some(offer.number);
@@ -242,6 +247,7 @@ impl Offers {
             id: key.offer_id(),
             key,
             previewed: false,
+            tries_left: limits::CODE_TRIES,
         };
         self.live.insert(offer.number, offer);
         let secret = request.link.then_some(secret);
@@ -302,6 +308,7 @@ impl Offers {
         now: Duration,
     ) -> ClaimOutcome {
         self.end(now);
+        let fresh = self.recognition_key_of(&key).unwrap_or(fresh);
         let Some(offer) = self.live.get_mut(&number) else {
             return Spent::refuse(self.spent.iter().find(|spent| spent.number == number), key);
         };
@@ -318,6 +325,14 @@ impl Offers {
                 ClaimOutcome::Claimed { number, recognition_key: fresh, again: false }
             }
         }
+    }
+
+    /// One R for a key, whichever of two offers it acknowledges first, and while that is being written.
+    fn recognition_key_of(&self, key: &PublicKey) -> Option<RecognitionKey> {
+        let claims = self.live.values().filter_map(|offer| offer.claim.as_ref());
+        let mut claimed = claims.filter(|claim| claim.key == *key).map(|claim| claim.recognition_key.clone());
+        let spent = || self.spent.iter().find(|spent| spent.used_by == Some(*key))?.recognition_key.clone();
+        claimed.next().or_else(spent)
     }
 
     /// Remembers what was granted under a claim; an older Grant's token is void from now on.
@@ -365,7 +380,7 @@ impl Offers {
         }
         let mut offer = self.live.remove(&number)?;
         let claim = offer.claim.take()?;
-        self.spend(&offer, RefusalCode::OfferUsed, Some(claim.key), now);
+        self.spend(&offer, RefusalCode::OfferUsed, Some(&claim), now);
         Some((offer, claim))
     }
 
@@ -434,15 +449,39 @@ impl Offers {
         self.live.values().rev().find_map(|offer| Some((offer.number, offer.code.clone()?)))
     }
 
-    /// Spends a try of an offer's code; `false` if there is none left, or if that code is not the live
+    /// Spends a try of an offer's code; none if there is none left, or if that code is not the live
     /// one any more: a run that was begun before must not be a guess at a burnt code, nor at the
     /// cost of its successor.
-    pub fn spend_try(&mut self, number: OfferNumber, now: Duration) -> bool {
-        self.code(now).is_some_and(|(live, _)| live == number) && self.door.spend_try(now)
+    pub fn spend_try(&mut self, number: OfferNumber, now: Duration) -> Option<CodeTry> {
+        let (live, _) = self.code(now)?;
+        let offer = self.live.get_mut(&number).filter(|offer| offer.number == live && offer.tries_left > 0)?;
+        let spent = self.door.enter(number, now)?;
+        offer.tries_left -= 1;
+        Some(spent)
+    }
+
+    /// The try held: its code has it back. The same key may run the exchange again.
+    pub fn try_held(&mut self, held: CodeTry) {
+        self.door.held(&held);
+        if let Some(offer) = self.live.get_mut(&held.offer) {
+            offer.tries_left = (offer.tries_left + 1).min(limits::CODE_TRIES);
+        }
+    }
+
+    /// The try did not hold. A code without tries is burnt, and every one where the door is closed.
+    pub fn try_failed(&mut self, failed: CodeTry, now: Duration) -> WrongTry {
+        let left = self.live.get(&failed.offer).filter(|offer| offer.code.is_some()).map_or(0, |it| it.tries_left);
+        let outcome = match (self.door.is_closed(now), left) {
+            (true, _) => WrongTry::Closed,
+            (false, 0) => WrongTry::Burnt,
+            (false, left) => return WrongTry::TriesLeft(left),
+        };
+        self.burn_code(failed.offer, now);
+        outcome
     }
 
     /// Takes a burnt code from its offer; an offer that was its code alone is spent.
-    pub fn burn_code(&mut self, number: OfferNumber, now: Duration) {
+    fn burn_code(&mut self, number: OfferNumber, now: Duration) {
         if let Some(offer) = self.live.get_mut(&number) {
             offer.code = None;
             if !offer.link {
@@ -455,11 +494,42 @@ impl Offers {
         self.spent.iter().find(|spent| spent.id == id).map_or(RefusalCode::OfferExpired, |spent| spent.cause)
     }
 
-    fn spend(&mut self, offer: &Offer, cause: RefusalCode, used_by: Option<PublicKey>, now: Duration) {
+    fn spend(&mut self, offer: &Offer, cause: RefusalCode, used: Option<&Claim>, now: Duration) {
         if self.spent.len() >= limits::SPENT_OFFERS {
             self.spent.pop_front();
         }
         let (number, id, key) = (offer.number, offer.id, offer.key.clone());
-        self.spent.push_back(Spent { number, id, key, cause, used_by, since: now });
+        let (used_by, recognition_key) = used.map(|claim| (claim.key, claim.recognition_key.clone())).unzip();
+        self.spent.push_back(Spent { number, id, key, cause, used_by, recognition_key, since: now });
+    }
+
+    /// What a broken twin does that has looked before: claims without looking again.
+    #[cfg(test)]
+    pub(super) fn mark(&mut self, number: OfferNumber, key: PublicKey, recognition_key: RecognitionKey) {
+        if let Some(offer) = self.live.get_mut(&number) {
+            offer.claim = Some(Claim { key, recognition_key, granted: None });
+        }
+    }
+
+    /// All that decides what happens next, without what is random: by this the explorer of states tells
+    /// two of them apart.
+    #[cfg(test)]
+    pub(super) fn known(&self, now: Duration) -> String {
+        use std::fmt::Write as _;
+        let mut text = format!("{:?}", self.door.known(now));
+        for offer in self.live.values() {
+            let claim = offer.claim.as_ref().map(|claim| {
+                let granted = claim.granted.as_ref().map(|granted| granted.token);
+                (claim.key.as_bytes()[0], claim.recognition_key.expose()[0], granted)
+            });
+            let (code, left) = (offer.code.is_some(), offer.ends.saturating_sub(now));
+            let _ =
+                write!(text, " {} {code} {left:?} {claim:?} {} {}", offer.number, offer.previewed, offer.tries_left);
+        }
+        for spent in &self.spent {
+            let _ =
+                write!(text, " {} {:?} {:?}", spent.number, spent.cause, spent.used_by.map(|key| key.as_bytes()[0]));
+        }
+        text
     }
 }

@@ -19,6 +19,7 @@ use crate::identity::DeviceId;
 use crate::names::quoted;
 use crate::net::upgrade::{Answer, UpgradeRequest};
 use crate::secrets::RecognitionKey;
+use crate::store::StoreError;
 use crate::store::host::{audit, devices, tokens};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{CloseCode, Closing, Frame, Refusal, RefusalCode, VERSION, Welcome};
@@ -180,18 +181,27 @@ async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> 
     let shared = visitor.shared();
     let token = SessionToken::generate().ok()?;
     let (hash, now) = (TokenHash::of(&token), shared.judged_now());
-    let insert = move |connection: &rusqlite::Connection| {
-        tokens::insert_pending(connection, &device, &hash, now)?;
-        // A device that never takes its new token gets one at each welcome.
-        tokens::prune(connection, &device)
-    };
+    let insert = move |connection: &rusqlite::Connection| store_new(connection, &device, &hash, now);
     match shared.book.change(device, insert).await {
-        Ok(_) => Some(token),
+        Ok(()) => Some(token),
         Err(error) => {
             tracing::warn!(%error, "a new token could not be written, the old one serves on");
             None
         }
     }
+}
+
+/// The transaction of [`new_token`].
+pub(super) fn store_new(
+    connection: &rusqlite::Connection,
+    device: &DeviceId,
+    token: &TokenHash,
+    now: i64,
+) -> Result<(), StoreError> {
+    tokens::insert_pending(connection, device, token, now)?;
+    // A device that never takes its new token gets one at each welcome.
+    tokens::prune(connection, device)?;
+    Ok(())
 }
 
 /// A superseded token came with a valid signature: somebody has a copy of the device's keys.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::limits;
+use super::{Message, limits};
 use crate::identity::{Signature, bytes_newtype};
 
 /// Which exchange a connection is for; it selects the transcript's flow label.
@@ -90,7 +90,15 @@ impl Envelope {
     ///
     /// # Errors
     /// The message is longer than [`limits::MESSAGE`].
-    pub fn of<M: Serialize>(message: &M) -> Result<Self, MessageError> {
+    pub fn of<M: Message>(message: &M) -> Result<Self, MessageError> {
+        Self::of_any(message)
+    }
+
+    /// Encodes anything, for tools and tests that write what is no message.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn of_any<M: Serialize>(message: &M) -> Result<Self, MessageError> {
         let json = Zeroizing::new(serde_json::to_vec(message).map_err(|_| MessageError)?);
         let message = URL_SAFE_NO_PAD.encode(&*json);
         if message.len() > limits::MESSAGE {
@@ -103,7 +111,15 @@ impl Envelope {
     ///
     /// # Errors
     /// Too long, not base64url, not JSON, or not this message.
-    pub fn read<M: DeserializeOwned>(&self) -> Result<M, MessageError> {
+    pub fn read<M: Message>(&self) -> Result<M, MessageError> {
+        self.read_any()
+    }
+
+    /// Reads anything, for tools and tests.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_any<M: DeserializeOwned>(&self) -> Result<M, MessageError> {
         if self.message.len() > limits::MESSAGE {
             return Err(MessageError);
         }

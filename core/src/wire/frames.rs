@@ -185,7 +185,7 @@ mod tests {
             Frame::Answer { id: 1, result: Err((-32601, "no".into())) },
             Frame::Addresses(vec!["homebox:1".parse().unwrap()]),
             Frame::Closing(closing),
-            Frame::Handshake(Envelope::of(&1).unwrap()),
+            Frame::Handshake(Envelope::of_any(&1).unwrap()),
         ] {
             assert_eq!(Frame::decode(&frame.encode().unwrap()).unwrap(), frame);
         }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Address;
+use super::{Address, Refusal};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
 use crate::role::Role;
@@ -200,4 +201,62 @@ pub struct Welcome {
     /// Approvals that wait for an owner. Joins and asks are not in version 1 yet: always empty.
     #[serde(default)]
     pub approvals: Vec<String>,
+}
+
+/// A handshake message of its own kind. Only such a one can be put into an [`Envelope`](super::Envelope), so a
+/// new one has to be listed below, and then `core/tests/fault_matrix.rs` does not compile until it says what
+/// each fault of it must lead to.
+pub trait Message: Serialize + DeserializeOwned {
+    /// Which one.
+    const KIND: MessageKind;
+}
+
+macro_rules! messages {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// Every handshake message there is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum MessageKind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl MessageKind {
+            /// All of them, in the order of the flows.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+        }
+
+        $(impl Message for $name {
+            const KIND: MessageKind = MessageKind::$name;
+        })*
+    };
+}
+
+messages! {
+    /// [`PreviewRequest`]
+    PreviewRequest,
+    /// [`Preview`]
+    Preview,
+    /// [`ScanRequest`]
+    ScanRequest,
+    /// [`Grant`]
+    Grant,
+    /// [`Acknowledge`]
+    Acknowledge,
+    /// [`Acknowledged`]
+    Acknowledged,
+    /// [`CodeShare`]
+    CodeShare,
+    /// [`CodeShareAnswer`]
+    CodeShareAnswer,
+    /// [`CodeConfirm`]
+    CodeConfirm,
+    /// [`CodeWelcome`]
+    CodeWelcome,
+    /// [`CodeProceed`]
+    CodeProceed,
+    /// [`ResumeRequest`]
+    ResumeRequest,
+    /// [`Welcome`]
+    Welcome,
+    /// [`Refusal`]
+    Refusal,
 }

@@ -14,8 +14,8 @@ pub use address::{Address, AddressKind, UnreadableAddress};
 pub use envelope::{Envelope, Flow, Mac, MessageError};
 pub use frames::{CloseCode, Closing, Frame};
 pub use messages::{
-    Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Grant, OfferId,
-    Preview, PreviewRequest, ResumeRequest, ScanRequest, Welcome,
+    Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Grant, Message,
+    MessageKind, OfferId, Preview, PreviewRequest, ResumeRequest, ScanRequest, Welcome,
 };
 pub use refusal::{Refusal, RefusalCode};
 

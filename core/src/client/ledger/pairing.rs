@@ -12,7 +12,7 @@ use crate::secrets::KeyKind;
 use crate::store::StoreError;
 use crate::store::device::machines::{self, Granted, MachineRow, MachineState as RowState, NewMachine};
 use crate::token::TokenHash;
-use crate::wire::{Acknowledged, Address, OfferId, limits};
+use crate::wire::{Acknowledged, Address, Grant, OfferId, limits};
 
 /// What the person agreed to.
 #[derive(Debug, Clone)]
@@ -115,6 +115,10 @@ impl Ledger {
     ) -> Result<MachineRow, ClientError> {
         let _lock = self.lock()?;
         let row = self.row(row.row)?;
+        if row.state == RowState::Revoked {
+            // Told on another connection while this Grant was on its way: nothing secret comes back.
+            return Err(ClientError::Revoked { told: super::told(&row), name: row.name });
+        }
         let grant = &received.grant;
         if grant.device != row.device_id || grant.machine != pairing.machine {
             return Err(ClientError::Protocol);
@@ -131,7 +135,7 @@ impl Ledger {
         } else if pairing.replaces.is_some() {
             return Err(ClientError::Protocol);
         } else {
-            Record::new(grant.token.clone(), grant.recognition_key.clone())
+            self.first_grant(&row, grant)?
         };
         record.digits = Some(received.digits.to_string());
         record.offer = pairing.offer;
@@ -163,6 +167,19 @@ impl Ledger {
             machines::grant(conn, id, &granted)
         })?;
         self.row(id)
+    }
+
+    /// The record of a row that never was active. Where another run of this pairing has stored a Grant of
+    /// the same claim, its token stays: that run may be about to acknowledge it.
+    fn first_grant(&self, row: &MachineRow, grant: &Grant) -> Result<Record, ClientError> {
+        if row.state == RowState::Granted {
+            let mut record = self.record(row)?;
+            if record.recognition_key == grant.recognition_key {
+                record.granted(grant.token.clone());
+                return Ok(record);
+            }
+        }
+        Ok(Record::new(grant.token.clone(), grant.recognition_key.clone()))
     }
 
     /// A begun pairing under the new pin gives way to the row that is re-pinned.

@@ -43,7 +43,7 @@ fn config_of(key: &KeyPair) -> Arc<ServerConfig> {
 }
 
 fn some_envelope() -> Envelope {
-    Envelope::of(&"the message that must not leak").unwrap()
+    Envelope::of_any(&"the message that must not leak").unwrap()
 }
 
 async fn listener() -> (TcpListener, SocketAddr) {

@@ -1,0 +1,316 @@
+//! A machine made of the handshake's parts over real TLS, so that any of its messages can be shown with a fault.
+//! Without one it pairs and welcomes the real device engine: that is its control, and each cell runs it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pairpin_core::handshake::*;
+use pairpin_core::identity::{DeviceId, KeyPair, MachineId, Pin, PublicKey};
+use pairpin_core::link::Link;
+use pairpin_core::net::socket::{Incoming, Socket};
+use pairpin_core::net::tls;
+use pairpin_core::net::upgrade::{self, Answer, UpgradeRequest};
+use pairpin_core::role::Role;
+use pairpin_core::secrets::{OfferSecret, RecognitionKey, Secret, TypedCode};
+use pairpin_core::token::SessionToken;
+use pairpin_core::wire::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Fault, spoilt};
+
+/// Longer than a device waits for one answer.
+const TOO_LATE: Duration = Duration::from_secs(12);
+
+/// What it does, beside pairing everybody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// This message is shown with this fault.
+    pub fault: Option<(MessageKind, Fault)>,
+    /// Proofs are refused: "used".
+    pub refuses: bool,
+    /// It believes any Proof and any request: the control's.
+    pub careless: bool,
+    /// It does something odd with what it is asked.
+    pub odd: Option<Odd>,
+}
+
+/// What no machine does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Odd {
+    /// It gives each first message back as its own.
+    Echo,
+    /// It speaks another version, under proofs that hold.
+    Version,
+    /// After the upgrade it sends these bytes, and then listens.
+    Raw(&'static [u8]),
+}
+
+/// A false machine; it ends with its runtime.
+#[derive(Clone)]
+pub struct FalseMachine {
+    pub link: Link,
+    pub code: TypedCode,
+    pub address: Address,
+    state: Arc<State>,
+}
+
+struct State {
+    pin: Pin,
+    offer: MacKey,
+    code: TypedCode,
+    machine: MachineId,
+    manner: Mutex<Manner>,
+    /// What it said last time, when it was good.
+    said: Mutex<HashMap<MessageKind, Envelope>>,
+    devices: Mutex<HashMap<DeviceId, (PublicKey, RecognitionKey)>>,
+}
+
+impl FalseMachine {
+    pub async fn start() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let (pin, config) = (tls::spki_pin(&key).unwrap(), tls::machine_config(&key, 1_800_000_000_000).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address: Address = listener.local_addr().unwrap().into();
+        let secret = OfferSecret::generate().unwrap();
+        let (offer, code) = (MacKey::of_offer(&secret), TypedCode::generate().unwrap());
+        let link = Link { pin: pin.prefix(), secret, addresses: vec![address.clone()] };
+        let state = Arc::new(State {
+            pin,
+            offer,
+            code: code.clone(),
+            machine: MachineId::from_bytes([4; 16]),
+            manner: Mutex::default(),
+            said: Mutex::default(),
+            devices: Mutex::default(),
+        });
+        let serving = state.clone();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (state, config) = (serving.clone(), config.clone());
+                // What it cannot read it does not answer.
+                tokio::spawn(async move { state.serve(socket, config).await });
+            }
+        });
+        Self { link, code, address, state }
+    }
+
+    /// It has paired this key.
+    pub fn know(&self, device: DeviceId, key: PublicKey) {
+        self.state.devices.lock().unwrap().insert(device, (key, RecognitionKey::generate().unwrap()));
+    }
+
+    pub fn set(&self, manner: Manner) {
+        *self.state.manner.lock().unwrap() = manner;
+    }
+}
+
+impl State {
+    fn manner(&self) -> Manner {
+        *self.manner.lock().unwrap()
+    }
+
+    fn version(&self) -> u16 {
+        if self.manner().odd == Some(Odd::Version) { VERSION + 1 } else { VERSION }
+    }
+
+    /// The message as it is to be shown.
+    async fn show(&self, message: MessageKind, good: Envelope) -> Envelope {
+        match self.manner().fault {
+            Some((of, fault)) if of == message => {
+                if fault == Fault::Late {
+                    tokio::time::sleep(TOO_LATE).await;
+                }
+                let other = self.said.lock().unwrap().get(&message).cloned().expect("it was said before");
+                spoilt(fault, good, &other)
+            }
+            _ => {
+                self.said.lock().unwrap().insert(message, good.clone());
+                good
+            }
+        }
+    }
+
+    async fn serve(&self, socket: TcpStream, config: Arc<rustls::ServerConfig>) -> Option<()> {
+        let accepted = tls::accept(socket, config, self.pin, Duration::from_secs(10)).await.ok()?;
+        let (mut stream, channel) = (accepted.stream, accepted.channel);
+        let request = upgrade::read_request(&mut stream).await.ok()?;
+        match (self.manner().odd, request.flow) {
+            (Some(Odd::Echo), Flow::Preview) => {
+                return upgrade::answer(&mut stream, Answer::Preview, &request.envelope).await.ok();
+            }
+            (Some(Odd::Echo), _) => {
+                let mut socket = switch(stream, &request).await?;
+                socket.send(Frame::Handshake(request.envelope.clone())).await.ok()?;
+                while let Ok(Some(Incoming::Frame(Frame::Handshake(envelope)))) = socket.recv().await {
+                    socket.send(Frame::Handshake(envelope)).await.ok()?;
+                }
+                return Some(());
+            }
+            (Some(Odd::Raw(bytes)), Flow::Scan | Flow::Code | Flow::Resume) => {
+                upgrade::accept(&mut stream, &request).await.ok()?;
+                stream.write_all(bytes).await.ok()?;
+                stream.flush().await.ok()?;
+                let mut chunk = [0; 1024];
+                while stream.read(&mut chunk).await.ok()? > 0 {}
+                return Some(());
+            }
+            _ => {}
+        }
+        match request.flow {
+            Flow::Preview => {
+                let opened = PreviewOpened::open(&channel, &request.envelope).ok()?;
+                let preview = Preview {
+                    version: self.version(),
+                    machine: self.machine,
+                    name: "homebox".into(),
+                    platform: "test".into(),
+                    role: Role::Owner,
+                };
+                let answer = opened.verify(&self.offer).ok()?.answer(&preview, None).ok()?;
+                let answer = self.show(MessageKind::Preview, answer).await;
+                upgrade::answer(&mut stream, Answer::Preview, &answer).await.ok()
+            }
+            Flow::Scan if self.manner().careless => {
+                request.envelope.read::<ScanRequest>().ok()?;
+                upgrade::accept(&mut stream, &request).await.ok()
+            }
+            Flow::Scan => {
+                let opened = ScanOpened::open(&channel, request.envelope.clone()).ok()?;
+                let proven = opened.verify(&self.offer).ok()?;
+                if self.manner().refuses {
+                    let refusal = proven.refuse(&Refusal::new(RefusalCode::OfferUsed, 1)).ok()?;
+                    let refusal = self.show(MessageKind::Refusal, refusal).await;
+                    return upgrade::answer(&mut stream, Answer::Refusal, &refusal).await.ok();
+                }
+                let (grant, key) = (self.grant(proven.request().key), proven.request().key);
+                let (envelope, granted) = proven.grant(&grant, None).ok()?;
+                let socket = switch(stream, &request).await?;
+                self.pair(socket, key, &grant, envelope, granted).await
+            }
+            Flow::Code => self.code(stream, &channel, &request).await,
+            Flow::Resume => {
+                let opened = ResumeOpened::open(&channel, &request.envelope).ok()?;
+                let known = self.devices.lock().unwrap().get(&opened.device()).cloned();
+                let (key, r) = known?;
+                let welcome = self.welcome();
+                let envelope = opened.verify(&key).ok()?.welcome(&r, &welcome).ok()?;
+                let mut socket = switch(stream, &request).await?;
+                let envelope = self.show(MessageKind::Welcome, envelope).await;
+                socket.send(Frame::Handshake(envelope)).await.ok()?;
+                while let Ok(Some(_)) = socket.recv().await {}
+                Some(())
+            }
+        }
+    }
+
+    async fn code(
+        &self,
+        stream: pairpin_core::net::BoxedStream,
+        channel: &Channel,
+        request: &UpgradeRequest,
+    ) -> Option<()> {
+        let opened = CodeOpened::open(channel, &request.envelope).ok()?;
+        let (answer, wait) = opened.answer(&self.code, &Secret::generate().ok()?).ok()?;
+        let mut socket = switch(stream, request).await?;
+        socket.send(Frame::Handshake(self.show(MessageKind::CodeShareAnswer, answer).await)).await.ok()?;
+        let proven = wait.receive(handshake(&mut socket).await?).ok()?.check().ok()?;
+        let key = proven.confirm().key;
+        let welcome =
+            CodeWelcome { machine: self.machine, name: "homebox".into(), platform: "test".into(), role: Role::Owner };
+        let (envelope, wait) = proven.welcome(&welcome).ok()?;
+        socket.send(Frame::Handshake(self.show(MessageKind::CodeWelcome, envelope).await)).await.ok()?;
+        let answered = wait.receive(&handshake(&mut socket).await?).ok()?;
+        let grant = self.grant(key);
+        let (envelope, granted) = answered.grant(&grant, None).ok()?;
+        self.pair(socket, key, &grant, envelope, granted).await
+    }
+
+    fn grant(&self, key: PublicKey) -> Grant {
+        let known = self.devices.lock().unwrap().get(&DeviceId::of(&key)).map(|(_, r)| r.clone());
+        Grant {
+            version: self.version(),
+            token: SessionToken::generate().unwrap(),
+            device: DeviceId::of(&key),
+            device_name: "laptop".into(),
+            role: Role::Owner,
+            machine: self.machine,
+            name: "homebox".into(),
+            platform: "test".into(),
+            recognition_key: known.unwrap_or_else(|| RecognitionKey::generate().unwrap()),
+            addresses: Vec::new(),
+            next_pin: Pin::from_bytes([7; 32]),
+            epoch: 0,
+            counter: 0,
+            idle_seconds: 60,
+            expires_at: i64::MAX,
+        }
+    }
+
+    fn welcome(&self) -> Welcome {
+        Welcome {
+            version: self.version(),
+            role: Role::Owner,
+            name: "homebox".into(),
+            device_name: "laptop".into(),
+            addresses: Vec::new(),
+            // One that a device must not take from a welcome that it does not believe.
+            token: Some(SessionToken::generate().unwrap()),
+            next_pin: Pin::from_bytes([7; 32]),
+            epoch: 0,
+            counter: 0,
+            idle_seconds: 60,
+            expires_at: i64::MAX,
+            approvals: Vec::new(),
+        }
+    }
+
+    async fn pair(
+        &self,
+        mut socket: Socket,
+        key: PublicKey,
+        grant: &Grant,
+        envelope: Envelope,
+        granted: Granted,
+    ) -> Option<()> {
+        socket.send(Frame::Handshake(self.show(MessageKind::Grant, envelope).await)).await.ok()?;
+        let (id, acknowledged) = loop {
+            match socket.recv().await.ok()?? {
+                Incoming::Frame(Frame::Request { id, params, .. }) => break (id, params),
+                Incoming::Ping | Incoming::Pong => {}
+                _ => return None,
+            }
+        };
+        granted.acknowledged(&serde_json::from_value(acknowledged).ok()?).ok()?;
+        let mut result = serde_json::to_value(Acknowledged { device_name: "laptop".into(), role: Role::Owner }).ok()?;
+        match self.manner().fault.filter(|(message, _)| *message == MessageKind::Acknowledged) {
+            Some((_, Fault::Malformed)) => result = serde_json::json!("nonsense"),
+            Some((_, Fault::Truncated)) => result = serde_json::json!({ "device_name": "laptop" }),
+            Some((_, Fault::Late)) => tokio::time::sleep(TOO_LATE).await,
+            _ => {}
+        }
+        if self.manner().fault.is_none_or(|(message, _)| message != MessageKind::Acknowledged) {
+            let kept = (key, grant.recognition_key.clone());
+            self.devices.lock().unwrap().insert(grant.device, kept);
+        }
+        socket.send(Frame::Answer { id, result: Ok(result) }).await.ok()?;
+        while let Ok(Some(_)) = socket.recv().await {}
+        Some(())
+    }
+}
+
+async fn switch(mut stream: pairpin_core::net::BoxedStream, request: &UpgradeRequest) -> Option<Socket> {
+    upgrade::accept(&mut stream, request).await.ok()?;
+    Some(Socket::machine(stream).await)
+}
+
+async fn handshake(socket: &mut Socket) -> Option<Envelope> {
+    loop {
+        match socket.recv().await.ok()?? {
+            Incoming::Frame(Frame::Handshake(envelope)) => return Some(envelope),
+            Incoming::Ping | Incoming::Pong => {}
+            _ => return None,
+        }
+    }
+}
