@@ -10,6 +10,7 @@ pub mod device;
 pub mod faketime;
 pub mod false_machine;
 pub mod http;
+pub mod leaks;
 pub mod link;
 pub mod machine;
 pub mod peer;

@@ -67,6 +67,14 @@ pub const LAYERS: &[Layer] = &[
         work: Work::Cargo { arguments: &["--package", "pairpin-tests"], prepare: end_to_end },
     },
     Layer {
+        name: "faults",
+        about: "what panics and the logs of dependencies print, in a binary of its own; needs what e2e needs",
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-tests", "--features", "faults", "--test", "faults"],
+            prepare: faults,
+        },
+    },
+    Layer {
         name: "pake",
         about: "the typed code's PAKE against the Python package spake2; needs python3 and, once, the network",
         work: Work::Cargo {
@@ -100,7 +108,12 @@ const CLOCK_MOVERS: &[Tool] =
 
 fn end_to_end(root: &Path) -> Result<Environment, Unready> {
     install::ensure(&[QR_READERS, CLOCK_MOVERS].concat()).map_err(Unready::Missing)?;
-    let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
+    let binary: PathBuf = test::build_binary(root, &[]).map_err(Unready::Broken)?;
+    Ok(vec![("PAIRPIN_BIN", binary.into())])
+}
+
+fn faults(root: &Path) -> Result<Environment, Unready> {
+    let binary = test::build_faulty_binary(root).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }
 

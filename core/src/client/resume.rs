@@ -55,6 +55,7 @@ impl Client {
                 return Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await);
             };
             let hash = TokenHash::of(&token);
+            crate::fault_point!("device-token", token, row);
             match self.dial_with(&row, token, &refused).await {
                 Ok(Attempt::Welcomed(session)) => return Ok(*session),
                 Ok(Attempt::OtherToken) => refused.push(hash),

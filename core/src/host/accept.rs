@@ -95,6 +95,7 @@ async fn greet(
         standing,
         stream: Mutex::new(Some(stream)),
     };
+    crate::fault_point!("machine-request", request);
     match request {
         Err(_) => visitor.refuse().await,
         Ok(request) => match request.flow {

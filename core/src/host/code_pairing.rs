@@ -37,6 +37,7 @@ pub(super) async fn code(visitor: Visitor, request: UpgradeRequest) -> Result<()
         return Err(Gone);
     };
     shared.offers().door.try_held();
+    crate::fault_point!("machine-code", proven, code);
     visitor.promote(Proof::Code);
     let answered = code_confirmed(&visitor, &mut socket, proven, number).await?;
     let details = answered.details().clone();

@@ -73,6 +73,7 @@ pub(super) async fn scan(visitor: Visitor, request: UpgradeRequest) -> Result<()
     let Some(found) = find(&visitor, id) else { return visitor.refuse().await };
     let Ok(proven) = opened.verify(found.key()) else { return visitor.refuse().await };
     visitor.promote(Proof::Offer(id));
+    crate::fault_point!("machine-scan", proven, found);
     let asked = proven.request();
     let details = DeviceDetails {
         key: asked.key,

@@ -43,6 +43,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
             visitor.promote(Proof::Device(device));
             let key = entry.row.recognition_key.clone();
+            crate::fault_point!("machine-resume", proven, entry);
             // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
             // the fresh offer behind it lifts a suspension and starts another session.
             if let Some(number) = granted(&visitor, &proven)
@@ -171,6 +172,7 @@ fn unavailable(visitor: &Visitor, error: &crate::store::StoreError) -> Result<Re
 async fn new_token(visitor: &Visitor, device: DeviceId) -> Option<SessionToken> {
     let shared = visitor.shared();
     let token = SessionToken::generate().ok()?;
+    crate::fault_point!("machine-token", token);
     let (hash, now) = (TokenHash::of(&token), shared.judged_now());
     let insert = move |connection: &rusqlite::Connection| {
         tokens::insert_pending(connection, &device, &hash, now)?;
