@@ -210,6 +210,12 @@ impl Haystack {
         there.map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect()
     }
 
+    /// The last two places, as a command's output is, for a failed test.
+    pub fn last(&self) -> String {
+        let last = &self.places[self.places.len().saturating_sub(2)..];
+        last.iter().map(|(place, bytes)| format!("{place}:\n{}\n", String::from_utf8_lossy(bytes))).collect()
+    }
+
     /// Whether a place whose name begins so holds a text.
     pub fn holds(&self, place: &str, text: &str) -> bool {
         self.text(place).contains(text)

@@ -40,7 +40,7 @@ fn story(daemon: &[(&str, &str)]) -> Story {
 /// Runs it until it succeeds: each try may run into a panic.
 #[track_caller]
 fn until(story: &mut Story, what: &str, mut step: impl FnMut(&mut Story) -> bool) {
-    assert!((0..TRIES).any(|_| step(story)), "{what} never came about");
+    assert!((0..TRIES).any(|_| step(story)), "{what} never came about, at last: {}", story.haystack.last());
 }
 
 fn pair_by_link(story: &mut Story) -> bool {
@@ -76,7 +76,10 @@ fn a_panic_with_secrets_in_its_hands_prints_none() {
     assert_eq!(story.machine.status()["running"], true);
     story.look_at_daemon("after panics");
     story.change("UPDATE tokens SET created_at = created_at - 90000000, changed_at = changed_at - 90000000");
-    until(&mut story, "a reconnect that brings a token", meet);
+    // One may be a pending token's promotion, which brings no new one.
+    for _ in 0..3 {
+        until(&mut story, "a reconnect that brings a token", meet);
+    }
     until(&mut story, "a pairing after the restart", pair_by_link);
     until(&mut story, "a pairing by code after the restart", pair_by_code);
 
@@ -89,9 +92,12 @@ fn a_panic_with_secrets_in_its_hands_prints_none() {
         ("device-welcome", meet),
     ] {
         story.environment.push((POINTS.to_owned(), point.to_owned()));
-        step(&mut story);
+        // The machine may have panics left, and then this device does not get there at once.
+        until(&mut story, point, |story| {
+            step(story);
+            said(story, "laptop $", &format!("fault point {point} reached"))
+        });
         story.environment.retain(|(name, _)| name != POINTS);
-        assert!(said(&story, "laptop $", &format!("fault point {point} reached")), "{point} was never reached");
     }
     // Whatever was in the middle then, it can be finished.
     until(&mut story, "a last pairing", pair_by_link);
