@@ -9,6 +9,7 @@ pub mod cut;
 pub mod device;
 pub mod faketime;
 pub mod false_machine;
+pub mod guess;
 pub mod http;
 pub mod leaks;
 pub mod link;

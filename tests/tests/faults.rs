@@ -8,8 +8,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use pairpin_core::secrets::TypedCode;
+use pairpin_tests::guess::{Questions, crowd, evaluated};
 use pairpin_tests::leaks::Found;
-use pairpin_tests::machine::binary;
+use pairpin_tests::machine::{Machine, binary};
 use pairpin_tests::process::run;
 use pairpin_tests::scratch;
 use story::Story;
@@ -157,6 +159,33 @@ fn control_without_the_rule_about_frames_secrets_are_in_the_log() {
     let leaks = story.leaks();
     for (kind, place) in [("token", "the daemon"), ("R", "the daemon"), ("token", "laptop $"), ("R", "laptop $")] {
         assert!(in_the_log(&leaks, kind, place), "{kind} in the log of {place} was not found");
+    }
+}
+
+/// A machine that counts no tries compares more than three guesses, as `guessing.rs` would see.
+#[test]
+fn control_a_machine_that_counts_no_tries_is_caught() {
+    let mut machine = Machine::new();
+    machine.environment.push(("PAIRPIN_FAULT_TRIES".to_owned(), "1".to_owned()));
+    machine.start();
+    let offer = machine.offer(&["--code"]);
+    let code = TypedCode::parse(offer.code()).unwrap();
+    let answers = crowd(machine.address, Some(&code), 40);
+    assert_eq!(evaluated(&machine), 40, "{answers:?}");
+}
+
+/// Without the work for nothing, the time of a refusal tells which devices there are.
+#[test]
+fn control_a_machine_that_answers_sooner_where_there_is_nothing_is_caught() {
+    let mut machine = Machine::new();
+    machine.environment.push(("PAIRPIN_FAULT_DECOYS".to_owned(), "1".to_owned()));
+    machine.start();
+    let questions = Questions::of(&machine);
+    // One repeat that sees nothing is enough to pass: so each of three must see it.
+    for _ in 0..3 {
+        let seen = questions.differences(machine.address, 400);
+        println!("without: {seen:.1?}");
+        assert!(seen[0].1.is_told(20.0), "{seen:?}");
     }
 }
 

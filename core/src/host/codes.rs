@@ -37,6 +37,11 @@ pub enum WrongTry {
 impl CodeDoor {
     /// Spends one try; `false` if none is left. A try in flight counts as a failure until it holds.
     pub fn spend_try(&mut self, now: Duration) -> bool {
+        // The control of the tests: a machine that counts no tries.
+        #[cfg(feature = "fault-points")]
+        if std::env::var_os("PAIRPIN_FAULT_TRIES").is_some() {
+            return true;
+        }
         if self.is_closed(now) || self.tries_left == 0 {
             return false;
         }

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use subtle::ConstantTimeEq as _;
+
 use super::codes::CodeDoor;
 use crate::error::RandomError;
 use crate::handshake::MacKey;
@@ -102,6 +104,8 @@ struct Spent {
     key: MacKey,
     cause: RefusalCode,
     used_by: Option<PublicKey>,
+    /// That key's id: made once, since every stranger's reconnect asks for it.
+    device: Option<DeviceId>,
     since: Duration,
 }
 
@@ -262,10 +266,12 @@ impl Offers {
     pub fn find(&mut self, id: OfferId, now: Duration) -> Option<Found> {
         self.end(now);
         // Offers whose code alone was shown have a secret that nobody holds.
-        if let Some(offer) = self.live.values().find(|offer| offer.id == id && offer.link) {
+        // Strangers ask: how far an id fits must not show in the time.
+        let fits = |known: &OfferId| bool::from(known.as_bytes().ct_eq(id.as_bytes()));
+        if let Some(offer) = self.live.values().find(|offer| fits(&offer.id) && offer.link) {
             return Some(Found::Live(offer.key.clone()));
         }
-        self.spent.iter().find(|spent| spent.id == id).map(|spent| Found::Spent(spent.key.clone()))
+        self.spent.iter().find(|spent| fits(&spent.id)).map(|spent| Found::Spent(spent.key.clone()))
     }
 
     /// A valid preview: gives the person time to say yes, once. The cause if the offer is spent.
@@ -379,7 +385,7 @@ impl Offers {
 
     /// Whether a device has acknowledged an offer that is remembered.
     pub fn is_spent_by(&self, device: DeviceId) -> bool {
-        self.spent.iter().any(|spent| spent.used_by.is_some_and(|key| DeviceId::of(&key) == device))
+        self.spent.iter().any(|spent| spent.device == Some(device))
     }
 
     /// Withdraws an offer at the machine. `false` if there is none of that number.
@@ -447,6 +453,7 @@ impl Offers {
             self.spent.pop_front();
         }
         let (number, id, key) = (offer.number, offer.id, offer.key.clone());
-        self.spent.push_back(Spent { number, id, key, cause, used_by, since: now });
+        let device = used_by.as_ref().map(DeviceId::of);
+        self.spent.push_back(Spent { number, id, key, cause, used_by, device, since: now });
     }
 }
