@@ -5,6 +5,7 @@
 //! only the handshake's arithmetic with it. [`pty`], [`screen`] and [`picture`] look at a terminal
 //! as a person with a phone does. Run them with `cargo xtask test --layer e2e`.
 
+pub mod browser;
 pub mod cut;
 pub mod device;
 pub mod faketime;

@@ -88,7 +88,7 @@ fn a_refusals_time_does_not_tell_what_there_is() {
     let questions = Questions::of(&machine);
     let mut told = Vec::new();
     for _ in 0..3 {
-        let seen = questions.differences(machine.address, pairs);
+        let seen = questions.differences(machine.address, pairs, 3);
         for (what, difference) in &seen {
             println!("{what}: {:+.1} µs, t = {:.1}", difference.micros, difference.t);
         }

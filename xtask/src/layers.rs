@@ -75,6 +75,14 @@ pub const LAYERS: &[Layer] = &[
         },
     },
     Layer {
+        name: "browser",
+        about: "hostile web pages in a real browser; needs chromium",
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-tests", "--features", "browser", "--test", "browser"],
+            prepare: browser,
+        },
+    },
+    Layer {
         name: "pake",
         about: "the typed code's PAKE against the Python package spake2; needs python3 and, once, the network",
         work: Work::Cargo {
@@ -109,6 +117,15 @@ const CLOCK_MOVERS: &[Tool] =
 fn end_to_end(root: &Path) -> Result<Environment, Unready> {
     install::ensure(&[QR_READERS, CLOCK_MOVERS].concat()).map_err(Unready::Missing)?;
     let binary: PathBuf = test::build_binary(root, &[]).map_err(Unready::Broken)?;
+    Ok(vec![("PAIRPIN_BIN", binary.into())])
+}
+
+const BROWSERS: &[Tool] =
+    &[Tool { program: "chromium", package: "chromium", purpose: "a web browser, for hostile pages" }];
+
+fn browser(root: &Path) -> Result<Environment, Unready> {
+    install::ensure(BROWSERS).map_err(Unready::Missing)?;
+    let binary = test::build_binary(root, &[]).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }
 

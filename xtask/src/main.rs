@@ -1,10 +1,12 @@
 //! `cargo xtask`: the project's own commands, written in Rust so that they need nothing else.
 //!
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
-//! what no compiler does; [`models`] runs the protocol's symbolic models. What a layer needs from outside is found or installed by [`install`] and
+//! what no compiler does; [`models`] runs the protocol's symbolic models, [`guessing`] the long form of the
+//! tests of guessers. What a layer needs from outside is found or installed by [`install`] and
 //! [`venv`]; [`summary`] counts.
 
 mod files;
+mod guessing;
 mod install;
 mod layers;
 mod models;
@@ -39,6 +41,10 @@ USAGE
         what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
         the cache directory, which takes some minutes. The last line is `N passed, N failed`.
 
+    cargo xtask guessing
+        The long form of what CI runs briefly: ten thousand guesses at typed codes, the times of
+        refusals over the socket, and of comparisons in a release build. Prints what it measures.
+
     cargo xtask help
         This text.
 
@@ -52,6 +58,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
+        Some("guessing") if arguments.len() == 1 => guessing::run(),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");

@@ -59,7 +59,7 @@ fn run_layer(layer: &Layer, root: &Path) -> Outcome {
 }
 
 /// Runs `cargo test`; gives its counts, and what went wrong beside the tests that failed.
-fn run_cargo(root: &Path, arguments: &[&str], environment: Environment) -> (Counts, Option<String>) {
+pub fn run_cargo(root: &Path, arguments: &[&str], environment: Environment) -> (Counts, Option<String>) {
     let mut counts = Counts::default();
     let mut command = cargo(root);
     command.arg("test").arg("--no-fail-fast").args(arguments).envs(environment);
