@@ -41,7 +41,7 @@ fn of_thousands_of_guesses_three_are_compared_for_each_code() {
     });
     let (mut spent, mut made, mut raced) = (0, 0, 0);
     let mut round = |offer: Option<&Offer>, wanted: usize| {
-        let count = guesses / (REOPENED + TRIES_UNTIL_CLOSED.len() + 1);
+        let count = guesses.div_ceil(REOPENED + TRIES_UNTIL_CLOSED.len() + 1);
         let answers = crowd(machine.address, offer.map(code_of).as_ref(), count);
         let now = evaluated(&machine);
         assert_eq!(now - spent, wanted, "another number of guesses was compared: {answers:?}");
@@ -79,8 +79,8 @@ fn check(answers: &Answers, refusal: &str, count: usize) -> usize {
     confirmed
 }
 
-/// Judged are differences of 20 µs, of which the checking of one signature makes several; three times
-/// in a row, which chance does not do.
+/// Judged are differences of 30 µs, where the checking of one signature makes 50 or more, three times in
+/// a row. Some microseconds are other paths of an unoptimised build.
 #[test]
 fn a_refusals_time_does_not_tell_what_there_is() {
     let pairs = number("PAIRPIN_PAIRS", 400);
@@ -92,7 +92,7 @@ fn a_refusals_time_does_not_tell_what_there_is() {
         for (what, difference) in &seen {
             println!("{what}: {:+.1} µs, t = {:.1}", difference.micros, difference.t);
         }
-        told = seen.into_iter().filter(|(_, difference)| difference.is_told(20.0)).collect();
+        told = seen.into_iter().filter(|(_, difference)| difference.is_told(30.0)).collect();
         if told.is_empty() {
             return;
         }

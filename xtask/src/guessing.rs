@@ -7,13 +7,13 @@ use crate::test;
 /// Ten thousand guesses, and as many measurements as make a few microseconds visible.
 const LONG: [(&str, &str); 2] = [("PAIRPIN_GUESSES", "10000"), ("PAIRPIN_PAIRS", "2500")];
 
-/// Runs them and prints the totals. Says whether all went well.
+/// Runs them against a release build and prints the totals. Says whether all went well.
 ///
 /// # Errors
 /// The binary does not build, or a test could not be run.
 pub fn run() -> Result<bool, String> {
     let root = crate::root();
-    let binary = test::build_binary(&root, &[])?;
+    let binary = test::build_binary(&root, &["--release"])?;
     let mut environment: Vec<_> = LONG.map(|(name, value)| (name, value.into())).into();
     environment.push(("PAIRPIN_BIN", binary.into()));
     let alone = ["--", "--nocapture", "--test-threads", "1"];

@@ -43,7 +43,7 @@ USAGE
 
     cargo xtask guessing
         The long form of what CI runs briefly: ten thousand guesses at typed codes, the times of
-        refusals over the socket, and of comparisons in a release build. Prints what it measures.
+        refusals and of comparisons, all in a release build. Prints what it measures.
 
     cargo xtask help
         This text.
