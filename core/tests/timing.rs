@@ -5,6 +5,8 @@
 //! order, the slowest tenth of all measurements left out, and |t| above 4.5 is a difference. By chance
 //! that happens about seven times in a million; a comparison fails only after three times in a row.
 
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
 use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;

@@ -278,7 +278,7 @@ fn a_planted_canary_is_found_in_every_form_and_place() {
             haystack.add("a log line", output.stdout);
             haystack.directory("here", directory.path());
             let places = |haystack: &Haystack| -> Vec<String> {
-                search(haystack, &[secret.clone()]).into_iter().map(|found| found.place).collect()
+                search(haystack, std::slice::from_ref(&secret)).into_iter().map(|found| found.place).collect()
             };
             let found = places(&haystack);
             for place in ["a log line", "here/a file", "here/some.db-wal"] {
