@@ -13,6 +13,14 @@ use crate::{device, help, machine, platform};
 /// # Errors
 /// What to tell the person, with the exit code.
 pub fn run(cli: Cli) -> Result<(), Failure> {
+    // Before there is a secret in memory.
+    platform::forbid_core_dumps().map_err(|error| {
+        Failure::failed(format!(
+            "cannot forbid core dumps, which would hold keys: {error}, check the limits of this process"
+        ))
+    })?;
+    #[cfg(feature = "fault-points")]
+    machine::logging::start();
     // What needs no state comes before the state directory is looked for.
     let verb = match cli.verb {
         Verb::Completions { shell } => return help::completions(shell),

@@ -1,6 +1,6 @@
 //! The real device side, `pairpin join` and `pairpin machines`, with a home of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -94,6 +94,11 @@ impl Device {
     #[track_caller]
     pub fn is_welcome(&self) -> bool {
         is_online(&self.only_machine())
+    }
+
+    /// Everything it can write to: its state, and the directories for temporary files and sockets.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// The directory with its keys and tokens alone.

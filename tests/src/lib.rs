@@ -5,13 +5,16 @@
 //! only the handshake's arithmetic with it. [`pty`], [`screen`] and [`picture`] look at a terminal
 //! as a person with a phone does. Run them with `cargo xtask test --layer e2e`.
 
+pub mod browser;
 pub mod chance;
 pub mod cut;
 pub mod device;
 pub mod faketime;
 pub mod false_machine;
 pub mod fault;
+pub mod guess;
 pub mod http;
+pub mod leaks;
 pub mod link;
 pub mod machine;
 pub mod peer;

@@ -40,6 +40,7 @@ pub fn command(home: &Path, arguments: &[&str]) -> Command {
     command.env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
     command.env("PAIRPIN_STATE_DIR", home.join("state"));
     command.env("PAIRPIN_SECRET_STORE", "file");
+    command.env("TMPDIR", home).env("XDG_RUNTIME_DIR", home);
     command
 }
 
@@ -259,6 +260,11 @@ impl Machine {
         let mut waiting = Background::start(&mut self.command(&[&["pair", "--json"], arguments].concat()), None);
         let record = waiting.event("offer");
         Offer { record, waiting: Some(waiting) }
+    }
+
+    /// Everything it can write to: its state, and the directories for temporary files and sockets.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// The directory with its keys and its database.

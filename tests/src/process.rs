@@ -4,6 +4,7 @@
 //! `pair`, `machines watch`). Used by [`crate::machine`] and [`crate::device`].
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -205,9 +206,9 @@ impl Background {
         let _ = self.child.wait();
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// Waits for its end by a signal; says whether it left a core dump.
+    pub fn dumped_core(&mut self) -> bool {
+        self.child.wait().is_ok_and(|status| status.core_dumped())
     }
 
     /// Sends a signal.
@@ -215,6 +216,11 @@ impl Background {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, signal);
         }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it is still running.

@@ -85,6 +85,22 @@ pub const LAYERS: &[Layer] = &[
         },
     },
     Layer {
+        name: "panics",
+        about: "what panics and the logs of dependencies print, in a binary of its own; needs what e2e needs",
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-tests", "--features", "panics", "--test", "panics"],
+            prepare: panics,
+        },
+    },
+    Layer {
+        name: "browser",
+        about: "hostile web pages in a real browser; needs chromium",
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-tests", "--features", "browser", "--test", "browser"],
+            prepare: browser,
+        },
+    },
+    Layer {
         name: "pake",
         about: "the typed code's PAKE against the Python package spake2; needs python3 and, once, the network",
         work: Work::Cargo {
@@ -144,7 +160,21 @@ const OPENSSL: &[Tool] = &[Tool { program: "openssl", package: "openssl", purpos
 
 fn end_to_end(root: &Path) -> Result<Environment, Unready> {
     install::ensure(&[QR_READERS, CLOCK_MOVERS].concat()).map_err(Unready::Missing)?;
-    let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
+    let binary: PathBuf = test::build_binary(root, &[]).map_err(Unready::Broken)?;
+    Ok(vec![("PAIRPIN_BIN", binary.into())])
+}
+
+const BROWSERS: &[Tool] =
+    &[Tool { program: "chromium", package: "chromium", purpose: "a web browser, for hostile pages" }];
+
+fn browser(root: &Path) -> Result<Environment, Unready> {
+    install::ensure(BROWSERS).map_err(Unready::Missing)?;
+    let binary = test::build_binary(root, &[]).map_err(Unready::Broken)?;
+    Ok(vec![("PAIRPIN_BIN", binary.into())])
+}
+
+fn panics(root: &Path) -> Result<Environment, Unready> {
+    let binary = test::build_faulty_binary(root).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }
 

@@ -2,14 +2,15 @@
 //!
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
 //! what no compiler does; [`models`] runs the protocol's symbolic models; [`supply`] looks at what we
-//! build on, with [`deny`], [`sbom`] and [`dependencies`]; [`crashes`] and [`powercut`] are the long
-//! forms of what may happen at any time. What a layer needs from outside is found or installed by
-//! [`install`], [`tools`] and [`venv`]; [`summary`] counts.
+//! build on, with [`deny`], [`sbom`] and [`dependencies`]; [`crashes`], [`powercut`], [`states`] and
+//! [`guessing`] are the long forms of what CI does briefly. What a layer needs from outside is found
+//! or installed by [`install`], [`tools`] and [`venv`]; [`summary`] counts.
 
 mod crashes;
 mod deny;
 mod dependencies;
 mod files;
+mod guessing;
 mod guest;
 mod install;
 mod layers;
@@ -74,9 +75,14 @@ USAGE
         the binary under synchronous=NORMAL, which must lose some. QEMU, busybox (apt-get) and a kernel
         (unpacked in the cache) are fetched; it says how large. QEMU emulates
         unless --kvm is given. By command only, not in CI.
+
     cargo xtask states
         Explores offers, typed codes and token rotation with wider bounds than the layer core does:
         tens of minutes. It prints how many states there were, and each broken twin that was found.
+
+    cargo xtask guessing
+        The long form of what CI runs briefly: ten thousand guesses at typed codes, the times of
+        refusals and of comparisons, all in a release build. Prints what it measures.
 
     cargo xtask help
         This text.
@@ -93,6 +99,7 @@ fn main() -> ExitCode {
         Some("files") if arguments.len() == 1 => files::run(),
         Some("powercut") => powercut::run(&arguments[1..]),
         Some("crashes") => crashes::run(&arguments[1..]),
+        Some("guessing") if arguments.len() == 1 => guessing::run(),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),
         Some("sbom") => sbom::run(&arguments[1..]),

@@ -59,7 +59,7 @@ fn run_layer(layer: &Layer, root: &Path) -> Outcome {
 }
 
 /// Runs `cargo test`; gives its counts, and what went wrong beside the tests that failed.
-fn run_cargo(root: &Path, arguments: &[&str], environment: Environment) -> (Counts, Option<String>) {
+pub fn run_cargo(root: &Path, arguments: &[&str], environment: Environment) -> (Counts, Option<String>) {
     let mut counts = Counts::default();
     let mut command = cargo(root);
     command.arg("test").arg("--no-fail-fast").args(arguments).envs(environment);
@@ -80,14 +80,29 @@ fn run_cargo(root: &Path, arguments: &[&str], environment: Environment) -> (Coun
     (counts, complaint)
 }
 
+/// Builds the binary that panics on request; gives the path of a copy, since its place is that of the
+/// ordinary one.
+///
+/// # Errors
+/// It does not build, or cannot be copied.
+pub fn build_faulty_binary(root: &Path) -> Result<PathBuf, String> {
+    let built = build_binary(root, &["--features", "fault-points"])?;
+    let copy = built.with_file_name("pairpin-fault-points");
+    std::fs::copy(&built, &copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+    // The ordinary one takes its place again, so that nobody runs the other one by mistake.
+    build_binary(root, &[])?;
+    Ok(copy)
+}
+
 /// Builds the binary; gives its path as cargo tells it, wherever its target directory is.
 ///
 /// # Errors
 /// It does not build.
-pub fn build_binary(root: &Path) -> Result<PathBuf, String> {
+pub fn build_binary(root: &Path, features: &[&str]) -> Result<PathBuf, String> {
     let mut path = None;
     let mut command = cargo(root);
     command.args(["build", "--package", "pairpin", "--bin", "pairpin", "--message-format", "json-render-diagnostics"]);
+    command.args(features);
     let built = stream(&mut command, |line| path = executable(line).or(path.take()))?;
     if !built {
         return Err("the binary did not build".to_owned());

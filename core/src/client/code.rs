@@ -146,6 +146,7 @@ impl Client {
             // A stranger is not told more.
             _ => return Err(ClientError::NoCode),
         };
+        crate::fault_point!("device-code", code, entropy);
         let draft = self.durable(move |ledger| ledger.draft_key(&pin)).await?;
         let confirm = wait.receive(&answer, &self.details(draft.key, draft.key_kind))?;
         let (signing, message) = (draft.clone(), confirm.to_sign());

@@ -87,6 +87,7 @@ impl Client {
         match line::ask(&name, dialled, Flow::Scan, &envelope).await? {
             FirstAnswer::Opened(socket, grant) => {
                 let received = wait.receive(&grant)?;
+                crate::fault_point!("device-grant", received, grant, preview.offer);
                 self.accept(*socket, received, pairing, prepared.row, address).await
             }
             FirstAnswer::Refused(refused) => {

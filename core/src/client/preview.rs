@@ -84,6 +84,7 @@ impl Client {
     pub async fn preview(&self, link: &Link) -> Result<PairPreview, ClientError> {
         let offer = MacKey::of_offer(&link.secret);
         let (id, prefix) = (offer.offer_id(), link.pin);
+        crate::fault_point!("device-link", link, offer);
         let own = self.durable(move |ledger| ledger.by_offer(id, prefix)).await?;
         // A pairing that was cut short after the Grant: the first reconnect is its acknowledgement.
         if let Some(used) = own.as_ref().filter(|used| used.take_up) {

@@ -92,6 +92,7 @@ impl Client {
         let asking = self.durable(move |ledger| {
             let (row, token) = ledger.token_to_try(id, &known_refused)?;
             let Some(token) = token else { return Ok(None) };
+            crate::fault_point!("device-token", token, row);
             let draft = ResumeDraft::new(&channel, row.device_id, &token)?;
             let signature = ledger.sign(&row, &draft.to_sign())?;
             Ok(Some((draft.signed(signature, &ledger.record(&row)?.recognition_key), TokenHash::of(&token))))

@@ -54,6 +54,7 @@ impl SoftwareSigner {
 
     fn load(&self, label: &str) -> Result<Option<KeyPair>, SecretStoreError> {
         let Some(pkcs8) = self.store.get(&key_name(label))? else { return Ok(None) };
+        crate::fault_point!("device-key", pkcs8);
         KeyPair::from_pkcs8(pkcs8).map(Some).map_err(|error| SecretStoreError(error.to_string()))
     }
 }

@@ -117,6 +117,7 @@ async fn greet(
         standing,
         stream: Mutex::new(Some(stream)),
     };
+    crate::fault_point!("machine-request", request);
     match request {
         Err(_) => visitor.refuse().await,
         #[cfg(feature = "echo")]

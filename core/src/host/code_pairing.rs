@@ -39,6 +39,7 @@ pub(super) async fn code(visitor: Visitor, request: UpgradeRequest) -> Result<()
         return Err(Gone);
     };
     shared.offers().try_held(spent);
+    crate::fault_point!("machine-code", proven, code);
     visitor.promote(Proof::Code);
     let answered = code_confirmed(&visitor, &mut socket, proven, number).await?;
     let details = answered.details().clone();

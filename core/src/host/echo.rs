@@ -12,7 +12,7 @@ pub const MARKER: &str = "pairpin test build: anybody may have an echo";
 
 /// The request that gets an echo.
 pub fn request() -> Option<(Flow, Envelope)> {
-    Some((Flow::Resume, Envelope::of(&MARKER).ok()?))
+    Some((Flow::Resume, Envelope::of_any(&MARKER).ok()?))
 }
 
 pub(super) fn is_asked_for(asked: &UpgradeRequest) -> bool {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::book::Book;
+use super::decoys::Decoys;
 use super::events::{EventLog, EventWatch, HostEvent, OfferEvent};
 use super::shared::{Shared, lock};
 use super::{DATABASE_FILE, HostError, LOCK_FILE, WAL_FILE, accept, identity, marker};
@@ -87,6 +88,7 @@ impl Host {
             advertise: config.advertise,
             started_at,
             book: Book::open(db)?,
+            decoys: Decoys::generate()?,
             gate: Gate::new(),
             proven: super::proven::ProvenPeers::default(),
             failures: super::failures::FailureLog::default(),

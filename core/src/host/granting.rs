@@ -140,6 +140,9 @@ pub(super) async fn grant(
     }
     let name = clean_name(&details.name);
     let grant = make_grant(&visitor, number, device, &name, &claimed, token);
+    crate::fault_point!("machine-grant", grant, claimed.recognition_key);
+    // The control: what such a panic looks like where somebody prints the bytes themselves.
+    crate::fault_point!("machine-leak", grant.token.expose());
     let (envelope, granted) = proven.grant(&grant, claimed.row.then_some(&claimed.recognition_key))?;
     let details = ClaimDetails {
         name: name.clone(),
@@ -270,6 +273,7 @@ async fn make_active(
 ) -> Result<Activated, Gone> {
     let details = claim.granted.as_ref().map(|granted| granted.details.clone()).ok_or(Gone)?;
     let now = shared.judged_now();
+    crate::fault_point!("machine-acknowledge", offer, claim, details);
     let (its_offer, its_claim) = (offer.clone(), claim.clone());
     let activate = move |connection: &rusqlite::Connection| {
         rows::activate(connection, &its_offer, &its_claim, token, &details, now)

@@ -41,7 +41,9 @@ pub(super) fn load_or_make(dir: &StateDir, has_database: bool, new_key: bool) ->
         Some(key) => key,
         None => make(dir, NEXT_KEY_FILE)?,
     };
-    Ok(MachineKeys { identity, next, is_new })
+    let keys = MachineKeys { identity, next, is_new };
+    crate::fault_point!("machine-keys", keys);
+    Ok(keys)
 }
 
 /// Reads the identity key of a machine that may be stopped; `None` where there is none.

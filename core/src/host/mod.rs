@@ -10,6 +10,7 @@ mod accept;
 mod book;
 mod code_pairing;
 pub mod codes;
+mod decoys;
 #[cfg(feature = "echo")]
 pub mod echo;
 mod engine;

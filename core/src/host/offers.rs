@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use subtle::ConstantTimeEq as _;
+
 use super::codes::{CodeDoor, CodeTry, WrongTry};
 use crate::error::RandomError;
 use crate::handshake::MacKey;
@@ -107,6 +109,8 @@ struct Spent {
     used_by: Option<PublicKey>,
     /// What was granted to it: its row may not be written yet.
     recognition_key: Option<RecognitionKey>,
+    /// That key's id: made once, since every stranger's reconnect asks for it.
+    device: Option<DeviceId>,
     since: Duration,
 }
 
@@ -268,10 +272,12 @@ impl Offers {
     pub fn find(&mut self, id: OfferId, now: Duration) -> Option<Found> {
         self.end(now);
         // Offers whose code alone was shown have a secret that nobody holds.
-        if let Some(offer) = self.live.values().find(|offer| offer.id == id && offer.link) {
+        // Strangers ask: how far an id fits must not show in the time.
+        let fits = |known: &OfferId| bool::from(known.as_bytes().ct_eq(id.as_bytes()));
+        if let Some(offer) = self.live.values().find(|offer| fits(&offer.id) && offer.link) {
             return Some(Found::Live(offer.key.clone()));
         }
-        self.spent.iter().find(|spent| spent.id == id).map(|spent| Found::Spent(spent.key.clone()))
+        self.spent.iter().find(|spent| fits(&spent.id)).map(|spent| Found::Spent(spent.key.clone()))
     }
 
     /// A valid preview: gives the person time to say yes, once. The cause if the offer is spent.
@@ -407,7 +413,7 @@ impl Offers {
 
     /// Whether a device has acknowledged an offer that is remembered.
     pub fn is_spent_by(&self, device: DeviceId) -> bool {
-        self.spent.iter().any(|spent| spent.used_by.is_some_and(|key| DeviceId::of(&key) == device))
+        self.spent.iter().any(|spent| spent.device == Some(device))
     }
 
     /// Withdraws an offer at the machine. `false` if there is none of that number.
@@ -454,9 +460,10 @@ impl Offers {
     /// cost of its successor.
     pub fn spend_try(&mut self, number: OfferNumber, now: Duration) -> Option<CodeTry> {
         let (live, _) = self.code(now)?;
-        let offer = self.live.get_mut(&number).filter(|offer| offer.number == live && offer.tries_left > 0)?;
+        let has_tries = |offer: &Offer| offer.tries_left > 0 || CodeDoor::counts_nothing();
+        let offer = self.live.get_mut(&number).filter(|offer| offer.number == live && has_tries(offer))?;
         let spent = self.door.enter(number, now)?;
-        offer.tries_left -= 1;
+        offer.tries_left = offer.tries_left.saturating_sub(1);
         Some(spent)
     }
 
@@ -500,7 +507,8 @@ impl Offers {
         }
         let (number, id, key) = (offer.number, offer.id, offer.key.clone());
         let (used_by, recognition_key) = used.map(|claim| (claim.key, claim.recognition_key.clone())).unzip();
-        self.spent.push_back(Spent { number, id, key, cause, used_by, recognition_key, since: now });
+        let device = used_by.as_ref().map(DeviceId::of);
+        self.spent.push_back(Spent { number, id, key, cause, used_by, recognition_key, device, since: now });
     }
 
     /// What a broken twin does that has looked before: claims without looking again.

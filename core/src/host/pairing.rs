@@ -4,6 +4,7 @@
 //! what becomes durable in `rows`; here they are put in order, with the socket in between.
 
 use super::book::Known;
+use super::decoys::Decoys;
 use super::events::OfferEvent;
 use super::granting::{Proven, claim, grant};
 use super::offers::Found;
@@ -19,8 +20,13 @@ pub(super) async fn preview(visitor: Visitor, request: UpgradeRequest) -> Result
     let shared = visitor.shared();
     let Ok(opened) = PreviewOpened::open(visitor.channel(), &request.envelope) else { return visitor.refuse().await };
     let id = opened.offer();
-    let Some(found) = find(&visitor, id) else { return visitor.refuse().await };
-    let Ok(proven) = opened.verify(found.key()) else { return visitor.refuse().await };
+    let found = find(&visitor, id);
+    if found.is_none() && Decoys::are_skipped() {
+        return visitor.refuse().await;
+    }
+    // The same work for an offer that nobody has: how long it takes must not tell.
+    let verified = opened.verify(found.as_ref().map_or(&shared.decoys.offer, Found::key));
+    let (Some(_), Ok(proven)) = (found, verified) else { return visitor.refuse().await };
     visitor.promote(Proof::Offer(id));
     if proven.version().is_err() {
         let refusal = Refusal::new(RefusalCode::Version, shared.now());
@@ -70,9 +76,11 @@ pub(super) async fn scan(visitor: Visitor, request: UpgradeRequest) -> Result<()
         return visitor.refuse().await;
     };
     let id = opened.offer();
-    let Some(found) = find(&visitor, id) else { return visitor.refuse().await };
-    let Ok(proven) = opened.verify(found.key()) else { return visitor.refuse().await };
+    let found = find(&visitor, id);
+    let verified = opened.verify(found.as_ref().map_or(&shared.decoys.offer, Found::key));
+    let (Some(_), Ok(proven)) = (found, verified) else { return visitor.refuse().await };
     visitor.promote(Proof::Offer(id));
+    crate::fault_point!("machine-scan", proven);
     let asked = proven.request();
     let details = DeviceDetails {
         key: asked.key,

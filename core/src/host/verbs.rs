@@ -47,6 +47,7 @@ impl Host {
         let shared = &self.shared;
         let request = OfferRequest { name: request.name.as_deref().map(clean_name), ..request };
         let minted = shared.offers().mint(&request, shared.clock.elapsed())?;
+        crate::fault_point!("machine-offer", minted);
         // Made now, so that a watcher of this number finds it.
         let log = shared.offer_log(minted.number);
         if request.code && minted.code.is_none() {

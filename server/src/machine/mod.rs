@@ -11,7 +11,7 @@ mod doctor_checks;
 mod first_device;
 pub mod key;
 mod live;
-mod logging;
+pub mod logging;
 mod offering;
 pub mod offers;
 pub mod pair;

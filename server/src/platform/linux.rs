@@ -1,4 +1,4 @@
-//! Linux: `sd_notify`, other users' daemons from /proc, socket paths of any length.
+//! Linux: memory kept from core dumps, `sd_notify`, other users' daemons from /proc, socket paths of any length.
 
 use std::fs;
 use std::io;
@@ -24,6 +24,15 @@ pub fn notify(state: &str) -> io::Result<()> {
         None => SocketAddr::from_pathname(&name)?,
     };
     UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
+}
+
+/// Lets neither a core dump nor another process of the same user read this one's memory.
+///
+/// # Errors
+/// None in practice.
+pub fn hide_memory() -> io::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 /// The distribution and its version, from os-release(5).

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 pub use system::{ShortPath, notify, other_servers, user_name};
 
+use rustix::process::{Resource, Rlimit, setrlimit};
+
 use crate::exit::Failure;
 
 /// A `pairpin serve` process found on this machine.
@@ -38,6 +40,16 @@ pub const SOCKET_PATH: usize = 103;
 /// The longest path that a Unix socket address holds, in bytes, without the closing zero.
 #[cfg(target_os = "linux")]
 pub const SOCKET_PATH: usize = 107;
+
+/// Keeps what is in memory (keys, tokens) out of core dumps, whoever asks for one later.
+///
+/// # Errors
+/// The system refuses, which it has no reason to: a limit may always be lowered.
+pub fn forbid_core_dumps() -> std::io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // A program that core dumps are piped to is not bound by that limit.
+    system::hide_memory()
+}
 
 /// Where state lives unless `--state-dir` says otherwise: the XDG state directory.
 ///
@@ -108,6 +120,15 @@ pub fn socket_path_too_long(bytes: usize) -> std::io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn core_dumps_are_forbidden_for_good() {
+        forbid_core_dumps().unwrap();
+        let limit = rustix::process::getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+        #[cfg(target_os = "linux")]
+        assert_eq!(rustix::process::dumpable_behavior().unwrap(), rustix::process::DumpableBehavior::NotDumpable);
+    }
 
     #[test]
     fn the_owner_of_what_cannot_be_seen_is_that_of_its_nearest_visible_parent() {

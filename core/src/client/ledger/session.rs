@@ -45,6 +45,7 @@ impl Ledger {
         record.welcomed(used, refused, welcome.token.clone());
         // To a device without a row the machine gives a welcome only as the answer to its Grant.
         record.acknowledged |= row.state == RowState::Granted;
+        crate::fault_point!("device-welcome", record, welcome);
         if record != before {
             self.put_record(&row, &record)?;
         }

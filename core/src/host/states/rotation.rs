@@ -115,7 +115,6 @@ enum No {
     Other,
     Suspended,
     Revoked,
-    Unavailable,
 }
 
 impl Rotation {
@@ -479,7 +478,8 @@ impl Rotation {
                     };
                     left.then(|| "a promotion left another pending token".into())
                 });
-                steps.add("the disk fails".into(), false, false, |to| go(to, At::Refused(token, No::Unavailable)));
+                // It stays pending, and the device is welcome.
+                steps.add("the disk fails".into(), false, false, |to| go(to, At::Registering(token, false)));
             }
             At::Registering(token, rotate) => steps.add("registers".into(), true, false, |to| {
                 let no = if to.disk.revoked { Some(No::Revoked) } else { to.disk.suspended.then_some(No::Suspended) };
@@ -524,7 +524,7 @@ impl Rotation {
                         end(to);
                         (!to.disk.revoked).then(|| "told that it is revoked, and is not".into())
                     }
-                    No::Suspended | No::Unavailable => end(to),
+                    No::Suspended => end(to),
                 })
             }
             At::Proof => {
