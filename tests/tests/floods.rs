@@ -90,7 +90,8 @@ fn record_of(machine: &Machine, device: &Paired) -> (i64, i64, i64) {
     let file = machine.file(DATABASE_FILE);
     let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let count = |sql: &str| -> i64 { database.query_row(sql, [device.device.as_bytes()], |row| row.get(0)).unwrap() };
-    let rows = count("SELECT (SELECT count(*) FROM devices WHERE id = ?1) + (SELECT count(*) FROM tokens WHERE device = ?1)");
+    let rows =
+        count("SELECT (SELECT count(*) FROM devices WHERE id = ?1) + (SELECT count(*) FROM tokens WHERE device = ?1)");
     let tombstones = count("SELECT count(*) FROM tombstones WHERE device = ?1");
     let later = count(
         "SELECT count(*) FROM audit WHERE device = ?1

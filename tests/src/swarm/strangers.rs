@@ -32,7 +32,7 @@ pub enum Kind {
     SilentAfterTls,
     /// Does TLS, then a byte of a request each second.
     DripRequest,
-    /// Does TLS, asks for an upgrade without a proof, and if it gets one begins a message of 2 MiB.
+    /// Does TLS, asks for an upgrade without a proof, and if it gets one begins a message of 4 MiB.
     Swollen,
 }
 
@@ -48,7 +48,7 @@ pub const SLOW: [Kind; 7] = [
 ];
 
 /// What a swollen message announces, in bytes; the last one is never sent.
-const SWOLLEN: usize = 2 * 1024 * 1024;
+const SWOLLEN: usize = 4 * 1024 * 1024;
 
 /// How a stranger's stay ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
