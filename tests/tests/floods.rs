@@ -66,15 +66,11 @@ fn a_flood_of_strangers_costs_little_and_disturbs_no_paired_device() {
 #[test]
 fn the_judge_of_floods_catches_a_server_without_limits() {
     let _alone = alone();
-    // The rows' machine is only where the devices have their keys from.
-    let machine = {
-        let mut machine = Machine::new();
-        machine.start();
-        machine.stop().expect(0);
-        machine
-    };
+    // Only for the devices and their keys: the twin knows nobody.
+    let mut machine = Machine::started();
+    machine.stop().expect(0);
     let size = Size { connects: 1_000, slow: 160, working: 20, dialling: 8, arrival: Duration::from_secs(4) };
-    let devices = rows::fill(&machine, size.working + size.dialling);
+    let devices = rows::fill(&machine.file(DATABASE_FILE), size.working + size.dialling);
     let address = SocketAddr::from((scratch::loopback(), DEFAULT_PORT));
     let twin = Bare::start(Path::new(env!("CARGO_BIN_EXE_bare")), Mode::Naive, address);
     let report = block_on(flood::run(twin.door, twin.process.id(), shared(devices), size));

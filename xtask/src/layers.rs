@@ -63,7 +63,7 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "e2e",
-        about: "the real binary from outside, and hostile peers; needs zbarimg, rsvg-convert and faketime",
+        about: "the real binary from outside, and hostile peers; needs zbarimg, rsvg-convert, faketime and strace",
         work: Work::Cargo { arguments: &["--package", "pairpin-tests"], prepare: end_to_end },
     },
     Layer {
@@ -98,8 +98,11 @@ const QR_READERS: &[Tool] = &[
 const CLOCK_MOVERS: &[Tool] =
     &[Tool { program: "faketime", package: "faketime", purpose: "shows the daemon another wall clock" }];
 
+const TRACERS: &[Tool] =
+    &[Tool { program: "strace", package: "strace", purpose: "counts how often the daemon waits for the disk" }];
+
 fn end_to_end(root: &Path) -> Result<Environment, Unready> {
-    install::ensure(&[QR_READERS, CLOCK_MOVERS].concat()).map_err(Unready::Missing)?;
+    install::ensure(&[QR_READERS, CLOCK_MOVERS, TRACERS].concat()).map_err(Unready::Missing)?;
     let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }

@@ -1,9 +1,11 @@
 //! `cargo xtask`: the project's own commands, written in Rust so that they need nothing else.
 //!
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
-//! what no compiler does; [`models`] runs the protocol's symbolic models. What a layer needs from outside is found or installed by [`install`] and
+//! what no compiler does; [`models`] runs the protocol's symbolic models; [`bench`]
+//! measures. What a layer needs from outside is found or installed by [`install`] and
 //! [`venv`]; [`summary`] counts.
 
+mod bench;
 mod files;
 mod install;
 mod layers;
@@ -39,6 +41,17 @@ USAGE
         what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
         the cache directory, which takes some minutes. The last line is `N passed, N failed`.
 
+    cargo xtask flood
+        The long form of the floods: 5,000 strangers who connect and 800 slow ones against 100 paired
+        devices, and 50 revocations under traffic, with the release build. About two minutes.
+
+    cargo xtask bench [SUBJECT]... [--quick] [--write]
+        Measures the release build and prints a table: each figure, its floor in the same run, its
+        bar. About ten minutes; the subjects are network, connects, memory, check, revoke and start.
+        The network's delay needs root. The exit code is 0 if every bar is met.
+          --quick        only to see that everything runs
+          --write        puts the table into docs/benchmarks.md
+
     cargo xtask help
         This text.
 
@@ -52,6 +65,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
+        Some("bench") => bench::run(&arguments[1..]),
+        Some("flood") => bench::flood(&arguments[1..]),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");

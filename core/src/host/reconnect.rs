@@ -120,7 +120,7 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
     }
     let device = proven.device();
     let (presented, now) = (proven.token(), shared.judged_now());
-    let rotate = match sessions::judge(&entry.row, &entry.tokens, &presented, now) {
+    let rotate = match shared.judge(entry, &presented) {
         Verdict::Refuse(code) => {
             if code == RefusalCode::Expired && !sessions::is_expired(&entry.row, shared.now()) {
                 tracing::warn!(
@@ -244,6 +244,6 @@ async fn welcome(
     let envelope = proven.welcome(&key, &message)?;
     let mut socket = visitor.switch(&request).await?;
     socket.send(Frame::Handshake(envelope)).await?;
-    live::run(visitor, socket, registration, device).await;
+    live::begin(visitor, socket, registration, device);
     Ok(())
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::book::{Book, Known};
+use super::book::{Book, Entry, Known};
 use super::events::{EventLog, HostEvent, OfferEvent};
 use super::offers::{OfferNumber, Offers};
 use super::rows;
+use super::sessions::Verdict;
 use super::views::{AuditView, PairedView};
 use super::{HostError, sessions};
 use crate::clock::{Clock, UnixMillis};
@@ -22,6 +23,7 @@ use crate::net::gate::Gate;
 use crate::role::Role;
 use crate::store::Lock;
 use crate::store::host::audit;
+use crate::token::TokenHash;
 use crate::wire::{Address, AddressKind, limits};
 
 /// What all connections of a host share.
@@ -60,6 +62,11 @@ impl Shared {
     pub(super) fn judged_now(&self) -> UnixMillis {
         let wall = self.clock.wall_ms();
         sessions::judged_now(wall, self.book.latest_welcome().unwrap_or(wall))
+    }
+
+    /// Judges a token that a device presents whose signature holds.
+    pub(super) fn judge(&self, entry: &Entry, presented: &TokenHash) -> Verdict {
+        sessions::judge(&entry.row, &entry.tokens, presented, self.judged_now())
     }
 
     pub(super) fn offers(&self) -> MutexGuard<'_, Offers> {

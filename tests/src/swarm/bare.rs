@@ -86,7 +86,23 @@ impl Bare {
     /// It does not start.
     #[track_caller]
     pub fn start(program: &Path, mode: Mode, address: SocketAddr) -> Self {
-        let mut command = Command::new(program);
+        Self::start_by(&[], program, mode, address)
+    }
+
+    /// The same, started by another program with its arguments.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[track_caller]
+    pub fn start_by(starter: &[String], program: &Path, mode: Mode, address: SocketAddr) -> Self {
+        let mut command = match starter {
+            [] => Command::new(program),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.args(["bare", mode.word(), &address.to_string()]);
         let mut process = Background::start(&mut command, None);
         let line = process.line("pin", |line| line.starts_with("pin "));

@@ -6,10 +6,11 @@
 //! them on a machine while paired ones work, [`revocation`] revokes one that never stops talking.
 //! [`bare`] is a server with nothing of ours: a floor to compare with, and the broken twin. [`admin`]
 //! asks the daemon without starting a program each time, [`process`] looks at it from
-//! outside, [`spread`] says what was measured.
+//! outside, [`disk`] counts its waits for the disk, [`trips`] counts round trips, [`spread`] says what was measured.
 
 pub mod admin;
 pub mod bare;
+pub mod disk;
 pub mod flood;
 pub mod paired;
 pub mod process;
@@ -17,3 +18,4 @@ pub mod revocation;
 pub mod rows;
 pub mod spread;
 pub mod strangers;
+pub mod trips;

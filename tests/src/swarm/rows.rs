@@ -2,6 +2,8 @@
 //! left, written through pairpin-core's own store. Ten thousand pairings by hand would take an hour
 //! and end in the same rows.
 
+use std::path::Path;
+
 use pairpin_core::host::DATABASE_FILE;
 use pairpin_core::identity::{DeviceId, KeyPair};
 use pairpin_core::role::Role;
@@ -22,22 +24,30 @@ use crate::machine::Machine;
 /// The state cannot be written, or the daemon does not start.
 #[track_caller]
 pub fn machine_with(count: usize) -> (Machine, Vec<Paired>) {
-    let mut machine = Machine::new();
+    with_devices(Machine::new(), count)
+}
+
+/// The same with a machine that has never run, but is told where and how to.
+///
+/// # Panics
+/// As [`machine_with`].
+#[track_caller]
+pub fn with_devices(mut machine: Machine, count: usize) -> (Machine, Vec<Paired>) {
     // It makes its own key and database first: a database without a key is refused.
     machine.start();
     machine.stop().expect(0);
-    let paired = fill(&machine, count);
+    let paired = fill(&machine.file(DATABASE_FILE), count);
     machine.start();
     (machine, paired)
 }
 
-/// Adds devices to a machine whose daemon does not run.
+/// Adds devices to the database of a machine whose daemon does not run.
 ///
 /// # Panics
 /// The state cannot be written.
 #[track_caller]
-pub fn fill(machine: &Machine, count: usize) -> Vec<Paired> {
-    let db = Database::open(&machine.file(DATABASE_FILE), Kind::Host).unwrap_or_else(|error| panic!("{error}"));
+pub fn fill(database: &Path, count: usize) -> Vec<Paired> {
+    let db = Database::open(database, Kind::Host).unwrap_or_else(|error| panic!("{error}"));
     let written = db.write_blocking(move |connection| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(now.as_millis()).unwrap_or_default();
