@@ -71,6 +71,8 @@ impl Peer {
     /// # Errors
     /// It does not speak TLS.
     pub async fn over(stream: TcpStream) -> io::Result<Self> {
+        // As the real device: otherwise the request waits until the last of TLS is acknowledged.
+        stream.set_nodelay(true)?;
         let name = ServerName::try_from("pairpin").map_err(io::Error::other)?;
         let stream = TlsConnector::from(tls::credulous()).connect(name, stream).await?;
         let connection = stream.get_ref().1;

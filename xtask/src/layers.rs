@@ -64,7 +64,10 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         name: "e2e",
         about: "the real binary from outside, and hostile peers; needs zbarimg, rsvg-convert, faketime and strace",
-        work: Work::Cargo { arguments: &["--package", "pairpin-tests"], prepare: end_to_end },
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-tests", "--package", "pairpin-bench"],
+            prepare: end_to_end,
+        },
     },
     Layer {
         name: "pake",

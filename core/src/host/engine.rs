@@ -92,6 +92,7 @@ impl Host {
             logs: Mutex::default(),
             offers_changed: tokio::sync::Notify::new(),
             addresses: watch::Sender::new(Vec::new()),
+            recent_addresses: Mutex::default(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
             lock: Mutex::new(Some(state_lock)),

@@ -34,11 +34,11 @@ struct Live {
 pub(super) fn begin(visitor: Visitor, socket: Socket, registration: Registration, device: DeviceId) {
     visitor.settle();
     let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device };
-    visitor.shared().spawn(run(live, socket, registration));
+    visitor.shared().spawn(run(live, Box::new(socket), registration));
 }
 
 /// Serves the connection until either side ends it. Returns when the socket is closed.
-async fn run(live: Live, mut socket: Socket, mut registration: Registration) {
+async fn run(live: Live, mut socket: Box<Socket>, mut registration: Registration) {
     announce(&live);
     let closing = serve(&live, &mut socket, &mut registration).await;
     if let Some(closing) = closing {
@@ -119,7 +119,8 @@ async fn answer(live: &Live, socket: &mut Socket, registration: &mut Registratio
     };
     let asks_to_unpair = method == "unpair";
     let result = match method.as_str() {
-        "unpair" => match unpair(live).await {
+        // Boxed: it happens once, and its room would be kept in every connection.
+        "unpair" => match Box::pin(unpair(live)).await {
             Ok(last_owner) => Ok(json!({ "last_owner": last_owner })),
             Err(Gone) => Err((INTERNAL_ERROR, "the machine could not write its state".to_owned())),
         },

@@ -232,7 +232,7 @@ async fn welcome(
         role: row.role,
         name: shared.name.clone(),
         device_name: row.name.clone(),
-        addresses: shared.addresses_for_devices(),
+        addresses: shared.recent_addresses(),
         token,
         next_pin: shared.next_pin,
         epoch: 0,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,6 +25,10 @@ use crate::store::Lock;
 use crate::store::host::audit;
 use crate::token::TokenHash;
 use crate::wire::{Address, AddressKind, limits};
+
+/// How long a list of addresses serves for welcomes. Making one takes a score of system calls: of a
+/// crowd that comes back at once not every device needs its own.
+const ADDRESSES_SERVE: Duration = Duration::from_secs(1);
 
 /// What all connections of a host share.
 pub(super) struct Shared {
@@ -47,6 +51,7 @@ pub(super) struct Shared {
     pub(super) logs: Mutex<BTreeMap<OfferNumber, EventLog<OfferEvent>>>,
     pub(super) offers_changed: tokio::sync::Notify,
     pub(super) addresses: watch::Sender<Vec<Address>>,
+    pub(super) recent_addresses: Mutex<Option<(Instant, Vec<Address>)>>,
     pub(super) stopping: watch::Sender<bool>,
     pub(super) tasks: Mutex<JoinSet<()>>,
     pub(super) lock: Mutex<Option<Lock>>,
@@ -161,7 +166,20 @@ impl Shared {
         self.listening.iter().all(|address| address.ip().to_canonical().is_loopback())
     }
 
-    /// What goes into links, Grants and welcomes: never loopback, unless it is bound to nothing else;
+    /// What goes into welcomes: the same, of a moment ago.
+    pub(super) fn recent_addresses(&self) -> Vec<Address> {
+        let mut recent = lock(&self.recent_addresses);
+        match &*recent {
+            Some((at, list)) if at.elapsed() < ADDRESSES_SERVE => list.clone(),
+            _ => {
+                let list = self.addresses_for_devices();
+                *recent = Some((Instant::now(), list.clone()));
+                list
+            }
+        }
+    }
+
+    /// What goes into links and Grants: never loopback, unless it is bound to nothing else;
     /// container bridges only where there is nothing better.
     pub(super) fn addresses_for_devices(&self) -> Vec<Address> {
         let loopback_only = self.loopback_only();

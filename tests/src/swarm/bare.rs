@@ -61,7 +61,7 @@ impl Mode {
             Self::Naive => WebSocketConfig::default().max_message_size(None).max_frame_size(None),
             // As `pairpin_core::net::socket` has them.
             _ => WebSocketConfig::default()
-                .read_buffer_size(4 * 1024)
+                .read_buffer_size(1024)
                 .write_buffer_size(0)
                 .max_write_buffer_size(2 * limits::FRAME)
                 .max_message_size(Some(limits::FRAME))
@@ -206,7 +206,8 @@ pub async fn connect(
     tcp.set_nodelay(true)?;
     let name = rustls::pki_types::ServerName::try_from("pairpin").map_err(io::Error::other)?;
     let stream = tokio_rustls::TlsConnector::from(config).connect(name, tcp).await?;
-    let request = "wss://pairpin/rpc".into_client_request().map_err(io::Error::other)?;
+    let mut request = "wss://pairpin/rpc".into_client_request().map_err(io::Error::other)?;
+    request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().map_err(io::Error::other)?);
     let config = Mode::WebSocket.config();
     let connected = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
     connected.map(|(socket, _)| socket).map_err(io::Error::other)
