@@ -8,7 +8,7 @@ use pairpin_tests::swarm::bare;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((mode, address)) = bare::asked_for(&arguments) else {
-        eprintln!("usage: bare bare tls|websocket|naive ADDRESS:PORT");
+        eprintln!("usage: bare bare tls|websocket|hoarding|costly ADDRESS:PORT");
         return ExitCode::from(2);
     };
     match bare::serve(mode, address) {

@@ -1,6 +1,6 @@
 //! A TLS server with nothing of pairpin's rules: no gate, no deadlines, no proof. It is what our
 //! figures are compared with (the same TLS, the same WebSocket, the same provider), and, with the
-//! libraries' defaults and a costly greeting, the broken twin that the judges must catch.
+//! library's limits or a costly greeting, the broken twins that the judge of floods must catch.
 //!
 //! It runs in a process of its own, so that its memory can be told from the load's: `bare MODE
 //! ADDRESS`, by the program of that name or the benchmarks' driver.
@@ -36,9 +36,11 @@ pub enum Mode {
     Tls,
     /// TLS and a WebSocket with our buffers; answers requests.
     WebSocket,
-    /// As that with the library's buffers, no limits, and some milliseconds of work for whoever comes,
-    /// before anything is known of them.
-    Naive,
+    /// As that with the library's buffers and no limits on what it takes in.
+    Hoarding,
+    /// As the one before the last, with some milliseconds of work for whoever comes, before anything
+    /// is known of them.
+    Costly,
 }
 
 impl Mode {
@@ -47,18 +49,19 @@ impl Mode {
         match self {
             Self::Tls => "tls",
             Self::WebSocket => "websocket",
-            Self::Naive => "naive",
+            Self::Hoarding => "hoarding",
+            Self::Costly => "costly",
         }
     }
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Tls, Self::WebSocket, Self::Naive].into_iter().find(|mode| mode.word() == word)
+        [Self::Tls, Self::WebSocket, Self::Hoarding, Self::Costly].into_iter().find(|mode| mode.word() == word)
     }
 
     fn config(self) -> WebSocketConfig {
         match self {
-            Self::Naive => WebSocketConfig::default().max_message_size(None).max_frame_size(None),
+            Self::Hoarding => WebSocketConfig::default().max_message_size(None).max_frame_size(None),
             // As `pairpin_core::net::socket` has them.
             _ => WebSocketConfig::default()
                 .read_buffer_size(1024)
@@ -140,8 +143,8 @@ pub fn serve(mode: Mode, address: SocketAddr) -> io::Result<()> {
 
 async fn connection(mode: Mode, acceptor: TlsAcceptor, tcp: TcpStream) -> io::Result<()> {
     tcp.set_nodelay(true)?;
-    if mode == Mode::Naive {
-        work(Duration::from_millis(4));
+    if mode == Mode::Costly {
+        work(Duration::from_millis(15));
     }
     // Boxed, so that what only a handshake needs is given back.
     let mut stream = Box::new(acceptor.accept(tcp).await?);
@@ -151,7 +154,7 @@ async fn connection(mode: Mode, acceptor: TlsAcceptor, tcp: TcpStream) -> io::Re
             while stream.read(&mut bytes).await? > 0 {}
             Ok(())
         }
-        Mode::WebSocket | Mode::Naive => Box::pin(web_socket(mode, stream)).await,
+        Mode::WebSocket | Mode::Hoarding | Mode::Costly => Box::pin(web_socket(mode, stream)).await,
     }
 }
 

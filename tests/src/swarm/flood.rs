@@ -66,7 +66,7 @@ pub struct Report {
     pub growth: u64,
     /// Round trips of paired devices before, in ms.
     pub calm: Spread,
-    /// Round trips of paired devices while the strangers were there, in ms.
+    /// Round trips of paired devices while strangers came, in ms; not those of the calm that follows.
     pub flooded: Spread,
     /// Working devices that lost their connection.
     pub cut: usize,
@@ -127,6 +127,7 @@ pub fn judge(report: &Report, size: Size, bars: Bars) -> Vec<String> {
 #[derive(Debug, Default)]
 struct Stage {
     flooded: AtomicBool,
+    calm_again: AtomicBool,
     over: AtomicBool,
     tries: AtomicUsize,
 }
@@ -154,6 +155,11 @@ pub async fn run(door: Door, pid: u32, devices: Vec<Arc<Paired>>, size: Size) ->
     let began = Instant::now();
     // Longer than any of them may stay.
     let until = began + size.arrival + Bars::PROMISED.stay + Duration::from_secs(2);
+    let last_came = Arc::clone(&stage);
+    tokio::spawn(async move {
+        tokio::time::sleep_until((began + size.arrival).into()).await;
+        last_came.calm_again.store(true, Ordering::SeqCst);
+    });
     let mut strangers = JoinSet::new();
     for (number, kind) in kinds(size).enumerate() {
         let at = began + size.arrival.mul_f64(number as f64 / (size.connects + size.slow) as f64);
@@ -227,12 +233,15 @@ async fn work(mut session: Session, stage: Arc<Stage>) -> Worked {
     while !stage.over.load(Ordering::SeqCst) {
         let began = Instant::now();
         let flooded = stage.flooded.load(Ordering::SeqCst);
+        let counts = !stage.calm_again.load(Ordering::SeqCst);
         if session.round_trip().await.is_err() {
             worked.cut = true;
             return worked;
         }
         let times = if flooded { &mut worked.flooded } else { &mut worked.calm };
-        times.push(began.elapsed());
+        if counts {
+            times.push(began.elapsed());
+        }
         sleep(Duration::from_millis(20)).await;
     }
     session.close().await;
