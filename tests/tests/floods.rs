@@ -68,7 +68,7 @@ fn flooded_twin(mode: Mode) -> Vec<String> {
     // Only for the devices and their keys: the twin knows nobody.
     let mut machine = Machine::started();
     machine.stop().expect(0);
-    let size = Size { connects: 1_000, slow: 160, working: 20, dialling: 8, arrival: Duration::from_secs(2) };
+    let size = Size { connects: 400, slow: 120, working: 10, dialling: 4, arrival: Duration::from_secs(2) };
     let devices = rows::fill(&machine.file(DATABASE_FILE), size.working + size.dialling);
     let address = SocketAddr::from((scratch::loopback(), DEFAULT_PORT));
     let twin = Bare::start(Path::new(env!("CARGO_BIN_EXE_bare")), mode, address);
