@@ -20,8 +20,11 @@ use std::time::Instant;
 use figure::Figure;
 use pairpin_tests::swarm::bare;
 
+/// What measures a subject.
+type Measure = fn(Form) -> Vec<Figure>;
+
 /// A subject's name on the command line, and what measures it.
-const SUBJECTS: &[(&str, fn(Form) -> Vec<Figure>)] = &[
+const SUBJECTS: &[(&str, Measure)] = &[
     ("network", network::measure),
     ("connects", connects::measure),
     ("memory", memory::measure),

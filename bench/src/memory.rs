@@ -40,7 +40,7 @@ pub fn measure(form: Form) -> Vec<Figure> {
                 loop {
                     // Where two of one address meet, one goes: it comes back, as a device does.
                     if let Ok(mut session) = device.dial(door, source(number)).await {
-                        return tokio::spawn(async move { session.end().await });
+                        return Held(tokio::spawn(async move { session.end().await }));
                     }
                 }
             }
@@ -57,7 +57,7 @@ pub fn measure(form: Form) -> Vec<Figure> {
                 let name = "pairpin".try_into().unwrap_or_else(|error| panic!("{error}"));
                 let connecting = tokio_rustls::TlsConnector::from(config).connect(name, tcp);
                 let mut stream = connecting.await.unwrap_or_else(|error| panic!("{error}"));
-                tokio::spawn(async move { drop(stream.read(&mut [0; 1]).await) })
+                Held(tokio::spawn(async move { drop(stream.read(&mut [0; 1]).await) }))
             }
         }))
     };
@@ -70,6 +70,9 @@ pub fn measure(form: Form) -> Vec<Figure> {
     .collect()
 }
 
+/// A connection, read to its end by a task.
+struct Held(tokio::task::JoinHandle<()>);
+
 fn source(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 41, 1 + (number % AT_ONCE) as u8)
 }
@@ -77,7 +80,7 @@ fn source(number: usize) -> Ipv4Addr {
 /// Makes connections up to each count and holds them; gives KiB for each connection.
 async fn held<F>(pid: u32, counts: &[usize], rest: Duration, dial: impl Fn(usize) -> F) -> Vec<f64>
 where
-    F: Future<Output = tokio::task::JoinHandle<()>> + Send + 'static,
+    F: Future<Output = Held> + Send + 'static,
 {
     let mut made = Vec::new();
     // The first connections bring what is made once.
@@ -98,7 +101,7 @@ where
         }
         made.extend(dials.join_all().await);
         sleep(rest).await;
-        assert_eq!(made.iter().filter(|held| held.is_finished()).count(), 0, "connections were lost");
+        assert_eq!(made.iter().filter(|held| held.0.is_finished()).count(), 0, "connections were lost");
         let now = memory(pid);
         eprintln!("bench: {count} connections: {}", told(before, now));
         figures.push((now.resident - before.resident) as f64 / (count - first) as f64);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::admin::Admin;
@@ -70,7 +70,7 @@ pub fn judge(counted: &Counted) -> Vec<String> {
 ///
 /// # Panics
 /// A device is not welcome.
-pub fn count(machine: &Machine, devices: &[Paired], log: &PathBuf, reconnects: usize, writing: bool) -> Counted {
+pub fn count(machine: &Machine, devices: &[Paired], log: &Path, reconnects: usize, writing: bool) -> Counted {
     let (door, admin) = (Door::of(machine), Admin::of(machine));
     let (began, before) = (Instant::now(), calls(log));
     block_on(async {
