@@ -3,7 +3,8 @@
 //! [`machine::Machine`] and [`device::Device`] run the real binary, each with a home of its own.
 //! [`peer`] and [`false_machine`] are hostile: they speak the protocol from the bytes up and share
 //! only the handshake's arithmetic with it. [`pty`], [`screen`] and [`picture`] look at a terminal
-//! as a person with a phone does. Run them with `cargo xtask test --layer e2e`.
+//! as a person with a phone does, [`swarm`] is many devices and strangers at once. Run them with
+//! `cargo xtask test --layer e2e`.
 
 pub mod browser;
 pub mod chance;
@@ -25,6 +26,7 @@ pub mod pty;
 pub mod scratch;
 pub mod screen;
 pub mod sqlite;
+pub mod swarm;
 pub mod tls;
 pub mod told;
 

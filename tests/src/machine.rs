@@ -34,7 +34,19 @@ pub fn binary() -> PathBuf {
 
 /// A command of the binary in a home of its own, with nothing else in its environment.
 pub fn command(home: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+    command_by(&[], home, arguments)
+}
+
+/// The same, started by another program.
+fn command_by(starter: &[String], home: &Path, arguments: &[&str]) -> Command {
+    let mut command = match starter {
+        [] => Command::new(binary()),
+        [program, first @ ..] => {
+            let mut command = Command::new(program);
+            command.args(first).arg(binary());
+            command
+        }
+    };
     command.args(arguments).current_dir(home).env_clear();
     command.env("HOME", home).env("PATH", env::var_os("PATH").unwrap_or_default());
     command.env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
@@ -53,6 +65,8 @@ pub struct Machine {
     pub arguments: Vec<String>,
     /// More variables in the environment of `serve`.
     pub environment: Vec<(String, String)>,
+    /// A program that starts `serve`, with its arguments, as `strace`.
+    pub starter: Vec<String>,
     home: TempDir,
     daemon: Option<Background>,
 }
@@ -113,7 +127,14 @@ impl Machine {
     /// A machine that has never run, at an address.
     pub fn at(address: Ipv4Addr) -> Self {
         let address = SocketAddr::from((address, DEFAULT_PORT));
-        Self { address, arguments: Vec::new(), environment: Vec::new(), home: scratch::directory(), daemon: None }
+        Self {
+            address,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            starter: Vec::new(),
+            home: scratch::directory(),
+            daemon: None,
+        }
     }
 
     /// A new machine whose daemon runs.
@@ -126,7 +147,8 @@ impl Machine {
 
     /// The command `pairpin serve`.
     pub fn serve_command(&self) -> Command {
-        let mut command = self.command(&["serve", "--name", "homebox", "--bind", &self.address.ip().to_string()]);
+        let mut command = command_by(&self.starter, self.home.path(), &["serve", "--name", "homebox"]);
+        command.args(["--bind", &self.address.ip().to_string()]);
         // Named also for the links: the addresses of 127.0.0.0/8 are on no interface but for one.
         let address = self.address.to_string();
         command.args(["--port", &self.address.port().to_string(), "--advertise", &address]).args(&self.arguments);

@@ -28,7 +28,7 @@ pub fn run(arguments: &[String]) -> Result<bool, String> {
 }
 
 fn kills(root: &Path, cycles: u64, seed: Option<u64>) -> Result<bool, String> {
-    let binary = test::build_binary(root)?;
+    let binary = test::build_binary(root, &[])?;
     let mut command = test::cargo(root);
     command.args(["test", "--package", "pairpin-tests", "--test", "kills", "--", "--nocapture"]);
     command.env("PAIRPIN_BIN", binary).env("PAIRPIN_CYCLES", cycles.to_string());

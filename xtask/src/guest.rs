@@ -51,7 +51,7 @@ pub fn make(root: &Path, kvm: bool) -> Result<Guest, String> {
     let place = install::cache()?.join("powercut");
     fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
     let unpacked = kernel(&place)?;
-    let pairpin = test::build_binary(root)?;
+    let pairpin = test::build_binary(root, &[])?;
     let program = pairpin.with_file_name("powercut-guest");
     let mut build = test::cargo(root);
     build.args(["build", "--package", "pairpin-tests", "--features", "powercut", "--bin", "powercut-guest"]);

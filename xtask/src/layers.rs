@@ -63,8 +63,11 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "e2e",
-        about: "the real binary from outside, and hostile peers; needs zbarimg, rsvg-convert and faketime",
-        work: Work::Cargo { arguments: &["--package", "pairpin-tests"], prepare: end_to_end },
+        about: "the real binary from outside, and hostile peers; needs zbarimg, rsvg-convert, faketime and strace",
+        work: Work::Cargo {
+            arguments: &["--package", "pairpin-tests", "--package", "pairpin-bench"],
+            prepare: end_to_end,
+        },
     },
     Layer {
         name: "faults",
@@ -158,8 +161,11 @@ const CLOCK_MOVERS: &[Tool] =
 
 const OPENSSL: &[Tool] = &[Tool { program: "openssl", package: "openssl", purpose: "a server that must not pass" }];
 
+const TRACERS: &[Tool] =
+    &[Tool { program: "strace", package: "strace", purpose: "counts how often the daemon waits for the disk" }];
+
 fn end_to_end(root: &Path) -> Result<Environment, Unready> {
-    install::ensure(&[QR_READERS, CLOCK_MOVERS].concat()).map_err(Unready::Missing)?;
+    install::ensure(&[QR_READERS, CLOCK_MOVERS, TRACERS].concat()).map_err(Unready::Missing)?;
     let binary: PathBuf = test::build_binary(root, &[]).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }
@@ -188,7 +194,7 @@ fn faults(root: &Path) -> Result<Environment, Unready> {
         return Err(Unready::Missing("it mounts small file systems, run it as root".to_owned()));
     }
     install::ensure(&[CLOCK_MOVERS, FAULT_MAKERS].concat()).map_err(Unready::Missing)?;
-    let binary: PathBuf = test::build_binary(root).map_err(Unready::Broken)?;
+    let binary: PathBuf = test::build_binary(root, &[]).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }
 
@@ -216,7 +222,7 @@ fn suites(root: &Path) -> Result<Environment, Unready> {
     let python = venv::python(&environment).map_err(Unready::Missing)?;
     let (old, packages) =
         venv::python27(&root.join("tests/python/autobahn-requirements.txt")).map_err(Unready::Missing)?;
-    let binary = test::build_binary(root).map_err(Unready::Broken)?;
+    let binary = test::build_binary(root, &[]).map_err(Unready::Broken)?;
     Ok(vec![
         ("PAIRPIN_BIN", binary.into()),
         ("PAIRPIN_PYTHON", python.into()),

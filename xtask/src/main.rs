@@ -3,9 +3,10 @@
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
 //! what no compiler does; [`models`] runs the protocol's symbolic models; [`supply`] looks at what we
 //! build on, with [`deny`], [`sbom`] and [`dependencies`]; [`crashes`], [`powercut`], [`states`] and
-//! [`guessing`] are the long forms of what CI does briefly. What a layer needs from outside is found
-//! or installed by [`install`], [`tools`] and [`venv`]; [`summary`] counts.
+//! [`guessing`] are the long forms of what CI does briefly; [`bench`] measures. What a layer needs from
+//! outside is found or installed by [`install`], [`tools`] and [`venv`]; [`summary`] counts.
 
+mod bench;
 mod crashes;
 mod deny;
 mod dependencies;
@@ -84,6 +85,17 @@ USAGE
         The long form of what CI runs briefly: ten thousand guesses at typed codes, the times of
         refusals and of comparisons, all in a release build. Prints what it measures.
 
+    cargo xtask flood
+        The long form of the floods: 5,000 strangers who connect and 800 slow ones against 100 paired
+        devices, and 50 revocations under traffic, with the release build. About two minutes.
+
+    cargo xtask bench [SUBJECT]... [--quick] [--write]
+        Measures the release build and prints a table: each figure, its floor in the same run, its
+        bar. About ten minutes; the subjects are network, connects, memory, check, revoke and start.
+        The network's delay needs root. The exit code is 0 if every bar is met.
+          --quick        only to see that everything runs
+          --write        puts the table into docs/benchmarks.md
+
     cargo xtask help
         This text.
 
@@ -100,6 +112,8 @@ fn main() -> ExitCode {
         Some("powercut") => powercut::run(&arguments[1..]),
         Some("crashes") => crashes::run(&arguments[1..]),
         Some("guessing") if arguments.len() == 1 => guessing::run(),
+        Some("bench") => bench::run(&arguments[1..]),
+        Some("flood") => bench::flood(&arguments[1..]),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),
         Some("sbom") => sbom::run(&arguments[1..]),

@@ -99,10 +99,21 @@ pub fn build_faulty_binary(root: &Path) -> Result<PathBuf, String> {
 /// # Errors
 /// It does not build.
 pub fn build_binary(root: &Path, features: &[&str]) -> Result<PathBuf, String> {
+    build(root, &[&["--package", "pairpin", "--bin", "pairpin"], features].concat())
+}
+
+/// The same for any binary, in its release build.
+///
+/// # Errors
+/// It does not build.
+pub fn build_release(root: &Path, package: &str, binary: &str) -> Result<PathBuf, String> {
+    build(root, &["--release", "--locked", "--package", package, "--bin", binary])
+}
+
+fn build(root: &Path, arguments: &[&str]) -> Result<PathBuf, String> {
     let mut path = None;
     let mut command = cargo(root);
-    command.args(["build", "--package", "pairpin", "--bin", "pairpin", "--message-format", "json-render-diagnostics"]);
-    command.args(features);
+    command.arg("build").args(arguments).args(["--message-format", "json-render-diagnostics"]);
     let built = stream(&mut command, |line| path = executable(line).or(path.take()))?;
     if !built {
         return Err("the binary did not build".to_owned());
@@ -132,12 +143,18 @@ pub fn cargo(root: &Path) -> Command {
 }
 
 /// Runs a command and hands over each line of its stdout; says whether it succeeded.
-fn stream(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool, String> {
-    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cargo did not start: {error}"))?;
+///
+/// # Errors
+/// It does not start.
+pub fn stream(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool, String> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{} did not start: {error}", command.get_program().display()))?;
     if let Some(output) = child.stdout.take() {
         each_line(output, &mut line);
     }
-    let status = child.wait().map_err(|error| format!("cargo was lost: {error}"))?;
+    let status = child.wait().map_err(|error| format!("a program was lost: {error}"))?;
     Ok(status.success())
 }
 

@@ -98,6 +98,7 @@ impl Host {
             offers_changed: tokio::sync::Notify::new(),
             addresses: watch::Sender::new(Vec::new()),
             found: Mutex::default(),
+            recent_addresses: Mutex::default(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
             lock: Mutex::new(Some((dir, state_lock))),

@@ -172,7 +172,7 @@ pub(super) async fn grant(
     let answer = Acknowledged { device_name: row.name, role: row.role };
     let result = serde_json::to_value(answer).map_err(|_| Gone)?;
     live::first(&mut registration, socket.send(Frame::Answer { id: request, result: Ok(result) })).await??;
-    live::run(visitor, socket, registration, device).await;
+    live::begin(visitor, socket, registration, device);
     Ok(())
 }
 

@@ -1,10 +1,13 @@
 //! A paired device's connection while it lives: heartbeat, requests, and the coded close.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Known;
 use super::events::HostEvent;
 use super::registry::Registration;
+use super::shared::Shared;
 use super::visitor::{Gone, Visitor};
 use super::{rows, sessions};
 use crate::identity::DeviceId;
@@ -30,12 +33,25 @@ pub(super) async fn first<T>(registration: &mut Registration, said: impl Future<
     }
 }
 
-/// Serves the connection until either side ends it. Returns when the socket is closed.
-pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: Registration, device: DeviceId) {
-    let shared = visitor.shared();
+/// A connection's surroundings while it lives: no more than it needs, for there may be thousands.
+struct Live {
+    shared: Arc<Shared>,
+    from: IpAddr,
+    device: DeviceId,
+}
+
+/// Lets the connection live on, in a task of its own: what only the handshake needed is given back,
+/// and that is most of it.
+pub(super) fn begin(visitor: Visitor, socket: Socket, registration: Registration, device: DeviceId) {
     visitor.settle();
-    announce(&visitor, device);
-    let closing = serve(&visitor, &mut socket, &mut registration, device).await;
+    let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device };
+    visitor.shared().spawn(run(live, Box::new(socket), registration));
+}
+
+/// Serves the connection until either side ends it. Returns when the socket is closed.
+async fn run(live: Live, mut socket: Box<Socket>, mut registration: Registration) {
+    announce(&live);
+    let closing = serve(&live, &mut socket, &mut registration).await;
     if let Some(closing) = closing {
         // One deadline for both: a device that reads nothing is cut all the same.
         let _ = tokio::time::timeout(LAST_WORDS, async {
@@ -46,21 +62,16 @@ pub(super) async fn run(visitor: Visitor, mut socket: Socket, mut registration: 
     }
     // The socket goes first: who waits for the registration waits for the socket.
     drop(socket);
-    if !expired(&visitor, device) {
-        shared.book.saw(device, visitor.from(), shared.now(), false);
+    if !expired(&live) {
+        live.shared.book.saw(live.device, live.from, live.shared.now(), false);
     }
     drop(registration);
-    announce(&visitor, device);
+    announce(&live);
 }
 
 /// Ends with what to tell the device, if it is still there to be told.
-async fn serve(
-    visitor: &Visitor,
-    socket: &mut Socket,
-    registration: &mut Registration,
-    device: DeviceId,
-) -> Option<Closing> {
-    let shared = visitor.shared();
+async fn serve(live: &Live, socket: &mut Socket, registration: &mut Registration) -> Option<Closing> {
+    let shared = &live.shared;
     let mut addresses = shared.watch_addresses();
     let mut tick = tokio::time::interval(limits::HEARTBEAT);
     tick.reset();
@@ -70,21 +81,21 @@ async fn serve(
             closing = registration.closing() => return Some(closing),
             // Before what the device says: one that never stops talking must not outlive its session.
             _ = tick.tick() => {
-                if expired(visitor, device) {
-                    return Some(ending(visitor, CloseCode::Expired));
+                if expired(live) {
+                    return Some(ending(live, CloseCode::Expired));
                 }
-                shared.book.saw(device, visitor.from(), shared.now(), false);
+                shared.book.saw(live.device, live.from, shared.now(), false);
             }
             Ok(()) = addresses.changed() => {
                 let list = addresses.borrow_and_update().clone();
-                if let Err(closing) = say(visitor, socket, registration, Frame::Addresses(list)).await {
+                if let Err(closing) = say(live, socket, registration, Frame::Addresses(list)).await {
                     return Some(closing);
                 }
             }
             incoming = socket.recv() => {
                 match incoming {
                     Ok(Some(Incoming::Frame(frame))) => {
-                        if let Some(closing) = answer(visitor, socket, registration, device, frame).await {
+                        if let Some(closing) = answer(live, socket, registration, frame).await {
                             return Some(closing);
                         }
                     }
@@ -98,67 +109,56 @@ async fn serve(
 
 /// Sends a frame, unless the connection is to close meanwhile: a device that does not read must not
 /// make a revoke wait.
-async fn say(
-    visitor: &Visitor,
-    socket: &mut Socket,
-    registration: &mut Registration,
-    frame: Frame,
-) -> Result<(), Closing> {
+async fn say(live: &Live, socket: &mut Socket, registration: &mut Registration, frame: Frame) -> Result<(), Closing> {
     tokio::select! {
         biased;
-        sent = socket.send(frame) => sent.map_err(|_| ending(visitor, CloseCode::Protocol)),
+        sent = socket.send(frame) => sent.map_err(|_| ending(live, CloseCode::Protocol)),
         closing = registration.closing() => Err(closing),
     }
 }
 
-fn ending(visitor: &Visitor, code: CloseCode) -> Closing {
-    Closing { code, by: None, at: visitor.shared().now(), reason: None }
+fn ending(live: &Live, code: CloseCode) -> Closing {
+    Closing { code, by: None, at: live.shared.now(), reason: None }
 }
 
 /// Answers one frame; a closing ends the connection.
-async fn answer(
-    visitor: &Visitor,
-    socket: &mut Socket,
-    registration: &mut Registration,
-    device: DeviceId,
-    frame: Frame,
-) -> Option<Closing> {
+async fn answer(live: &Live, socket: &mut Socket, registration: &mut Registration, frame: Frame) -> Option<Closing> {
     let (id, method) = match frame {
         Frame::Request { id, method, .. } => (id, method),
         Frame::Unknown => return None,
-        _ => return Some(ending(visitor, CloseCode::Protocol)),
+        _ => return Some(ending(live, CloseCode::Protocol)),
     };
     let asks_to_unpair = method == "unpair";
     let result = match method.as_str() {
-        "unpair" => match unpair(visitor, device).await {
+        // Boxed: it happens once, and its room would be kept in every connection.
+        "unpair" => match Box::pin(unpair(live)).await {
             Ok(last_owner) => Ok(json!({ "last_owner": last_owner })),
             Err(Gone) => Err((INTERNAL_ERROR, "the machine could not write its state".to_owned())),
         },
         _ => Err((METHOD_NOT_FOUND, "this machine does not know that request".to_owned())),
     };
     let unpaired = asks_to_unpair && result.is_ok();
-    let said = say(visitor, socket, registration, Frame::Answer { id, result }).await;
+    let said = say(live, socket, registration, Frame::Answer { id, result }).await;
     if unpaired {
         // Whether or not the device has read its answer.
-        cut_the_others(visitor, device);
-        return Some(ending(visitor, CloseCode::Revoked));
+        cut_the_others(live);
+        return Some(ending(live, CloseCode::Revoked));
     }
     said.err()
 }
 
 /// The device's other connections are cut by a task of their own: this one cannot wait for itself.
-fn cut_the_others(visitor: &Visitor, device: DeviceId) {
-    let shared = visitor.shared();
-    let registry = shared.book.registry.clone();
-    let closing = ending(visitor, CloseCode::Revoked);
-    shared.spawn(async move {
+fn cut_the_others(live: &Live) {
+    let registry = live.shared.book.registry.clone();
+    let (device, closing) = (live.device, ending(live, CloseCode::Revoked));
+    live.shared.spawn(async move {
         registry.cut(device, &closing).await;
     });
 }
 
-fn expired(visitor: &Visitor, device: DeviceId) -> bool {
-    let shared = visitor.shared();
-    match shared.book.find(device) {
+fn expired(live: &Live) -> bool {
+    let shared = &live.shared;
+    match shared.book.find(live.device) {
         // Connected is used, so its idle lifetime can only be over where the clock has leapt: then
         // nothing is noted, so that set right it has left no trace.
         Some(Known::Device(entry)) => sessions::is_expired(&entry.row, shared.judged_now()),
@@ -167,15 +167,15 @@ fn expired(visitor: &Visitor, device: DeviceId) -> bool {
     }
 }
 
-fn announce(visitor: &Visitor, device: DeviceId) {
-    let shared = visitor.shared();
+fn announce(live: &Live) {
+    let (shared, device) = (&live.shared, live.device);
     let connections = shared.book.registry.count(device);
     shared.events.publish(HostEvent::Presence { device, connections });
 }
 
 /// The device revokes itself; gives whether it was the last owner.
-async fn unpair(visitor: &Visitor, device: DeviceId) -> Result<bool, Gone> {
-    let shared = visitor.shared();
+async fn unpair(live: &Live) -> Result<bool, Gone> {
+    let (shared, device) = (&live.shared, live.device);
     let now = shared.now();
     let by = match shared.book.find(device) {
         Some(Known::Device(entry)) => format!("{} itself", quoted(&entry.row.name)),

@@ -136,7 +136,7 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
     }
     let device = proven.device();
     let (presented, now) = (proven.token(), shared.judged_now());
-    let rotate = match sessions::judge(&entry.row, &entry.tokens, &presented, now) {
+    let rotate = match shared.judge(entry, &presented) {
         Verdict::Refuse(code) => {
             if code == RefusalCode::Expired && !sessions::is_expired(&entry.row, shared.now()) {
                 tracing::warn!(
@@ -261,7 +261,7 @@ async fn welcome(
         role: row.role,
         name: shared.name.clone(),
         device_name: row.name.clone(),
-        addresses: shared.addresses_for_devices(),
+        addresses: shared.recent_addresses(),
         token,
         next_pin: shared.next_pin,
         epoch: 0,
@@ -273,6 +273,6 @@ async fn welcome(
     let envelope = proven.welcome(&key, &message)?;
     let mut socket = live::first(&mut registration, visitor.switch(&request)).await??;
     live::first(&mut registration, socket.send(Frame::Handshake(envelope))).await??;
-    live::run(visitor, socket, registration, device).await;
+    live::begin(visitor, socket, registration, device);
     Ok(())
 }

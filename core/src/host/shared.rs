@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::book::{Book, Known};
+use super::book::{Book, Entry, Known};
 use super::events::{EventLog, HostEvent, OfferEvent};
 use super::offers::{OfferNumber, Offers};
 use super::rows;
+use super::sessions::Verdict;
 use super::views::{AuditView, PairedView};
 use super::{HostError, sessions};
 use crate::clock::{Clock, UnixMillis};
@@ -22,7 +23,12 @@ use crate::net::gate::Gate;
 use crate::role::Role;
 use crate::store::host::audit;
 use crate::store::{Lock, StateDir};
+use crate::token::TokenHash;
 use crate::wire::{Address, AddressKind, limits};
+
+/// How long a list of addresses serves for welcomes. Making one takes a score of system calls: of a
+/// crowd that comes back at once not every device needs its own.
+const ADDRESSES_SERVE: Duration = Duration::from_secs(1);
 
 /// What all connections of a host share.
 pub(super) struct Shared {
@@ -48,6 +54,7 @@ pub(super) struct Shared {
     pub(super) addresses: watch::Sender<Vec<Address>>,
     /// The addresses that were found last.
     pub(super) found: Mutex<Vec<ReachableAddress>>,
+    pub(super) recent_addresses: Mutex<Option<(Instant, Vec<Address>)>>,
     pub(super) stopping: watch::Sender<bool>,
     pub(super) tasks: Mutex<JoinSet<()>>,
     /// The state directory and the lock on it, while the host runs.
@@ -64,6 +71,11 @@ impl Shared {
     pub(super) fn judged_now(&self) -> UnixMillis {
         let wall = self.clock.wall_ms();
         sessions::judged_now(wall, self.book.latest_welcome().unwrap_or(wall))
+    }
+
+    /// Judges a token that a device presents whose signature holds.
+    pub(super) fn judge(&self, entry: &Entry, presented: &TokenHash) -> Verdict {
+        sessions::judge(&entry.row, &entry.tokens, presented, self.judged_now())
     }
 
     pub(super) fn offers(&self) -> MutexGuard<'_, Offers> {
@@ -155,7 +167,20 @@ impl Shared {
         self.listening.iter().all(|address| address.ip().to_canonical().is_loopback())
     }
 
-    /// What goes into links, Grants and welcomes: never loopback, unless it is bound to nothing else;
+    /// What goes into welcomes: the same, of a moment ago.
+    pub(super) fn recent_addresses(&self) -> Vec<Address> {
+        let mut recent = lock(&self.recent_addresses);
+        match &*recent {
+            Some((at, list)) if at.elapsed() < ADDRESSES_SERVE => list.clone(),
+            _ => {
+                let list = self.addresses_for_devices();
+                *recent = Some((Instant::now(), list.clone()));
+                list
+            }
+        }
+    }
+
+    /// What goes into links and Grants: never loopback, unless it is bound to nothing else;
     /// container bridges only where there is nothing better.
     pub(super) fn addresses_for_devices(&self) -> Vec<Address> {
         let loopback_only = self.loopback_only();

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::book::Known;
 use super::events::{OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest};
+use super::sessions::Verdict;
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
 use super::{Host, HostError, rows};
 use crate::clock::UnixMillis;
@@ -14,6 +15,7 @@ use crate::names::{clean_name, clean_sentence};
 use crate::role::Role;
 use crate::store::StoreError;
 use crate::store::host::audit;
+use crate::token::TokenHash;
 use crate::wire::{CloseCode, Closing, DEFAULT_PORT};
 
 impl Host {
@@ -138,6 +140,15 @@ impl Host {
     pub fn find_device(&self, selector: &str) -> Result<DeviceView, HostError> {
         let row = rows::select(&self.shared.book.rows(), selector)?;
         Ok(rows::view(&row, self.shared.book.registry.count(row.id), self.shared.judged_now()))
+    }
+
+    /// What a reconnect of this device under this token would meet, its signature taken as proven.
+    /// Changes nothing. `None`: it is not paired, or revoked.
+    pub fn verdict(&self, device: DeviceId, presented: &TokenHash) -> Option<Verdict> {
+        match self.shared.book.find(device)? {
+            Known::Device(entry) => Some(self.shared.judge(&entry, presented)),
+            Known::Tombstone(_) => None,
+        }
     }
 
     /// Gives a device another name.

@@ -1,0 +1,21 @@
+//! Many devices and many strangers at once: what the floods (`tests/floods.rs`) and the benchmarks
+//! (`bench/`) stand on.
+//!
+//! [`rows`] fills a machine's state with paired devices, [`paired`] is one of them on the network,
+//! by the device's own network code. [`strangers`] are those who have proven nothing, [`flood`] sets
+//! them on a machine while paired ones work, [`revocation`] revokes one that never stops talking.
+//! [`bare`] is a server with nothing of ours: a floor to compare with, and the broken twin. [`admin`]
+//! asks the daemon without starting a program each time, [`process`] looks at it from
+//! outside, [`disk`] counts its waits for the disk, [`trips`] counts round trips, [`spread`] says what was measured.
+
+pub mod admin;
+pub mod bare;
+pub mod disk;
+pub mod flood;
+pub mod paired;
+pub mod process;
+pub mod revocation;
+pub mod rows;
+pub mod spread;
+pub mod strangers;
+pub mod trips;
