@@ -45,7 +45,8 @@ struct Live {
 pub(super) fn begin(visitor: Visitor, socket: Socket, registration: Registration, device: DeviceId) {
     visitor.settle();
     let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device };
-    visitor.shared().spawn(run(live, Box::new(socket), registration));
+    // Boxed for the reason given in `accept`.
+    visitor.shared().spawn(Box::pin(run(live, Box::new(socket), registration)));
 }
 
 /// Serves the connection until either side ends it. Returns when the socket is closed.
