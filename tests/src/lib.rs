@@ -3,12 +3,13 @@
 //! [`machine::Machine`] and [`device::Device`] run the real binary, each with a home of its own.
 //! [`peer`] and [`false_machine`] are hostile: they speak the protocol from the bytes up and share
 //! only the handshake's arithmetic with it. [`pty`], [`screen`] and [`picture`] look at a terminal
-//! as a person with a phone does. Run them with `cargo xtask test --layer e2e`.
+//! as a person with a phone does. [`frames`] makes what a camera sees of a QR. Run them with `cargo xtask test --layer e2e`.
 
 pub mod cut;
 pub mod device;
 pub mod faketime;
 pub mod false_machine;
+pub mod frames;
 pub mod http;
 pub mod link;
 pub mod machine;

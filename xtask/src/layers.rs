@@ -105,6 +105,6 @@ fn end_to_end(root: &Path) -> Result<Environment, Unready> {
 }
 
 fn pake(root: &Path) -> Result<Environment, Unready> {
-    let python = venv::python(&root.join("tests/python/requirements.txt")).map_err(Unready::Missing)?;
+    let python = venv::python(&venv::PAKE, &root.join("tests/python/requirements.txt")).map_err(Unready::Missing)?;
     Ok(vec![("PAIRPIN_PYTHON", python.into())])
 }

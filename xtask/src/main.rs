@@ -1,13 +1,16 @@
 //! `cargo xtask`: the project's own commands, written in Rust so that they need nothing else.
 //!
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
-//! what no compiler does; [`models`] runs the protocol's symbolic models. What a layer needs from outside is found or installed by [`install`] and
+//! what no compiler does; [`models`] runs the protocol's symbolic models;
+//! [`bench_qr`] and [`size`] measure. What a layer needs from outside is found or installed by [`install`] and
 //! [`venv`]; [`summary`] counts.
 
+mod bench_qr;
 mod files;
 mod install;
 mod layers;
 mod models;
+mod size;
 mod summary;
 mod test;
 mod threats;
@@ -39,6 +42,14 @@ USAGE
         what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
         the cache directory, which takes some minutes. The last line is `N passed, N failed`.
 
+    cargo xtask bench-qr [--frames N] [--seed S]
+        Makes N (1000) camera frames of the pairing QR from a seed (2), and lets our reader and
+        zxing-cpp read them. Builds in release. Fails below 90 % read or above 3 ms of median
+        time, and where another text is read. zxing-cpp is downloaded once, 1 MB.
+
+    cargo xtask size
+        Builds the release binary and fails where it is larger than 12 MB.
+
     cargo xtask help
         This text.
 
@@ -53,6 +64,8 @@ fn main() -> ExitCode {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
         Some("models") if arguments.len() == 1 => models::run(),
+        Some("bench-qr") => bench_qr::run(&arguments[1..]),
+        Some("size") if arguments.len() == 1 => size::run(),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)

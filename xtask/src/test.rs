@@ -85,9 +85,18 @@ fn run_cargo(root: &Path, arguments: &[&str], environment: Environment) -> (Coun
 /// # Errors
 /// It does not build.
 pub fn build_binary(root: &Path) -> Result<PathBuf, String> {
+    build_binary_with(root, &[])
+}
+
+/// The same with more arguments for cargo: another profile.
+///
+/// # Errors
+/// It does not build.
+pub fn build_binary_with(root: &Path, arguments: &[&str]) -> Result<PathBuf, String> {
     let mut path = None;
     let mut command = cargo(root);
     command.args(["build", "--package", "pairpin", "--bin", "pairpin", "--message-format", "json-render-diagnostics"]);
+    command.args(arguments);
     let built = stream(&mut command, |line| path = executable(line).or(path.take()))?;
     if !built {
         return Err("the binary did not build".to_owned());
