@@ -9,10 +9,13 @@
 mod encode;
 mod file;
 mod frame;
+mod grid;
 mod ladder;
 mod picture;
+mod rescue;
 mod second_reader;
 mod terminal;
+mod threshold;
 
 pub use encode::QrCode;
 pub use file::decode_image_file_bytes;

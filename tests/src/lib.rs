@@ -3,8 +3,8 @@
 //! [`machine::Machine`] and [`device::Device`] run the real binary, each with a home of its own.
 //! [`peer`] and [`false_machine`] are hostile: they speak the protocol from the bytes up and share
 //! only the handshake's arithmetic with it. [`pty`], [`screen`] and [`picture`] look at a terminal
-//! as a person with a phone does, [`swarm`] is many devices and strangers at once. Run them with
-//! `cargo xtask test --layer e2e`.
+//! as a person with a phone does, [`frames`] makes what a camera sees of a QR, [`swarm`] is many
+//! devices and strangers at once. Run them with `cargo xtask test --layer e2e`.
 
 pub mod browser;
 pub mod chance;
@@ -13,6 +13,7 @@ pub mod device;
 pub mod faketime;
 pub mod false_machine;
 pub mod fault;
+pub mod frames;
 pub mod guess;
 pub mod http;
 pub mod leaks;

@@ -3,10 +3,12 @@
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
 //! what no compiler does; [`models`] runs the protocol's symbolic models; [`supply`] looks at what we
 //! build on, with [`deny`], [`sbom`] and [`dependencies`]; [`crashes`], [`powercut`], [`states`] and
-//! [`guessing`] are the long forms of what CI does briefly; [`bench`] measures. What a layer needs from
-//! outside is found or installed by [`install`], [`tools`] and [`venv`]; [`summary`] counts.
+//! [`guessing`] are the long forms of what CI does briefly; [`bench`], [`bench_qr`] and [`size`]
+//! measure. What a layer needs from outside is found or installed by [`install`], [`tools`] and
+//! [`venv`]; [`summary`] counts.
 
 mod bench;
+mod bench_qr;
 mod crashes;
 mod deny;
 mod dependencies;
@@ -19,6 +21,7 @@ mod limited;
 mod models;
 mod powercut;
 mod sbom;
+mod size;
 mod states;
 mod summary;
 mod supply;
@@ -96,6 +99,14 @@ USAGE
           --quick        only to see that everything runs
           --write        puts the table into docs/benchmarks.md
 
+    cargo xtask bench-qr [--frames N] [--seed S]
+        Makes N (1000) camera frames of the pairing QR from a seed (2), and lets our reader and
+        zxing-cpp read them. Builds in release. Fails below 90 % read or above 3 ms of median
+        time, and where another text is read. zxing-cpp is downloaded once, 1 MB.
+
+    cargo xtask size
+        Builds the release binary and fails where it is larger than 12 MB.
+
     cargo xtask help
         This text.
 
@@ -118,6 +129,8 @@ fn main() -> ExitCode {
         Some("deny") => deny::run(&arguments[1..]),
         Some("sbom") => sbom::run(&arguments[1..]),
         Some("states") if arguments.len() == 1 => states::run(),
+        Some("bench-qr") => bench_qr::run(&arguments[1..]),
+        Some("size") if arguments.len() == 1 => size::run(),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)

@@ -76,7 +76,19 @@ impl Luma {
 
     /// Half as wide and high, each pixel the mean of four: it takes noise, moiré and gaps away.
     pub(super) fn halved(&self) -> Option<Self> {
-        Self::of_frame(&self.as_frame(), self.width.max(self.height).div_ceil(2))
+        let (width, height) = (self.width / 2, self.height / 2);
+        if width == 0 || height == 0 {
+            return None;
+        }
+        let mut pixels = Vec::with_capacity(width * height);
+        for rows in self.pixels.chunks_exact(2 * self.width) {
+            let (above, below) = rows.split_at(self.width);
+            let fours = above.chunks_exact(2).zip(below.chunks_exact(2));
+            let sum = |(a, b): (&[u8], &[u8])| a.iter().chain(b).map(|grey| u16::from(*grey)).sum::<u16>();
+            // A mean of bytes is a byte.
+            pixels.extend(fours.map(|four| u8::try_from(sum(four) / 4).unwrap_or(u8::MAX)));
+        }
+        Some(Self { width, height, pixels })
     }
 
     /// Twice as wide and high, for codes of one or two pixels a module.

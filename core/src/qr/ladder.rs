@@ -7,13 +7,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rxing::common::{BitMatrix, DetectorRXingResult as _, HybridBinarizer};
+use rxing::common::cpp_essentials::ConcentricPattern;
+use rxing::common::{BitMatrix, DetectorRXingResult as _};
 use rxing::qrcode::cpp_port::{decoder, detector};
-use rxing::{BinaryBitmap, Luma8LuminanceSource};
 use zeroize::Zeroizing;
 
 use super::frame::{Luma, LumaFrame};
-use super::second_reader;
+use super::grid::Point;
+use super::{rescue, second_reader, threshold};
 use crate::link::SCHEME;
 
 /// Frames are shrunk to this many pixels a side: a QR of a tenth of that is still readable.
@@ -24,6 +25,8 @@ const HALVING_MIN: usize = 300;
 const PATTERNS_MAX: usize = 64;
 /// Sets of three finder patterns tried in a picture, the most plausible first.
 const TRIES_MAX: usize = 48;
+/// Sets that are fitted as a pairing QR on a rung where none was read: each takes a millisecond.
+const RESCUES: usize = 3;
 
 /// Reads the QR in a camera frame, if there is a readable one: dark on light or light on dark, at
 /// any angle. With several, one that holds a pairpin link wins.
@@ -37,34 +40,32 @@ pub fn decode_luma(frame: &LumaFrame<'_>) -> Option<Zeroizing<String>> {
 /// The rungs, on a picture of a size that the caller has bounded.
 pub(super) fn climb(picture: &Luma) -> Option<Zeroizing<String>> {
     let half = if picture.width.min(picture.height) >= HALVING_MIN { picture.halved() } else { None };
-    read(picture)
-        .or_else(|| read(half.as_ref()?))
-        .or_else(|| read(&picture.smoothed()))
-        .or_else(|| read(&picture.stretched()?))
-        .or_else(|| read(&half.as_ref()?.stretched()?))
-        .or_else(|| read(&picture.inverted()))
-        .or_else(|| read(&half.as_ref()?.inverted()))
-        .or_else(|| read(&half.as_ref()?.smoothed()))
+    let rung = |picture: &Luma| read(picture, RESCUES);
+    half.as_ref()
+        .and_then(rung)
+        .or_else(|| rung(picture))
+        .or_else(|| rung(&half.as_ref()?.inverted()))
+        .or_else(|| rung(&picture.inverted()))
+        .or_else(|| rung(&half.as_ref()?.smoothed()))
+        .or_else(|| rung(&half.as_ref()?.stretched()?))
+        .or_else(|| rung(&picture.smoothed()))
+        .or_else(|| rung(&picture.stretched()?))
         .or_else(|| second_reader::rungs(picture))
 }
 
 /// One rung: a local threshold, finder patterns, and the sets of three of them that may be a QR.
-fn read(picture: &Luma) -> Option<Zeroizing<String>> {
-    fenced(|| {
-        let (width, height) = (u32::try_from(picture.width).ok()?, u32::try_from(picture.height).ok()?);
-        let source = Luma8LuminanceSource::new(picture.pixels.clone(), width, height).ok()?;
-        let bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
-        read_matrix(bitmap.get_black_matrix())
-    })
+fn read(picture: &Luma, rescues: usize) -> Option<Zeroizing<String>> {
+    fenced(|| read_matrix(picture, &threshold::dark(picture)?, rescues))
 }
 
-fn read_matrix(matrix: &BitMatrix) -> Option<Zeroizing<String>> {
+fn read_matrix(picture: &Luma, matrix: &BitMatrix, rescues: usize) -> Option<Zeroizing<String>> {
     let mut patterns = detector::FindFinderPatterns(matrix, true, 0);
     // The largest first: a code that is meant to be scanned is not among the small ones.
     patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.size));
     patterns.truncate(PATTERNS_MAX);
     let mut other = None;
-    for set in detector::GenerateFinderPatternSets(&mut patterns).iter().take(TRIES_MAX) {
+    let sets = detector::GenerateFinderPatternSets(&mut patterns);
+    for set in sets.iter().take(TRIES_MAX) {
         let Ok(sampled) = detector::SampleQR(matrix, set) else { continue };
         let Ok(decoded) = decoder::Decode(sampled.getBits()) else { continue };
         if !decoded.isValid() {
@@ -76,7 +77,12 @@ fn read_matrix(matrix: &BitMatrix) -> Option<Zeroizing<String>> {
         }
         other = other.or(Some(text));
     }
-    other
+    let rescued = sets.iter().take(rescues).find_map(|set| {
+        let place = |pattern: &ConcentricPattern| Point { x: pattern.p.x, y: pattern.p.y };
+        let width = (set.tl.size + set.tr.size + set.bl.size) as f32 / 3.0;
+        rescue::rescue(picture, [place(&set.tl), place(&set.tr), place(&set.bl)], width)
+    });
+    rescued.or(other)
 }
 
 pub(super) fn is_ours(text: &str) -> bool {

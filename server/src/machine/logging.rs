@@ -6,8 +6,8 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -23,10 +23,11 @@ static HELD_BACK: Mutex<Option<Vec<String>>> = Mutex::new(None);
 
 /// Starts it.
 pub fn start() {
-    let filter = EnvFilter::try_from_env("PAIRPIN_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Log).finish();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Log);
+    let wanted = filter(std::env::var("PAIRPIN_LOG").ok().as_deref());
+    let silent = filter_fn(|about| may_be_logged(about.target()));
     // Fails only where a log is set already, and then that one is it.
-    let _ = lines.with(filter_fn(|about| may_be_logged(about.target()))).try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(wanted)).with(silent).try_init();
 }
 
 fn may_be_logged(target: &str) -> bool {
@@ -37,6 +38,13 @@ fn may_be_logged(target: &str) -> bool {
     }
     let name = target.split("::").next().unwrap_or_default();
     !SILENT.contains(&name)
+}
+
+/// A level (`debug`), or levels by module (`warn,pairpin_core::net=debug`). What cannot be read is as
+/// if it were not there.
+fn filter(wanted: Option<&str>) -> Targets {
+    let read = wanted.and_then(|text| text.parse::<Targets>().ok());
+    read.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN))
 }
 
 /// Holds lines back until [`release`].
@@ -90,6 +98,21 @@ mod tests {
         for target in ["pairpin_core::host::accept", "rustls::server", "tungstenites"] {
             assert!(may_be_logged(target), "{target}");
         }
+    }
+
+    #[test]
+    fn the_log_says_what_its_variable_asks_for_and_warnings_otherwise() {
+        use tracing::Level;
+        let says = |wanted, module, level| filter(wanted).would_enable(module, &level);
+        for wanted in [None, Some("pairpin=loud")] {
+            assert!(
+                says(wanted, "pairpin_core::net", Level::WARN) && !says(wanted, "pairpin", Level::INFO),
+                "{wanted:?}"
+            );
+        }
+        assert!(says(Some("debug"), "rustls", Level::DEBUG) && !says(Some("debug"), "rustls", Level::TRACE));
+        let one = Some("warn,pairpin_core::net=debug");
+        assert!(says(one, "pairpin_core::net::dial", Level::DEBUG) && !says(one, "pairpin_core::host", Level::INFO));
     }
 
     #[test]
