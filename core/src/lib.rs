@@ -12,6 +12,8 @@
 pub mod client;
 pub mod clock;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod handshake;
 pub mod host;
 pub mod identity;

@@ -8,6 +8,7 @@ mod files;
 mod install;
 mod layers;
 mod models;
+mod mutants;
 mod summary;
 mod test;
 mod threats;
@@ -39,6 +40,14 @@ USAGE
         what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
         the cache directory, which takes some minutes. The last line is `N passed, N failed`.
 
+    cargo xtask mutants [--file GLOB]...
+        Changes the code that decides whom to trust, one small change at a time, and looks whether a
+        test of pairpin-core notices. The changes are those of cargo-mutants (found on the PATH, or
+        installed by cargo into the cache directory, which takes some minutes), but all are built at
+        once. docs/evidence/mutants.md explains those that no test can notice. Half an hour on two
+        cores; the last line is `N passed, N failed`. Not part of CI.
+          --file GLOB    only the mutants of these files; the default is .cargo/mutants.toml
+
     cargo xtask help
         This text.
 
@@ -53,6 +62,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
         Some("models") if arguments.len() == 1 => models::run(),
+        Some("mutants") => mutants::run(&arguments[1..]),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)

@@ -15,6 +15,8 @@ mod error;
 mod events;
 mod failures;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod granting;
 mod identity;
 mod live;
