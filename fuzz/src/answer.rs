@@ -19,7 +19,10 @@ pub fn run(data: &[u8]) {
     assert!(stream.read <= 32 * 1024, "read beyond the limits");
     match response {
         Ok(Response::Switched) => {
-            assert!(data.windows(ACCEPT.len()).any(|window| window == ACCEPT), "switched without the answer to its key");
+            assert!(
+                data.windows(ACCEPT.len()).any(|window| window == ACCEPT),
+                "switched without the answer to its key"
+            );
             let head = stream.bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
             assert_eq!(stream.read, head, "a byte of the first frame was read");
         }

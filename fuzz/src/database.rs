@@ -98,8 +98,7 @@ fn admitted(path: &Path) -> Result<Vec<(PublicKey, Role)>, StoreError> {
 #[cfg(not(fuzzing))]
 fn admitted(path: &Path) -> Result<Vec<(PublicKey, Role)>, StoreError> {
     let database = Database::open(path, Kind::Host)?;
-    let (devices, tombstones) =
-        database.read_blocking(|conn| Ok((devices::list(conn)?, tombstones::list(conn)?)))?;
+    let (devices, tombstones) = database.read_blocking(|conn| Ok((devices::list(conn)?, tombstones::list(conn)?)))?;
     let revoked = |key: &PublicKey| tombstones.iter().any(|tombstone| tombstone.session_key == *key);
     Ok(devices.iter().filter(|it| !revoked(&it.session_key)).map(|it| (it.session_key, it.role)).collect())
 }

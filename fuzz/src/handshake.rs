@@ -153,7 +153,10 @@ fn as_sent(step: u8, envelope: &Envelope) {
     let Scene { channel, key, asked, answered } = scene();
     let public = key.public_key().expect("a public half");
     let genuine = |ok: bool, said: &Envelope| {
-        assert!(!ok || (envelope.message == said.message && envelope.mac == said.mac), "an altered message is believed");
+        assert!(
+            !ok || (envelope.message == said.message && envelope.mac == said.mac),
+            "an altered message is believed"
+        );
     };
     match step {
         0 => {
@@ -235,12 +238,8 @@ fn with_the_right_proof(step: u8, contents: &[u8]) {
 fn machine_meets_share(contents: &[u8]) {
     let Scene { channel, .. } = scene();
     let code = TypedCode::parse("12345678").expect("a code");
-    let envelope = Envelope {
-        message: URL_SAFE_NO_PAD.encode(contents),
-        mac: None,
-        signature: None,
-        recognition: None,
-    };
+    let envelope =
+        Envelope { message: URL_SAFE_NO_PAD.encode(contents), mac: None, signature: None, recognition: None };
     let Ok(opened) = CodeOpened::open(channel, &envelope) else { return };
     let Ok((_, wait)) = opened.answer(&code, &Secret::from_bytes([3; 32])) else { return };
     let Ok(received) = wait.receive(scene().asked[1].clone()) else { return };
@@ -252,12 +251,8 @@ fn device_meets_share(contents: &[u8]) {
     let Scene { channel, key, .. } = scene();
     let code = TypedCode::parse("12345678").expect("a code");
     let (_, wait) = CodeAwaitShare::start(channel, &code, &Secret::from_bytes([2; 32])).expect("short");
-    let envelope = Envelope {
-        message: URL_SAFE_NO_PAD.encode(contents),
-        mac: None,
-        signature: None,
-        recognition: None,
-    };
+    let envelope =
+        Envelope { message: URL_SAFE_NO_PAD.encode(contents), mac: None, signature: None, recognition: None };
     let Ok(draft) = wait.receive(&envelope, &details(key)) else { return };
     let signature = key.sign(&draft.to_sign()).expect("signed");
     let (_, wait) = draft.signed(signature);

@@ -21,17 +21,41 @@ pub const TABLES: &[(&str, &[&str])] = &[
     (
         "devices",
         &[
-            "id", "session_key", "name", "name_key", "platform", "role", "key_kind", "recognition_key", "paired_at",
-            "paired_how", "paired_from", "last_seen", "last_address", "idle_seconds", "absolute_seconds",
-            "session_started_at", "suspended_at", "suspended_why",
+            "id",
+            "session_key",
+            "name",
+            "name_key",
+            "platform",
+            "role",
+            "key_kind",
+            "recognition_key",
+            "paired_at",
+            "paired_how",
+            "paired_from",
+            "last_seen",
+            "last_address",
+            "idle_seconds",
+            "absolute_seconds",
+            "session_started_at",
+            "suspended_at",
+            "suspended_why",
         ],
     ),
     ("tokens", &["seq", "hash", "device", "state", "created_at", "changed_at"]),
     (
         "tombstones",
         &[
-            "device", "session_key", "name", "platform", "role", "recognition_key", "paired_at", "revoked_at",
-            "revoked_by", "reason", "counter",
+            "device",
+            "session_key",
+            "name",
+            "platform",
+            "role",
+            "recognition_key",
+            "paired_at",
+            "revoked_at",
+            "revoked_by",
+            "reason",
+            "counter",
         ],
     ),
     ("meta", &["key", "value"]),
@@ -39,10 +63,37 @@ pub const TABLES: &[(&str, &[&str])] = &[
     (
         "machines",
         &[
-            "row", "label", "machine_id", "name", "name_key", "machine_name", "platform", "pin", "next_pin", "epoch",
-            "device_id", "device_name", "role", "state", "offer_id", "addresses", "last_address", "paired_at",
-            "last_online", "offline_since", "offline_reason", "revoked_by", "revoked_at", "revoked_reason", "erased",
-            "secret_store", "counter", "idle_seconds", "expires_at", "key_changed_at", "key_changed_seen",
+            "row",
+            "label",
+            "machine_id",
+            "name",
+            "name_key",
+            "machine_name",
+            "platform",
+            "pin",
+            "next_pin",
+            "epoch",
+            "device_id",
+            "device_name",
+            "role",
+            "state",
+            "offer_id",
+            "addresses",
+            "last_address",
+            "paired_at",
+            "last_online",
+            "offline_since",
+            "offline_reason",
+            "revoked_by",
+            "revoked_at",
+            "revoked_reason",
+            "erased",
+            "secret_store",
+            "counter",
+            "idle_seconds",
+            "expires_at",
+            "key_changed_at",
+            "key_changed_seen",
         ],
     ),
 ];
@@ -102,8 +153,12 @@ impl Line {
     /// Writes it; whether the database took it.
     pub fn insert(&self, conn: &Connection) -> bool {
         let marks: Vec<String> = (1..=self.columns.len()).map(|n| format!("?{n}")).collect();
-        let sql =
-            format!("INSERT OR REPLACE INTO {} ({}) VALUES ({})", self.table, self.columns.join(", "), marks.join(", "));
+        let sql = format!(
+            "INSERT OR REPLACE INTO {} ({}) VALUES ({})",
+            self.table,
+            self.columns.join(", "),
+            marks.join(", ")
+        );
         conn.prepare_cached(&sql).is_ok_and(|mut it| it.execute(params_from_iter(&self.cells)).is_ok())
     }
 }
@@ -142,9 +197,29 @@ fn plausible(table: &str, column: &str, number: u8) -> Cell {
 
 fn cell(bytes: &mut Bytes<'_>) -> Cell {
     const WORDS: &[&str] = &[
-        "owner", "operator", "viewer", "Owner", "owner ", "current", "pending", "superseded", "voided", "unfinished",
-        "granted", "active", "revoked", "hardware", "keyring", "file", "scan", "code", "counter", "latest_welcome", "[]",
-        "[1]", "",
+        "owner",
+        "operator",
+        "viewer",
+        "Owner",
+        "owner ",
+        "current",
+        "pending",
+        "superseded",
+        "voided",
+        "unfinished",
+        "granted",
+        "active",
+        "revoked",
+        "hardware",
+        "keyring",
+        "file",
+        "scan",
+        "code",
+        "counter",
+        "latest_welcome",
+        "[]",
+        "[1]",
+        "",
     ];
     match bytes.byte() % 8 {
         0 => Cell::Null,

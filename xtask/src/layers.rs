@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::install::{self, Tool};
 use crate::summary::Counts;
-use crate::{models, test, venv};
+use crate::{fuzz, models, test, venv};
 
 /// One layer of tests.
 pub struct Layer {
@@ -81,6 +81,16 @@ pub const LAYERS: &[Layer] = &[
             arguments: &["--package", "pairpin-tests", "--features", "pake", "--test", "vectors"],
             prepare: pake,
         },
+    },
+    Layer {
+        name: "fuzz-corpus",
+        about: "the kept inputs of the fuzz targets, replayed; and that each property can fail",
+        work: Work::Cargo { arguments: &["--package", "pairpin-fuzz"], prepare: |_| Ok(Vec::new()) },
+    },
+    Layer {
+        name: "fuzz",
+        about: "each fuzz target for 30 s, and a planted bug that must be found; needs g++",
+        work: Work::Ours(fuzz::short),
     },
     Layer {
         name: "models",

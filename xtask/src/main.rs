@@ -5,6 +5,7 @@
 //! [`venv`]; [`summary`] counts.
 
 mod files;
+mod fuzz;
 mod install;
 mod layers;
 mod models;
@@ -40,6 +41,14 @@ USAGE
         what the model's header expects. Verifpal is found on the PATH, or installed by cargo into
         the cache directory, which takes some minutes. The last line is `N passed, N failed`.
 
+    cargo xtask fuzz [TARGET] [--seconds N]
+        Runs the fuzz targets, or one, each for so many seconds (30), two at a time on two cores, and
+        first the one with a planted bug. An input that breaks a property is kept in fuzz/artifacts and
+        named, with the command that runs it again. The last line is `N passed, N failed`.
+
+    cargo xtask fuzz-again TARGET FILE
+        Runs one input again, with everything that it prints.
+
     cargo xtask mutants [--file GLOB]...
         Changes the code that decides whom to trust, one small change at a time, and looks whether a
         test of pairpin-core notices. The changes are those of cargo-mutants (found on the PATH, or
@@ -62,6 +71,8 @@ fn main() -> ExitCode {
         Some("test") => test::run(&arguments[1..]),
         Some("files") if arguments.len() == 1 => files::run(),
         Some("models") if arguments.len() == 1 => models::run(),
+        Some("fuzz") => fuzz::run(&arguments[1..]),
+        Some("fuzz-again") => fuzz::again(&arguments[1..]),
         Some("mutants") => mutants::run(&arguments[1..]),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");

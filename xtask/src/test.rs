@@ -85,10 +85,18 @@ fn run_cargo(root: &Path, arguments: &[&str], environment: Environment) -> (Coun
 /// # Errors
 /// It does not build.
 pub fn build_binary(root: &Path) -> Result<PathBuf, String> {
-    let mut path = None;
     let mut command = cargo(root);
     command.args(["build", "--package", "pairpin", "--bin", "pairpin", "--message-format", "json-render-diagnostics"]);
-    let built = stream(&mut command, |line| path = executable(line).or(path.take()))?;
+    executable_of(&mut command)
+}
+
+/// Runs a build that tells of itself in JSON; gives the path of its executable.
+///
+/// # Errors
+/// It does not build.
+pub fn executable_of(command: &mut Command) -> Result<PathBuf, String> {
+    let mut path = None;
+    let built = stream(command.stdin(Stdio::null()), |line| path = executable(line).or(path.take()))?;
     if !built {
         return Err("the binary did not build".to_owned());
     }

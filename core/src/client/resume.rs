@@ -4,9 +4,10 @@
 //! cut short. Every refusal is brought into the row before the error is given.
 
 use super::Client;
-use super::error::{ClientError, Told, Tried};
+use super::error::{ClientError, Tried};
 use super::line::{self, DialFailed, FirstAnswer};
 use super::preview::speaks_ours;
+use crate::clock::UnixMillis;
 use crate::handshake::{HandshakeError, ResumeDraft};
 use crate::identity::Pin;
 use crate::net::socket::Socket;
@@ -16,7 +17,7 @@ use crate::token::{SessionToken, TokenHash};
 use crate::wire::{Address, CloseCode, Flow, Refusal, RefusalCode, Welcome};
 
 /// The clocks may differ by this much before it is worth a word.
-const SKEW_SHOWN_MS: i64 = 5 * 60 * 1000;
+const SKEW_SHOWN_MS: i64 = 300_000;
 
 /// Dials in one attempt, at most: two tokens of ours, and two that another process stored meanwhile.
 const DIALS: usize = 4;
@@ -96,12 +97,9 @@ impl Client {
             }
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
-                self.resume_refused(row, &refusal)
+                refused_under_r(name, &refusal, self.inner.clock.wall_ms())
             }
-            FirstAnswer::Stranger { versions: Some(versions) } if !speaks_ours(&versions) => {
-                Err(ClientError::Version { machine: Some(versions) })
-            }
-            FirstAnswer::Stranger { .. } => Err(ClientError::UnknownDevice { name: name.clone() }),
+            FirstAnswer::Stranger { versions } => Err(stranger(versions, name)),
             FirstAnswer::Answered(_) => Err(ClientError::Protocol),
         }
     }
@@ -111,27 +109,11 @@ impl Client {
     async fn wrong_key(&self, row: &MachineRow, address: Address, seen: Pin) -> Result<ClientError, ClientError> {
         let name = row.name.clone();
         match self.durable(move |ledger| ledger.live_by_pin(&seen)).await? {
-            Some(other) if other.state == RowState::Active => {
+            Some(other) if is_paired(&other) => {
                 let tried = vec![Tried { address, cause: format!("that address is {}'s now", other.name) }];
                 Ok(ClientError::Unreachable { name, tried, refused: false, networks: line::own_networks() })
             }
             _ => Ok(ClientError::KeyChanged { name, seen }),
-        }
-    }
-
-    /// What a refusal under R means.
-    fn resume_refused(&self, row: &MachineRow, refusal: &Refusal) -> Result<Attempt, ClientError> {
-        let (name, told) = (row.name.clone(), Told::from(refusal));
-        match refusal.code {
-            RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken),
-            RefusalCode::Revoked => Err(ClientError::Revoked { name, told }),
-            RefusalCode::Suspended => Err(ClientError::Suspended { name, told }),
-            RefusalCode::Expired => {
-                let skew = refusal.clock.saturating_sub(self.inner.clock.wall_ms());
-                let skew_seconds = (skew.saturating_abs() > SKEW_SHOWN_MS).then_some(skew / 1000);
-                Err(ClientError::Expired { name, skew_seconds })
-            }
-            _ => Err(super::error::of_pairing_refusal(refusal, &row.name)),
         }
     }
 
@@ -142,6 +124,33 @@ impl Client {
         self.inner.changed();
         stored.err().unwrap_or(error)
     }
+}
+
+/// What a refusal under R means, at `now` by this device's clock.
+fn refused_under_r(name: &str, refusal: &Refusal, now: UnixMillis) -> Result<Attempt, ClientError> {
+    match refusal.code {
+        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken),
+        RefusalCode::Expired => {
+            let skew = refusal.clock.saturating_sub(now);
+            let skew_seconds = (skew.saturating_abs() > SKEW_SHOWN_MS).then_some(skew / 1000);
+            Err(ClientError::Expired { name: name.to_owned(), skew_seconds })
+        }
+        _ => Err(super::error::of_pairing_refusal(refusal, name)),
+    }
+}
+
+/// The refusal to strangers, given to a device that has a row.
+fn stranger(versions: Option<String>, name: &str) -> ClientError {
+    match versions {
+        Some(versions) if !speaks_ours(&versions) => ClientError::Version { machine: Some(versions) },
+        _ => ClientError::UnknownDevice { name: name.to_owned() },
+    }
+}
+
+/// Whether a row's key is one that the person has agreed to and the machine has granted under: only
+/// such a key may stand where another was expected.
+pub(super) fn is_paired(row: &MachineRow) -> bool {
+    row.state == RowState::Active
 }
 
 /// A proof under R that does not hold: the key was copied. An unreadable message is another matter.
@@ -157,4 +166,49 @@ fn in_order(row: &MachineRow) -> Vec<Address> {
     let last = row.last_address.iter();
     let others = row.addresses.iter().filter(|address| row.last_address.as_ref() != Some(address));
     last.chain(others).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_not_current_leaves_another_to_try_and_every_other_refusal_ends_the_attempt() {
+        let refused = |code| refused_under_r("homebox", &Refusal::new(code, 0), 0).map(|_| ());
+        for code in [RefusalCode::TokenReplaced, RefusalCode::TokenUnknown] {
+            assert_eq!(refused(code), Ok(()), "{code:?}");
+        }
+        assert!(matches!(refused(RefusalCode::Revoked), Err(ClientError::Revoked { .. })));
+        assert!(matches!(refused(RefusalCode::Suspended), Err(ClientError::Suspended { .. })));
+        assert!(matches!(refused(RefusalCode::Expired), Err(ClientError::Expired { .. })));
+        for code in [RefusalCode::Full, RefusalCode::Unavailable, RefusalCode::Version, RefusalCode::Unknown] {
+            assert!(refused(code).is_err(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_skew_of_the_clocks_is_told_from_five_minutes_on() {
+        let skew = |clock| match refused_under_r("homebox", &Refusal::new(RefusalCode::Expired, clock), 1_000_000) {
+            Err(ClientError::Expired { skew_seconds, .. }) => skew_seconds,
+            _ => panic!("not expired"),
+        };
+        assert_eq!(skew(1_000_000), None);
+        assert_eq!(skew(1_300_000), None);
+        assert_eq!(skew(1_301_000), Some(301));
+        assert_eq!(skew(600_000), Some(-400));
+    }
+
+    #[test]
+    fn a_machine_of_another_version_is_told_from_one_that_does_not_know_us() {
+        let told = |versions: Option<&str>| stranger(versions.map(str::to_owned), "homebox");
+        assert!(matches!(told(Some("2")), ClientError::Version { machine: Some(_) }));
+        assert!(matches!(told(Some("2, 1")), ClientError::UnknownDevice { .. }));
+        assert!(matches!(told(None), ClientError::UnknownDevice { .. }));
+    }
+
+    #[test]
+    fn a_proof_under_r_that_does_not_hold_is_a_copied_key_and_an_unreadable_message_is_none() {
+        assert!(matches!(unproven(HandshakeError::Proof, "homebox"), ClientError::KeyCopied { .. }));
+        assert!(matches!(unproven(HandshakeError::Message, "homebox"), ClientError::Protocol));
+    }
 }

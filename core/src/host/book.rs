@@ -268,3 +268,25 @@ impl Book {
         self.pages.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Kind;
+
+    #[test]
+    fn the_clocks_floor_and_the_counter_outlive_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("machine.db");
+        let fresh = Book::open(Database::open(&path, Kind::Host).unwrap()).unwrap();
+        assert_eq!((fresh.latest_welcome(), fresh.counter()), (None, 0));
+        let note = |connection: &Connection| {
+            meta::raise_latest_welcome(connection, 7_000)?;
+            meta::raise_counter(connection, 3)
+        };
+        fresh.db().write_blocking(note).unwrap();
+        drop(fresh);
+        let again = Book::open(Database::open(&path, Kind::Host).unwrap()).unwrap();
+        assert_eq!((again.latest_welcome(), again.counter()), (Some(7_000), 3));
+    }
+}

@@ -73,7 +73,9 @@ pub fn mutants(root: &Path, globs: &[String]) -> Result<Vec<Mutant>, String> {
     }
     let list: Vec<Value> =
         serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo mutants --list: {error}"))?;
-    list.iter().map(|value| mutant(value).ok_or_else(|| format!("cargo mutants lists what is new here: {value}"))).collect()
+    list.iter()
+        .map(|value| mutant(value).ok_or_else(|| format!("cargo mutants lists what is new here: {value}")))
+        .collect()
 }
 
 fn mutant(value: &Value) -> Option<Mutant> {

@@ -63,7 +63,8 @@ pub fn switch(text: &str, mutants: &[(usize, &Mutant)], first: usize) -> Switche
         }
     }
     functions.sort_by_key(|(body, _)| body.start);
-    let mut switched = Switched { text: String::new(), arms: Vec::new(), functions: Vec::new(), of_mutant: BTreeMap::new() };
+    let mut switched =
+        Switched { text: String::new(), arms: Vec::new(), functions: Vec::new(), of_mutant: BTreeMap::new() };
     let mut out = Writer { text: String::new(), line: 1 };
     let mut done = 0;
     for (index, (body, list)) in functions.iter().enumerate() {
@@ -208,7 +209,9 @@ mod tests {
         let (equal, whole) = ((place(3, 7), place(3, 9)), (place(3, 5), place(3, 16)));
         let (first, second) = (mutant(function, equal, "!="), mutant(function, whole, "true"));
         let switched = switch(CODE, &[(7, &first), (8, &second)], 3);
-        assert!(switched.text.contains("at(3) {\n7 => {\n\n    a  !=  *b\"{}\"\n\n}\n8 => {\n\n     true \n\n}\n_ => {"));
+        assert!(
+            switched.text.contains("at(3) {\n7 => {\n\n    a  !=  *b\"{}\"\n\n}\n8 => {\n\n     true \n\n}\n_ => {")
+        );
         assert!(switched.text.ends_with("fn other() {}\n"));
         assert_eq!(switched.of_mutant, BTreeMap::from([(7, 3), (8, 3)]));
         let lines: Vec<&str> = switched.text.lines().collect();
