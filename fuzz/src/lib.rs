@@ -40,3 +40,13 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
     let all = TARGETS.iter().copied().chain([("planted", planted::run as fn(&[u8]))]);
     all.into_iter().find(|(known, _)| *known == name).map(|(_, run)| run)
 }
+
+/// Runs a target on the files that are named as arguments: what the binaries do without a fuzzer.
+pub fn replay(run: fn(&[u8])) {
+    for path in std::env::args_os().skip(1) {
+        match std::fs::read(&path) {
+            Ok(input) => run(&input),
+            Err(error) => panic!("{}: {error}", path.display()),
+        }
+    }
+}

@@ -108,7 +108,7 @@ fn fuzz(root: &Path, chosen: &[String], seconds: u64) -> Result<Counts, Unready>
 fn build(root: &Path) -> Result<PathBuf, String> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
-        .args(["build", "--locked", "--package", "pairpin-fuzz", "--features", "libfuzzer", "--bin", "any"])
+        .args(["build", "--locked", "--package", "pairpin-fuzz", "--features", "binaries", "--bin", "any"])
         .args(["--message-format", "json-render-diagnostics"])
         .env("RUSTC_WORKSPACE_WRAPPER", root.join("fuzz/instrument"))
         .current_dir(root);

@@ -16,6 +16,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use serde_json::Value;
 
@@ -41,7 +44,9 @@ pub fn run(arguments: &[String]) -> Result<bool, String> {
         }
     }
     let root = crate::root();
-    let mutants = list::mutants(&root, &globs)?;
+    let mut mutants = list::mutants(&root, &globs)?;
+    // Files in the order in which they were asked for.
+    mutants.sort_by_key(|mutant| globs.iter().position(|glob| *glob == mutant.file));
     let page = fs::read_to_string(root.join(EXPLAINED)).unwrap_or_default();
     let explained: BTreeSet<&str> = explained(&page).collect();
     let copy = root.join("target/mutants");
@@ -51,22 +56,34 @@ pub fn run(arguments: &[String]) -> Result<bool, String> {
     let tests = trial::baseline(&built.binaries, &core, &copy)?;
     println!("{} tests; now the mutants", tests.len());
 
-    let mut tally = Tally::default();
-    for (index, mutant) in mutants.iter().enumerate() {
-        let number = index + 1;
-        let explained = explained.contains(mutant.lasting_name().as_str());
-        match built.of_mutant.get(&number) {
-            Some(function) => {
-                let verdict = trial::judge(number, *function, &tests, &core)?;
-                tally.take(mutant, &verdict, explained);
+    let tally = Mutex::new(Tally::default());
+    let next = AtomicUsize::new(0);
+    let worker = || -> Result<(), String> {
+        while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let number = 1 + mutants.iter().position(|other| std::ptr::eq(other, mutant)).unwrap_or_default();
+            let verdict = match built.of_mutant.get(&number) {
+                Some(function) => Some(trial::judge(number, *function, &tests, &core)?),
+                None => None,
+            };
+            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            let explained = explained.contains(mutant.lasting_name().as_str());
+            match verdict {
+                Some(verdict) => tally.take(mutant, &verdict, explained),
+                None if built.unviable.contains(&number) => tally.unviable += 1,
+                None => tally.left(mutant, explained),
             }
-            None if built.unviable.contains(&number) => tally.unviable += 1,
-            None => tally.left(mutant, explained),
+            if number % 50 == 0 {
+                println!("{number} of {}", mutants.len());
+            }
         }
-        if number % 50 == 0 {
-            println!("{number} of {}", mutants.len());
-        }
-    }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..thread::available_parallelism().map_or(1, usize::from)).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| Err("a worker failed".to_owned())))
+    })?;
+    let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(tally.report())
 }
 

@@ -162,7 +162,7 @@ fn unproven(error: HandshakeError, name: &str) -> ClientError {
 }
 
 /// The addresses of a row, the one that worked last first.
-fn in_order(row: &MachineRow) -> Vec<Address> {
+pub(super) fn in_order(row: &MachineRow) -> Vec<Address> {
     let last = row.last_address.iter();
     let others = row.addresses.iter().filter(|address| row.last_address.as_ref() != Some(address));
     last.chain(others).cloned().collect()

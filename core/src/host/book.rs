@@ -274,6 +274,36 @@ mod tests {
     use super::*;
     use crate::store::Kind;
 
+    #[tokio::test]
+    async fn a_change_keeps_the_later_sighting_whether_the_book_or_the_disk_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Database::open(&dir.path().join("machine.db"), Kind::Host).unwrap();
+        let new = devices::NewDevice {
+            session_key: crate::identity::PublicKey::from_bytes([1; 65]),
+            name: "phone".to_owned(),
+            platform: "Android 16".to_owned(),
+            role: Role::Operator,
+            key_kind: crate::secrets::KeyKind::File,
+            recognition_key: crate::secrets::RecognitionKey::from_bytes([1; 32]),
+            paired_at: 1_000,
+            paired_how: devices::PairedHow::Scan,
+            paired_from: "192.168.1.7".to_owned(),
+            idle_seconds: 60,
+            absolute_seconds: 600,
+        };
+        let id = db.write_blocking(move |connection| devices::insert(connection, &new)).unwrap().id;
+        let book = Book::open(db).unwrap();
+        let seen = || match book.find(id) {
+            Some(Known::Device(entry)) => (entry.row.last_seen, entry.row.last_address.clone()),
+            _ => panic!("no device"),
+        };
+        book.saw(id, [10, 0, 0, 1].into(), 5_000, true);
+        book.change(id, move |connection| devices::set_role(connection, &id, Role::Viewer)).await.unwrap();
+        assert_eq!(seen(), (Some(5_000), Some("10.0.0.1".to_owned())), "the book's");
+        book.change(id, move |connection| devices::touch(connection, &id, 9_000, "10.0.0.2")).await.unwrap();
+        assert_eq!(seen(), (Some(9_000), Some("10.0.0.2".to_owned())), "the disk's");
+    }
+
     #[test]
     fn the_clocks_floor_and_the_counter_outlive_a_restart() {
         let dir = tempfile::tempdir().unwrap();

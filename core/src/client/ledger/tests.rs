@@ -264,6 +264,22 @@ fn only_an_active_row_under_another_key_is_asked_whether_it_is_the_same_machine(
 }
 
 #[test]
+fn every_address_of_a_row_is_dialled_once_and_the_one_that_worked_last_first() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let mut row = paired(&ledger, 1);
+    let [one, two, three] =
+        ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|text| text.parse::<crate::wire::Address>().unwrap());
+    row.addresses = vec![one.clone(), two.clone()];
+    row.last_address = Some(two.clone());
+    assert_eq!(super::super::resume::in_order(&row), [two.clone(), one.clone()]);
+    row.last_address = Some(three.clone());
+    assert_eq!(super::super::resume::in_order(&row), [three, one.clone(), two.clone()]);
+    row.last_address = None;
+    assert_eq!(super::super::resume::in_order(&row), [one, two]);
+}
+
+#[test]
 fn a_revocation_erases_key_token_and_r_and_keeps_the_row() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
     let ledger = open(dir.path(), store.clone());
