@@ -49,13 +49,13 @@ USAGE
     cargo xtask fuzz-again TARGET FILE
         Runs one input again, with everything that it prints.
 
-    cargo xtask mutants [--file GLOB]...
+    cargo xtask mutants [--file PATH]...
         Changes the code that decides whom to trust, one small change at a time, and looks whether a
         test of pairpin-core notices. The changes are those of cargo-mutants (found on the PATH, or
         installed by cargo into the cache directory, which takes some minutes), but all are built at
         once. docs/evidence/mutants.md explains those that no test can notice. Half an hour on two
         cores; the last line is `N passed, N failed`. Not part of CI.
-          --file GLOB    only the mutants of these files; the default is .cargo/mutants.toml
+          --file PATH    only the mutants of this file; may be repeated; the default is .cargo/mutants.toml
 
     cargo xtask help
         This text.

@@ -35,18 +35,24 @@ const MARK: &str = "- `core/";
 /// # Errors
 /// The arguments cannot be understood, or something is in the way of running at all.
 pub fn run(arguments: &[String]) -> Result<bool, String> {
-    let mut globs = Vec::new();
+    let mut files = Vec::new();
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--file" => globs.push(arguments.next().ok_or("--file wants a glob, such as 'core/src/token.rs'")?.clone()),
+            "--file" => files.push(arguments.next().ok_or("--file wants a path, such as core/src/token.rs")?.clone()),
             other => return Err(format!("unknown argument {other:?}, see `cargo xtask help`")),
         }
     }
     let root = crate::root();
-    let mut mutants = list::mutants(&root, &globs)?;
-    // Files in the order in which they were asked for.
-    mutants.sort_by_key(|mutant| globs.iter().position(|glob| *glob == mutant.file));
+    let mut mutants = list::mutants(&root, &files)?;
+    if !files.is_empty() {
+        // cargo-mutants adds the files that its settings name. In the order in which they were asked for.
+        mutants.retain(|mutant| files.contains(&mutant.file));
+        mutants.sort_by_key(|mutant| files.iter().position(|file| *file == mutant.file));
+    }
+    if mutants.is_empty() {
+        return Err("no mutants: --file wants a path from the workspace's root".to_owned());
+    }
     let page = fs::read_to_string(root.join(EXPLAINED)).unwrap_or_default();
     let explained: BTreeSet<&str> = explained(&page).collect();
     let copy = root.join("target/mutants");
@@ -257,11 +263,11 @@ struct Compiled {
 }
 
 fn compile(root: &Path, copy: &Path) -> Result<Compiled, String> {
-    // The same target directory: what is not ours is built already.
+    // A target directory of its own: cargo would take the copy's crates for ours, which have no mutants.
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["test", "--package", "pairpin-core", "--lib", "--tests", "--no-run", "--locked"])
         .args(["--message-format", "json"])
-        .env("CARGO_TARGET_DIR", root.join("target"))
+        .env("CARGO_TARGET_DIR", root.join("target/mutants-build"))
         .current_dir(copy)
         .stdin(Stdio::null())
         .stderr(Stdio::null())

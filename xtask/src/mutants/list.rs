@@ -55,17 +55,16 @@ impl Mutant {
     }
 }
 
-/// Asks cargo-mutants for the mutants of the files that match `globs`, or of those that
-/// `.cargo/mutants.toml` names.
+/// Asks cargo-mutants for the mutants of `files` and of those that `.cargo/mutants.toml` names.
 ///
 /// # Errors
 /// cargo-mutants is not there and could not be installed, or says what this cannot read.
-pub fn mutants(root: &Path, globs: &[String]) -> Result<Vec<Mutant>, String> {
+pub fn mutants(root: &Path, files: &[String]) -> Result<Vec<Mutant>, String> {
     let program = program()?;
     let mut command = Command::new(&program);
     command.args(["mutants", "--workspace", "--list", "--json"]).current_dir(root).stdin(Stdio::null());
-    globs.iter().for_each(|glob| {
-        command.args(["--file", glob]);
+    files.iter().for_each(|file| {
+        command.args(["--file", file]);
     });
     let output = command.output().map_err(|error| format!("{} did not start: {error}", program.display()))?;
     if !output.status.success() {
