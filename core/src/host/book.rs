@@ -274,8 +274,7 @@ mod tests {
     use super::*;
     use crate::store::Kind;
 
-    #[tokio::test]
-    async fn a_change_keeps_the_later_sighting_whether_the_book_or_the_disk_has_it() {
+    fn with_a_device() -> (tempfile::TempDir, Book, DeviceId) {
         let dir = tempfile::tempdir().unwrap();
         let db = Database::open(&dir.path().join("machine.db"), Kind::Host).unwrap();
         let new = devices::NewDevice {
@@ -292,7 +291,38 @@ mod tests {
             absolute_seconds: 600,
         };
         let id = db.write_blocking(move |connection| devices::insert(connection, &new)).unwrap().id;
-        let book = Book::open(db).unwrap();
+        (dir, Book::open(db).unwrap(), id)
+    }
+
+    #[tokio::test]
+    async fn who_is_suspended_or_revoked_is_not_registered() {
+        let (_dir, book, id) = with_a_device();
+        assert!(book.register(id, 0).is_some(), "the control");
+        book.change(id, move |connection| devices::suspend(connection, &id, 5, "theft")).await.unwrap();
+        assert!(book.register(id, 0).is_none(), "suspended");
+        book.change(id, move |connection| devices::unsuspend(connection, &id)).await.unwrap();
+        assert!(book.register(id, 0).is_some());
+        // A row that came back beside the tombstone of its key.
+        let row = book.rows().remove(0);
+        book.change(id, move |connection| tombstones::bury(connection, &id, 9, "owner", None)).await.unwrap();
+        book.write().devices.insert(id, Entry { row, tokens: Vec::new() });
+        assert!(book.register(id, 0).is_none(), "revoked");
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_is_on_the_disk_after_a_flush() {
+        let (_dir, book, id) = with_a_device();
+        book.saw(id, [10, 0, 0, 1].into(), 5_000, true);
+        book.flush().await.unwrap();
+        let stored =
+            move |connection: &Connection| Ok((devices::get(connection, &id)?, meta::latest_welcome(connection)?));
+        let (row, floor) = book.db().read_blocking(stored).unwrap();
+        assert_eq!((row.and_then(|row| row.last_seen), floor), (Some(5_000), Some(5_000)));
+    }
+
+    #[tokio::test]
+    async fn a_change_keeps_the_later_sighting_whether_the_book_or_the_disk_has_it() {
+        let (_dir, book, id) = with_a_device();
         let seen = || match book.find(id) {
             Some(Known::Device(entry)) => (entry.row.last_seen, entry.row.last_address.clone()),
             _ => panic!("no device"),

@@ -29,6 +29,8 @@ mod proven;
 mod reconnect;
 mod registry;
 mod rows;
+#[cfg(test)]
+mod rows_tests;
 pub mod sessions;
 mod shared;
 mod verbs;
