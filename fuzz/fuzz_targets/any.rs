@@ -3,14 +3,16 @@
 #![cfg_attr(fuzzing, no_main)]
 #![allow(unsafe_code, missing_docs, reason = "the macro makes a function with a C name")]
 
-fn named() -> fn(&[u8]) {
+use pairpin_fuzz::Target;
+
+fn named() -> Target {
     let name = std::env::var("PAIRPIN_FUZZ_TARGET").unwrap_or_default();
     pairpin_fuzz::target(&name).unwrap_or_else(|| panic!("PAIRPIN_FUZZ_TARGET names no target: {name:?}"))
 }
 
 #[cfg(fuzzing)]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    static TARGET: std::sync::OnceLock<fn(&[u8])> = std::sync::OnceLock::new();
+    static TARGET: std::sync::OnceLock<Target> = std::sync::OnceLock::new();
     TARGET.get_or_init(named)(data);
 });
 

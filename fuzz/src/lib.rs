@@ -20,8 +20,11 @@ pub mod rows;
 pub mod script;
 pub mod stored;
 
+/// What is called with each input.
+pub type Target = fn(&[u8]);
+
 /// Every target that must hold, by name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("link", link::run),
     ("messages", messages::run),
     ("request", request::run),
@@ -36,13 +39,13 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
 ];
 
 /// The target of this name; `planted` is one too.
-pub fn target(name: &str) -> Option<fn(&[u8])> {
-    let all = TARGETS.iter().copied().chain([("planted", planted::run as fn(&[u8]))]);
+pub fn target(name: &str) -> Option<Target> {
+    let all = TARGETS.iter().copied().chain([("planted", planted::run as Target)]);
     all.into_iter().find(|(known, _)| *known == name).map(|(_, run)| run)
 }
 
 /// Runs a target on the files that are named as arguments: what the binaries do without a fuzzer.
-pub fn replay(run: fn(&[u8])) {
+pub fn replay(run: Target) {
     for path in std::env::args_os().skip(1) {
         match std::fs::read(&path) {
             Ok(input) => run(&input),

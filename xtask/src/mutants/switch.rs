@@ -42,10 +42,13 @@ pub struct Switched {
     pub of_mutant: BTreeMap<usize, usize>,
 }
 
+/// A mutant with its number.
+type Numbered<'a> = (usize, &'a Mutant);
+
 /// Puts `mutants` (with their numbers, from 1) into `text`. Functions are numbered from `first` on.
-pub fn switch(text: &str, mutants: &[(usize, &Mutant)], first: usize) -> Switched {
+pub fn switch(text: &str, mutants: &[Numbered<'_>], first: usize) -> Switched {
     let offsets = Offsets::of(text);
-    let mut functions: Vec<(Range<usize>, Vec<(usize, &Mutant)>)> = Vec::new();
+    let mut functions: Vec<(Range<usize>, Vec<Numbered<'_>>)> = Vec::new();
     let mut of_mutant = BTreeMap::new();
     for (number, mutant) in mutants {
         let Some(body) = mutant.function.and_then(|span| body(text, offsets.range(span)?)) else { continue };
