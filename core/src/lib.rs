@@ -16,6 +16,8 @@ pub mod client;
 pub mod clock;
 pub mod error;
 pub mod fault;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod handshake;
 pub mod host;
 pub mod identity;

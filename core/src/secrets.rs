@@ -110,13 +110,9 @@ impl TypedCode {
     /// # Errors
     /// The system has no random source.
     pub fn generate() -> Result<Self, RandomError> {
-        const CODES: u32 = 100_000_000;
-        // Numbers above the last whole multiple would make small codes likelier: draw again.
-        const FAIR: u32 = u32::MAX - u32::MAX % CODES;
         loop {
-            let number = u32::from_be_bytes(random_bytes()?);
-            if number < FAIR {
-                let mut text = Zeroizing::new(format!("{:08}", number % CODES));
+            if let Some(number) = fair_code(u32::from_be_bytes(random_bytes()?)) {
+                let mut text = Zeroizing::new(format!("{number:08}"));
                 let code = Self::parse(&text).ok_or(RandomError);
                 text.zeroize();
                 return code;
@@ -142,6 +138,14 @@ impl TypedCode {
         let (first, second) = digits.split_at(4);
         Zeroizing::new(first.iter().chain([&' ']).chain(second).collect())
     }
+}
+
+/// The code of a random number; `None` for those that would make some codes likelier than others.
+fn fair_code(number: u32) -> Option<u32> {
+    const CODES: u32 = 100_000_000;
+    // Above the last whole multiple only small codes would follow: draw again.
+    const FAIR: u32 = 42 * CODES;
+    (number < FAIR).then_some(number % CODES)
 }
 
 impl fmt::Debug for TypedCode {
@@ -242,6 +246,24 @@ mod tests {
         for text in ["", "1234567", "123456789", "1234567a", "\u{0661}2345678"] {
             assert!(TypedCode::parse(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_code_is_as_likely_as_any_other() {
+        for (number, code) in [
+            (0, Some(0)),
+            (99_999_999, Some(99_999_999)),
+            (100_000_000, Some(0)),
+            (4_199_999_999, Some(99_999_999)),
+            (4_200_000_000, None),
+            (u32::MAX, None),
+        ] {
+            assert_eq!(fair_code(number), code, "{number}");
+        }
+        // Small numbers alone would be as good as no code; by chance this fails once in 10^100.
+        let codes: std::collections::BTreeSet<_> =
+            (0..64).map(|_| TypedCode::generate().unwrap().expose()[..2].to_vec()).collect();
+        assert!(codes.len() > 16, "{} beginnings of 64 codes", codes.len());
     }
 
     #[test]

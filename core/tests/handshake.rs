@@ -229,14 +229,83 @@ fn a_device_that_speaks_no_version_of_ours_is_told_so_after_it_proved_the_secret
     request.mac = Some(offer().mac(Purpose::ScanProof, &transcript.hash()));
     // The signature is over the transcript too; without it the device stays a stranger.
     assert!(ScanOpened::open(&channel(1), request.clone()).unwrap().verify(&offer()).is_err());
-    let mut to_sign = Vec::new();
-    for part in [Purpose::SessionKeyScan.label(), transcript.hash().as_bytes()] {
-        to_sign.extend_from_slice(&u32::try_from(part.len()).unwrap().to_be_bytes());
-        to_sign.extend_from_slice(part);
-    }
-    request.signature = Some(key.sign(&to_sign).unwrap());
+    request.signature = Some(key.sign(&to_sign(Purpose::SessionKeyScan, &transcript)).unwrap());
     let proven = ScanOpened::open(&channel(1), request).unwrap().verify(&offer()).unwrap();
     assert_eq!(proven.version(), Err(HandshakeError::Version));
+}
+
+#[test]
+fn a_device_of_another_version_is_told_so_in_a_preview_and_at_a_reconnect() {
+    let key = KeyPair::generate().unwrap();
+    let public = key.public_key().unwrap();
+    for (versions, verdict) in [
+        ("[1]", Ok(VERSION)),
+        ("[2,1]", Ok(VERSION)),
+        ("[2]", Err(HandshakeError::Version)),
+        ("[]", Err(HandshakeError::Version)),
+    ] {
+        let (good, _) = AwaitPreview::request(&channel(1), offer(), None).unwrap();
+        let mut request = altered(&good, "[1]", versions);
+        let mut transcript = Transcript::new(Flow::Preview, &channel(1));
+        transcript.absorb(&request.message);
+        request.mac = Some(offer().mac(Purpose::PreviewRequest, &transcript.hash()));
+        let proven = PreviewOpened::open(&channel(1), &request).unwrap().verify(&offer()).unwrap();
+        assert_eq!(proven.version(), verdict, "preview {versions}");
+
+        let draft = ResumeDraft::new(&channel(1), DeviceId::of(&public), &SessionToken::from_bytes([5; 32])).unwrap();
+        let signature = key.sign(&draft.to_sign()).unwrap();
+        let (good, _) = draft.signed(signature, &RecognitionKey::from_bytes([6; 32]));
+        let mut request = altered(&good, "[1]", versions);
+        let mut transcript = Transcript::new(Flow::Resume, &channel(1));
+        transcript.absorb(&request.message);
+        request.signature = Some(key.sign(&to_sign(Purpose::SessionKeyResume, &transcript)).unwrap());
+        let proven = ResumeOpened::open(&channel(1), &request).unwrap().verify(&public).unwrap();
+        assert_eq!(proven.version(), verdict, "resume {versions}");
+    }
+}
+
+/// What a session key signs, as `docs/protocol.md` says.
+fn to_sign(purpose: Purpose, transcript: &Transcript) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in [purpose.label(), transcript.hash().as_bytes()] {
+        bytes.extend_from_slice(&u32::try_from(part.len()).unwrap().to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+#[test]
+fn a_machine_that_chooses_another_version_is_refused_though_its_proof_holds() {
+    let (key, r) = (KeyPair::generate().unwrap(), RecognitionKey::from_bytes([6; 32]));
+    for (version, verdict) in
+        [(VERSION, Ok(())), (VERSION + 1, Err(HandshakeError::Version)), (0, Err(HandshakeError::Version))]
+    {
+        let (request, wait) = AwaitPreview::request(&channel(1), offer(), None).unwrap();
+        let proven = PreviewOpened::open(&channel(1), &request).unwrap().verify(&offer()).unwrap();
+        let preview = Preview {
+            version,
+            machine: MachineId::from_bytes([1; 16]),
+            name: "homebox".into(),
+            platform: "Debian".into(),
+            role: Role::Owner,
+        };
+        let answer = proven.answer(&preview, None).unwrap();
+        assert_eq!(wait.receive(&answer).map(|_| ()), verdict, "preview {version}");
+
+        let (request, wait) = proof(&channel(1), &key);
+        let proven = ScanOpened::open(&channel(1), request).unwrap().verify(&offer()).unwrap();
+        let message = Grant { version, ..grant(DeviceId::from_bytes([0; 16])) };
+        let (answer, _) = proven.grant(&message, None).unwrap();
+        assert_eq!(wait.receive(&answer).map(|_| ()), verdict, "grant {version}");
+
+        let public = key.public_key().unwrap();
+        let draft = ResumeDraft::new(&channel(1), DeviceId::of(&public), &SessionToken::from_bytes([5; 32])).unwrap();
+        let signature = key.sign(&draft.to_sign()).unwrap();
+        let (request, wait) = draft.signed(signature, &r);
+        let proven = ResumeOpened::open(&channel(1), &request).unwrap().verify(&public).unwrap();
+        let answer = proven.welcome(&r, &Welcome { version, ..welcome() }).unwrap();
+        assert_eq!(wait.receive(&answer).map(|_| ()), verdict, "welcome {version}");
+    }
 }
 
 #[test]

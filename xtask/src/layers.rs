@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::install::{self, Tool};
 use crate::summary::Counts;
-use crate::{models, supply, test, venv};
+use crate::{fuzz, models, supply, test, venv};
 
 /// One layer of tests.
 pub struct Layer {
@@ -142,6 +142,16 @@ pub const LAYERS: &[Layer] = &[
         name: "supply",
         about: "licences, sources and duplicates by cargo-deny, and the SBOM; needs git, cargo-deny and, once, the network",
         work: Work::Ours(supply::check_all),
+    },
+    Layer {
+        name: "fuzz-corpus",
+        about: "the kept inputs of the fuzz targets, replayed; and that each property can fail",
+        work: Work::Cargo { arguments: &["--package", "pairpin-fuzz"], prepare: |_| Ok(Vec::new()) },
+    },
+    Layer {
+        name: "fuzz",
+        about: "each fuzz target for 30 s, and a planted bug that must be found; needs g++",
+        work: Work::Ours(fuzz::short),
     },
     Layer {
         name: "models",

@@ -13,12 +13,14 @@ mod crashes;
 mod deny;
 mod dependencies;
 mod files;
+mod fuzz;
 mod guessing;
 mod guest;
 mod install;
 mod layers;
 mod limited;
 mod models;
+mod mutants;
 mod powercut;
 mod sbom;
 mod size;
@@ -107,6 +109,22 @@ USAGE
     cargo xtask size
         Builds the release binary and fails where it is larger than 12 MB.
 
+    cargo xtask fuzz [TARGET] [--seconds N]
+        Runs the fuzz targets, or one, each for so many seconds (30), two at a time on two cores, and
+        first the one with a planted bug. An input that breaks a property is kept in fuzz/artifacts and
+        named, with the command that runs it again. The last line is `N passed, N failed`.
+
+    cargo xtask fuzz-again TARGET FILE
+        Runs one input again, with everything that it prints.
+
+    cargo xtask mutants [--file PATH]...
+        Changes the code that decides whom to trust, one small change at a time, and looks whether a
+        test of pairpin-core notices. The changes are those of cargo-mutants (found on the PATH, or
+        installed by cargo into the cache directory, which takes some minutes), but all are built at
+        once. docs/evidence/mutants.md explains those that no test can notice. Half an hour on two
+        cores; the last line is `N passed, N failed`. Not part of CI.
+          --file PATH    only the mutants of this file; may be repeated; the default is .cargo/mutants.toml
+
     cargo xtask help
         This text.
 
@@ -131,6 +149,9 @@ fn main() -> ExitCode {
         Some("states") if arguments.len() == 1 => states::run(),
         Some("bench-qr") => bench_qr::run(&arguments[1..]),
         Some("size") if arguments.len() == 1 => size::run(),
+        Some("fuzz") => fuzz::run(&arguments[1..]),
+        Some("fuzz-again") => fuzz::again(&arguments[1..]),
+        Some("mutants") => mutants::run(&arguments[1..]),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)

@@ -111,10 +111,16 @@ pub fn build_release(root: &Path, package: &str, binary: &str) -> Result<PathBuf
 }
 
 fn build(root: &Path, arguments: &[&str]) -> Result<PathBuf, String> {
+    executable_of(cargo(root).arg("build").args(arguments).args(["--message-format", "json-render-diagnostics"]))
+}
+
+/// Runs a build that tells of itself in JSON; gives the path of its executable.
+///
+/// # Errors
+/// It does not build.
+pub fn executable_of(command: &mut Command) -> Result<PathBuf, String> {
     let mut path = None;
-    let mut command = cargo(root);
-    command.arg("build").args(arguments).args(["--message-format", "json-render-diagnostics"]);
-    let built = stream(&mut command, |line| path = executable(line).or(path.take()))?;
+    let built = stream(command.stdin(Stdio::null()), |line| path = executable(line).or(path.take()))?;
     if !built {
         return Err("the binary did not build".to_owned());
     }

@@ -140,9 +140,7 @@ impl Client {
         let (share, wait) = CodeAwaitShare::start(&dialled.channel, code, &entropy)?;
         let (mut socket, answer) = match line::ask(&name, dialled, Flow::Code, &share).await? {
             line::FirstAnswer::Opened(socket, answer) => (*socket, answer),
-            line::FirstAnswer::Stranger { versions: Some(versions) } if !speaks_ours(&versions) => {
-                return Err(ClientError::Version { machine: Some(versions) });
-            }
+            line::FirstAnswer::Stranger { versions } => return Err(no_code(versions)),
             // A stranger is not told more.
             _ => return Err(ClientError::NoCode),
         };
@@ -207,6 +205,14 @@ impl Client {
         let same_id: Vec<MachineRow> = self.durable(move |ledger| ledger.live_by_machine(&machine, &pin)).await?;
         let known_as = same_id.into_iter().next().map(|row| row.name);
         Ok(known_as.map_or(PairQuestion::New, |known_as| PairQuestion::NewSameId { known_as }))
+    }
+}
+
+/// The refusal to strangers, given to a device that wants to pair by code.
+fn no_code(versions: Option<String>) -> ClientError {
+    match versions {
+        Some(versions) if !speaks_ours(&versions) => ClientError::Version { machine: Some(versions) },
+        _ => ClientError::NoCode,
     }
 }
 
@@ -287,5 +293,15 @@ mod tests {
         assert_eq!(failures.left(&address, now), 0);
         assert_eq!(failures.left(&"other".parse().unwrap(), now), 3);
         assert_eq!(failures.left(&address, now + limits::CODE_TIME), 3);
+        failures.forget(&address);
+        assert_eq!(failures.left(&address, now), 3, "the right code gives them back");
+    }
+
+    #[test]
+    fn a_machine_of_another_version_is_told_from_one_that_waits_for_no_code() {
+        let told = |versions: Option<&str>| no_code(versions.map(str::to_owned));
+        assert!(matches!(told(Some("2")), ClientError::Version { machine: Some(_) }));
+        assert!(matches!(told(Some("1")), ClientError::NoCode));
+        assert!(matches!(told(None), ClientError::NoCode));
     }
 }

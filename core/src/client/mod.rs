@@ -14,6 +14,8 @@ mod error_tests;
 #[cfg(test)]
 mod fakes;
 mod forget;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod ledger;
 mod line;
 mod machines;

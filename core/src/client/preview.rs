@@ -227,3 +227,29 @@ pub(super) fn speaks_ours(versions: &str) -> bool {
 pub(super) fn ends_pairing(refusal: &Refusal) -> bool {
     !matches!(refusal.code, RefusalCode::Unavailable | RefusalCode::Full)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_of_another_version_is_told_from_one_that_does_not_know_the_offer() {
+        let told = |versions: Option<&str>| stranger(versions.map(str::to_owned));
+        assert!(matches!(told(Some("2")), ClientError::Version { machine: Some(_) }));
+        assert!(matches!(told(Some("x")), ClientError::Version { machine: Some(_) }));
+        assert!(matches!(told(Some("2, 1")), ClientError::OfferUnknown));
+        assert!(matches!(told(None), ClientError::OfferUnknown));
+    }
+
+    #[test]
+    fn a_machine_that_is_full_or_cannot_write_leaves_the_pairing_to_be_tried_again() {
+        for (code, ends) in [
+            (RefusalCode::Full, false),
+            (RefusalCode::Unavailable, false),
+            (RefusalCode::OfferUsed, true),
+            (RefusalCode::OfferExpired, true),
+        ] {
+            assert_eq!(ends_pairing(&Refusal::new(code, 0)), ends, "{code:?}");
+        }
+    }
+}

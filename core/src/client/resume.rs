@@ -4,9 +4,10 @@
 //! cut short. Every refusal is brought into the row before the error is given.
 
 use super::Client;
-use super::error::{ClientError, Told, Tried};
+use super::error::{ClientError, Tried};
 use super::line::{self, DialFailed, FirstAnswer};
 use super::preview::speaks_ours;
+use crate::clock::UnixMillis;
 use crate::handshake::{HandshakeError, ResumeDraft};
 use crate::identity::Pin;
 use crate::net::socket::Socket;
@@ -16,7 +17,7 @@ use crate::token::TokenHash;
 use crate::wire::{Address, CloseCode, Flow, Refusal, RefusalCode, Welcome};
 
 /// The clocks may differ by this much before it is worth a word.
-const SKEW_SHOWN_MS: i64 = 5 * 60 * 1000;
+const SKEW_SHOWN_MS: i64 = 300_000;
 
 /// Dials in one attempt, at most: three tokens of ours, and two that another process stored meanwhile.
 const DIALS: usize = 5;
@@ -116,12 +117,9 @@ impl Client {
             }
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
-                self.resume_refused(row, token, &refusal)
+                refused_under_r(name, token, &refusal, self.inner.clock.wall_ms())
             }
-            FirstAnswer::Stranger { versions: Some(versions) } if !speaks_ours(&versions) => {
-                Err(ClientError::Version { machine: Some(versions) })
-            }
-            FirstAnswer::Stranger { .. } => Err(ClientError::UnknownDevice { name: name.clone() }),
+            FirstAnswer::Stranger { versions } => Err(stranger(versions, name)),
             FirstAnswer::Answered(_) => Err(ClientError::Protocol),
         }
     }
@@ -133,29 +131,13 @@ impl Client {
         let mut other = None;
         for seen in all {
             match self.durable(move |ledger| ledger.live_by_pin(&seen)).await? {
-                Some(ours) if ours.state == RowState::Active => other = Some(ours.name),
+                Some(ours) if is_paired(&ours) => other = Some(ours.name),
                 _ => return Ok(ClientError::KeyChanged { name, seen }),
             }
         }
         let cause = format!("that address is {}'s now", other.unwrap_or_default());
         let tried = vec![Tried { address, cause }];
         Ok(ClientError::Unreachable { name, tried, refused: false, networks: line::own_networks() })
-    }
-
-    /// What a refusal under R means.
-    fn resume_refused(&self, row: &MachineRow, token: TokenHash, refusal: &Refusal) -> Result<Attempt, ClientError> {
-        let (name, told) = (row.name.clone(), Told::from(refusal));
-        match refusal.code {
-            RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken(token)),
-            RefusalCode::Revoked => Err(ClientError::Revoked { name, told }),
-            RefusalCode::Suspended => Err(ClientError::Suspended { name, told }),
-            RefusalCode::Expired => {
-                let skew = refusal.clock.saturating_sub(self.inner.clock.wall_ms());
-                let skew_seconds = (skew.saturating_abs() > SKEW_SHOWN_MS).then_some(skew / 1000);
-                Err(ClientError::Expired { name, skew_seconds })
-            }
-            _ => Err(super::error::of_pairing_refusal(refusal, &row.name)),
-        }
     }
 
     /// Brings a failed reconnect into the row, and gives the error on.
@@ -167,6 +149,33 @@ impl Client {
     }
 }
 
+/// What a refusal under R means, at `now` by this device's clock.
+fn refused_under_r(name: &str, token: TokenHash, refusal: &Refusal, now: UnixMillis) -> Result<Attempt, ClientError> {
+    match refusal.code {
+        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken(token)),
+        RefusalCode::Expired => {
+            let skew = refusal.clock.saturating_sub(now);
+            let skew_seconds = (skew.saturating_abs() > SKEW_SHOWN_MS).then_some(skew / 1000);
+            Err(ClientError::Expired { name: name.to_owned(), skew_seconds })
+        }
+        _ => Err(super::error::of_pairing_refusal(refusal, name)),
+    }
+}
+
+/// The refusal to strangers, given to a device that has a row.
+fn stranger(versions: Option<String>, name: &str) -> ClientError {
+    match versions {
+        Some(versions) if !speaks_ours(&versions) => ClientError::Version { machine: Some(versions) },
+        _ => ClientError::UnknownDevice { name: name.to_owned() },
+    }
+}
+
+/// Whether a row's key is one that the person has agreed to and the machine has granted under: only
+/// such a key may stand where another was expected.
+pub(super) fn is_paired(row: &MachineRow) -> bool {
+    row.state == RowState::Active
+}
+
 /// A proof under R that does not hold: the key was copied. An unreadable message is another matter.
 fn unproven(error: HandshakeError, name: &str) -> ClientError {
     match error {
@@ -176,7 +185,7 @@ fn unproven(error: HandshakeError, name: &str) -> ClientError {
 }
 
 /// The addresses of a row, the one that worked last first, and before it the one that is `first`.
-fn in_order(row: &MachineRow, first: Option<&Address>) -> Vec<Address> {
+pub(super) fn in_order(row: &MachineRow, first: Option<&Address>) -> Vec<Address> {
     let mut list: Vec<Address> = Vec::new();
     for address in first.into_iter().chain(&row.last_address).chain(&row.addresses) {
         if !list.contains(address) {
@@ -184,4 +193,55 @@ fn in_order(row: &MachineRow, first: Option<&Address>) -> Vec<Address> {
         }
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_not_current_leaves_another_to_try_and_every_other_refusal_ends_the_attempt() {
+        let refused =
+            |code| refused_under_r("homebox", TokenHash::from_bytes([1; 32]), &Refusal::new(code, 0), 0).map(|_| ());
+        for code in [RefusalCode::TokenReplaced, RefusalCode::TokenUnknown] {
+            assert_eq!(refused(code), Ok(()), "{code:?}");
+        }
+        assert!(matches!(refused(RefusalCode::Revoked), Err(ClientError::Revoked { .. })));
+        assert!(matches!(refused(RefusalCode::Suspended), Err(ClientError::Suspended { .. })));
+        assert!(matches!(refused(RefusalCode::Expired), Err(ClientError::Expired { .. })));
+        for code in [RefusalCode::Full, RefusalCode::Unavailable, RefusalCode::Version, RefusalCode::Unknown] {
+            assert!(refused(code).is_err(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_skew_of_the_clocks_is_told_from_five_minutes_on() {
+        let skew = |clock| match refused_under_r(
+            "homebox",
+            TokenHash::from_bytes([1; 32]),
+            &Refusal::new(RefusalCode::Expired, clock),
+            1_000_000,
+        ) {
+            Err(ClientError::Expired { skew_seconds, .. }) => skew_seconds,
+            _ => panic!("not expired"),
+        };
+        assert_eq!(skew(1_000_000), None);
+        assert_eq!(skew(1_300_000), None);
+        assert_eq!(skew(1_301_000), Some(301));
+        assert_eq!(skew(600_000), Some(-400));
+    }
+
+    #[test]
+    fn a_machine_of_another_version_is_told_from_one_that_does_not_know_us() {
+        let told = |versions: Option<&str>| stranger(versions.map(str::to_owned), "homebox");
+        assert!(matches!(told(Some("2")), ClientError::Version { machine: Some(_) }));
+        assert!(matches!(told(Some("2, 1")), ClientError::UnknownDevice { .. }));
+        assert!(matches!(told(None), ClientError::UnknownDevice { .. }));
+    }
+
+    #[test]
+    fn a_proof_under_r_that_does_not_hold_is_a_copied_key_and_an_unreadable_message_is_none() {
+        assert!(matches!(unproven(HandshakeError::Proof, "homebox"), ClientError::KeyCopied { .. }));
+        assert!(matches!(unproven(HandshakeError::Message, "homebox"), ClientError::Protocol));
+    }
 }

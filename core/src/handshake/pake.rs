@@ -92,3 +92,42 @@ impl RngCore for Expanded {
 }
 
 impl CryptoRng for Expanded {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Pin;
+
+    fn share(side: Side, entropy: u8) -> Vec<u8> {
+        let channel = Channel { exporter: Secret::from_bytes([1; 32]), pin: Pin::from_bytes([2; 32]) };
+        let code = TypedCode::parse("12345678").unwrap();
+        Pake::start(side, &channel, &code, &Secret::from_bytes([entropy; 32])).1
+    }
+
+    #[test]
+    fn a_share_follows_from_the_entropy_and_from_nothing_less() {
+        for side in [Side::Device, Side::Machine] {
+            assert_eq!(share(side, 1), share(side, 1));
+            // With a constant in the entropy's place whoever listens knows the scalar, and guesses offline.
+            assert_ne!(share(side, 1), share(side, 2));
+        }
+    }
+
+    #[test]
+    fn the_randomness_never_repeats_and_is_the_same_however_it_is_drawn() {
+        let new = || Expanded::new(&Secret::from_bytes([7; 32]));
+        let mut all = [0; 96];
+        new().fill_bytes(&mut all);
+        let (first, second, third) = (&all[..32], &all[32..64], &all[64..]);
+        assert!(first != second && second != third && first != third);
+        assert_ne!(first, [0; 32]);
+        let mut tried = [0; 96];
+        new().try_fill_bytes(&mut tried).unwrap();
+        assert_eq!(tried, all);
+        assert_eq!(new().next_u32().to_le_bytes(), all[..4]);
+        assert_eq!(new().next_u64().to_le_bytes(), all[..8]);
+        let mut twice = new();
+        let (one, two) = (twice.next_u64(), twice.next_u64());
+        assert_ne!(one, two);
+    }
+}

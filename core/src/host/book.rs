@@ -291,3 +291,85 @@ impl Book {
         self.pages.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Kind;
+
+    fn with_a_device() -> (tempfile::TempDir, Book, DeviceId) {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Database::open(&dir.path().join("machine.db"), Kind::Host).unwrap();
+        let new = devices::NewDevice {
+            session_key: crate::identity::PublicKey::from_bytes([1; 65]),
+            name: "phone".to_owned(),
+            platform: "Android 16".to_owned(),
+            role: Role::Operator,
+            key_kind: crate::secrets::KeyKind::File,
+            recognition_key: crate::secrets::RecognitionKey::from_bytes([1; 32]),
+            paired_at: 1_000,
+            paired_how: devices::PairedHow::Scan,
+            paired_from: "192.168.1.7".to_owned(),
+            idle_seconds: 60,
+            absolute_seconds: 600,
+        };
+        let id = db.write_blocking(move |connection| devices::insert(connection, &new)).unwrap().id;
+        (dir, Book::open(db).unwrap(), id)
+    }
+
+    #[tokio::test]
+    async fn who_is_suspended_or_revoked_is_not_registered() {
+        let (_dir, book, id) = with_a_device();
+        assert!(book.register(id, 0).is_some(), "the control");
+        book.change(id, move |connection| devices::suspend(connection, &id, 5, "theft")).await.unwrap();
+        assert!(book.register(id, 0).is_none(), "suspended");
+        book.change(id, move |connection| devices::unsuspend(connection, &id)).await.unwrap();
+        assert!(book.register(id, 0).is_some());
+        // A row that came back beside the tombstone of its key.
+        let row = book.rows().remove(0);
+        book.change(id, move |connection| tombstones::bury(connection, &id, 9, "owner", None)).await.unwrap();
+        book.write().devices.insert(id, Entry { row, tokens: Vec::new() });
+        assert!(book.register(id, 0).is_none(), "revoked");
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_is_on_the_disk_after_a_flush() {
+        let (_dir, book, id) = with_a_device();
+        book.saw(id, [10, 0, 0, 1].into(), 5_000, true);
+        book.flush().await.unwrap();
+        let stored =
+            move |connection: &Connection| Ok((devices::get(connection, &id)?, meta::latest_welcome(connection)?));
+        let (row, floor) = book.db().read_blocking(stored).unwrap();
+        assert_eq!((row.and_then(|row| row.last_seen), floor), (Some(5_000), Some(5_000)));
+    }
+
+    #[tokio::test]
+    async fn a_change_keeps_the_later_sighting_whether_the_book_or_the_disk_has_it() {
+        let (_dir, book, id) = with_a_device();
+        let seen = || match book.find(id) {
+            Some(Known::Device(entry)) => (entry.row.last_seen, entry.row.last_address.clone()),
+            _ => panic!("no device"),
+        };
+        book.saw(id, [10, 0, 0, 1].into(), 5_000, true);
+        book.change(id, move |connection| devices::set_role(connection, &id, Role::Viewer)).await.unwrap();
+        assert_eq!(seen(), (Some(5_000), Some("10.0.0.1".to_owned())), "the book's");
+        book.change(id, move |connection| devices::touch(connection, &id, 9_000, "10.0.0.2")).await.unwrap();
+        assert_eq!(seen(), (Some(9_000), Some("10.0.0.2".to_owned())), "the disk's");
+    }
+
+    #[test]
+    fn the_clocks_floor_and_the_counter_outlive_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("machine.db");
+        let fresh = Book::open(Database::open(&path, Kind::Host).unwrap()).unwrap();
+        assert_eq!((fresh.latest_welcome(), fresh.counter()), (None, 0));
+        let note = |connection: &Connection| {
+            meta::raise_latest_welcome(connection, 7_000)?;
+            meta::raise_counter(connection, 3)
+        };
+        fresh.db().write_blocking(note).unwrap();
+        drop(fresh);
+        let again = Book::open(Database::open(&path, Kind::Host).unwrap()).unwrap();
+        assert_eq!((again.latest_welcome(), again.counter()), (Some(7_000), 3));
+    }
+}

@@ -73,7 +73,7 @@ const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
 /// RFC 7468 section 10.
-fn to_pem(pkcs8: &SecretBytes) -> Zeroizing<String> {
+pub(super) fn to_pem(pkcs8: &SecretBytes) -> Zeroizing<String> {
     let body = Zeroizing::new(STANDARD.encode(pkcs8.expose()));
     let mut pem = Zeroizing::new(String::with_capacity(body.len() + 80));
     pem.push_str(BEGIN);
@@ -90,7 +90,7 @@ fn to_pem(pkcs8: &SecretBytes) -> Zeroizing<String> {
     pem
 }
 
-fn from_pem(pem: &[u8]) -> Option<SecretBytes> {
+pub(super) fn from_pem(pem: &[u8]) -> Option<SecretBytes> {
     let text = std::str::from_utf8(pem).ok()?.trim();
     let body = text.strip_prefix(BEGIN)?.strip_suffix(END)?;
     let body: Zeroizing<String> = Zeroizing::new(body.chars().filter(|c| !c.is_ascii_whitespace()).collect());

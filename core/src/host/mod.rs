@@ -18,6 +18,8 @@ mod error;
 mod events;
 mod failures;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod granting;
 mod identity;
 mod live;
@@ -31,6 +33,8 @@ mod proven;
 mod reconnect;
 mod registry;
 mod rows;
+#[cfg(test)]
+mod rows_tests;
 pub mod sessions;
 mod shared;
 #[cfg(test)]

@@ -180,3 +180,63 @@ proptest! {
         prop_assert!(paired.len() <= 1);
     }
 }
+
+#[test]
+fn a_lifetime_is_from_ten_seconds_to_ten_minutes() {
+    let (least, most) = (limits::OFFER_TIME_MIN, limits::OFFER_TIME_MAX);
+    let short = Duration::from_millis(1);
+    for (lifetime, made) in [(least - short, false), (least, true), (most, true), (most + short, false)] {
+        let request = OfferRequest { link: true, lifetime: Some(lifetime), ..OfferRequest::default() };
+        assert_eq!(Offers::default().mint(&request, at(0)).is_ok(), made, "{lifetime:?}");
+    }
+}
+
+#[test]
+fn a_code_that_was_confirmed_gives_a_minute_to_say_yes_once() {
+    let mut offers = Offers::default();
+    let request = OfferRequest { code: true, ..OfferRequest::default() };
+    let number = offers.mint(&request, at(0)).unwrap().number;
+    offers.extend_for_answer(number, at(299));
+    assert!(offers.code(at(358)).is_some());
+    offers.extend_for_answer(number, at(358));
+    assert!(offers.code(at(359)).is_none());
+}
+
+/// Spends every try of an offer's code on wrong ones.
+fn burn(offers: &mut Offers, number: OfferNumber, now: Duration) {
+    while let Some(wrong) = offers.spend_try(number, now) {
+        offers.try_failed(wrong, now);
+    }
+}
+
+#[test]
+fn a_burnt_code_takes_an_offer_that_was_nothing_else_and_leaves_a_link() {
+    let mut offers = Offers::default();
+    let (number, id) = minted(&mut offers, at(0));
+    burn(&mut offers, number, at(1));
+    assert!(offers.code(at(1)).is_none());
+    assert!(offers.preview(id, at(1)).is_ok(), "the link lives on");
+    let alone = offers.mint(&OfferRequest { code: true, ..OfferRequest::default() }, at(1)).unwrap().number;
+    assert_eq!(offers.code(at(1)).map(|(number, _)| number), Some(alone));
+    burn(&mut offers, alone, at(2));
+    assert!(offers.code(at(2)).is_none() && !offers.withdraw(alone, at(2)));
+}
+
+#[test]
+fn what_is_put_back_is_not_spent_and_what_others_used_stays_so() {
+    let mut offers = Offers::default();
+    let mut used = |key: PublicKey| {
+        let (number, id) = minted(&mut offers, at(0));
+        offers.claim(id, key, fresh(1), at(1));
+        assert!(offers.granted(number, &key, grant(1)));
+        (number, offers.acknowledge(number, &TokenHash::from_bytes([1; 32]), at(2)).unwrap())
+    };
+    let (first, (offer, claim)) = used(KEY);
+    let (second, _) = used(OTHER);
+    let device = |key: &PublicKey| DeviceId::of(key);
+    assert!(offers.is_spent_by(device(&KEY)) && offers.is_spent_by(device(&OTHER)));
+    offers.put_back(offer, Some(claim));
+    assert_eq!((offers.used_by(first), offers.used_by(second)), (None, Some(OTHER)));
+    assert!(!offers.is_spent_by(device(&KEY)) && offers.is_spent_by(device(&OTHER)));
+    assert!(offers.claim_of(device(&KEY), &grant(1).token, at(2)).is_some());
+}

@@ -124,4 +124,14 @@ mod tests {
         }
         assert!(peers.lock().taken.is_empty());
     }
+
+    #[test]
+    fn who_leaves_takes_nobody_elses_place_along() {
+        let peers = ProvenPeers::default();
+        let (first, second) = (peers.admit(PROOF), peers.admit(PROOF));
+        drop(first);
+        assert_eq!(peers.lock().taken.get(&PROOF).map(Vec::len), Some(1));
+        drop(second);
+        assert!(peers.lock().taken.is_empty());
+    }
 }

@@ -173,6 +173,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_connection_that_ends_leaves_the_devices_others_to_be_cut() {
+        let registry = Registry::default();
+        let (first, mut second, other) =
+            (registry.register(DEVICE, 0), registry.register(DEVICE, 0), registry.register(OTHER, 0));
+        assert_eq!((registry.count(DEVICE), registry.online()), (2, 2));
+        drop(first);
+        assert_eq!((registry.count(DEVICE), registry.online()), (1, 2));
+        let cut = tokio::spawn({
+            let registry = registry.clone();
+            async move { registry.cut(DEVICE, &closing()).await }
+        });
+        assert_eq!(second.closing().await, closing());
+        drop(second);
+        assert_eq!((cut.await.unwrap(), registry.online()), (1, 1));
+        drop(other);
+        assert_eq!(registry.online(), 0);
+    }
+
+    #[tokio::test]
     async fn too_many_connections_of_a_device_cost_its_oldest() {
         let registry = Registry::default();
         let mut all: Vec<_> = (0..PER_DEVICE).map(|_| registry.register(DEVICE, 0)).collect();

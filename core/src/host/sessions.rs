@@ -90,3 +90,104 @@ fn just_issued(tokens: &[TokenRow], now: UnixMillis) -> bool {
 fn seconds(seconds: u64) -> UnixMillis {
     i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{DeviceId, PublicKey};
+    use crate::role::Role;
+    use crate::secrets::{KeyKind, RecognitionKey};
+    use crate::store::host::devices::{PairedHow, Suspension};
+
+    const NOW: UnixMillis = 1_000_000_000;
+    const MINUTE: UnixMillis = 60_000;
+    const DAY: UnixMillis = 24 * 60 * MINUTE;
+
+    fn device(last_seen: Option<UnixMillis>) -> DeviceRow {
+        let session_key = PublicKey::from_bytes([1; 65]);
+        DeviceRow {
+            id: DeviceId::of(&session_key),
+            session_key,
+            name: "phone".to_owned(),
+            platform: "Android 16".to_owned(),
+            role: Role::Operator,
+            key_kind: KeyKind::File,
+            recognition_key: RecognitionKey::from_bytes([1; 32]),
+            paired_at: NOW - 3 * DAY,
+            paired_how: PairedHow::Scan,
+            paired_from: "192.168.1.7".to_owned(),
+            last_seen,
+            last_address: None,
+            idle_seconds: 2 * 24 * 60 * 60,
+            absolute_seconds: 5 * 24 * 60 * 60,
+            session_started_at: NOW - 3 * DAY,
+            suspended: None,
+        }
+    }
+
+    fn token(number: u8, state: TokenState, age: UnixMillis) -> TokenRow {
+        let device = device(None).id;
+        TokenRow { hash: hash(number), device, state, created_at: NOW - age, changed_at: NOW - age }
+    }
+
+    fn hash(number: u8) -> TokenHash {
+        TokenHash::from_bytes([number; 32])
+    }
+
+    #[test]
+    fn a_session_ends_the_moment_after_its_idle_time_or_its_cap() {
+        assert_eq!(expires_at(&device(Some(NOW))), NOW + 2 * DAY, "both ends are the same day");
+        assert_eq!(expires_at(&device(Some(NOW - DAY))), NOW + DAY, "by idle time");
+        assert_eq!(expires_at(&device(None)), NOW - DAY, "unused since it began");
+        assert_eq!(expires_at(&device(Some(NOW + DAY))), NOW + 2 * DAY, "by the cap");
+        assert_eq!(ends_at(&device(None)), NOW + 2 * DAY);
+        for (at, expired) in [(NOW + DAY - 1, false), (NOW + DAY, false), (NOW + DAY + 1, true)] {
+            assert_eq!(is_expired(&device(Some(NOW - DAY)), at), expired, "{at}");
+        }
+        assert_eq!((judged_now(5, 9), judged_now(9, 5)), (9, 9));
+    }
+
+    #[test]
+    fn a_replaced_token_is_theft_from_a_minute_on_and_a_void_one_never() {
+        for (state, age, verdict) in [
+            (TokenState::Superseded, MINUTE, Verdict::Refuse(RefusalCode::TokenReplaced)),
+            (TokenState::Superseded, MINUTE + 1, Verdict::Theft),
+            (TokenState::Superseded, -DAY, Verdict::Refuse(RefusalCode::TokenReplaced)),
+            (TokenState::Voided, DAY, Verdict::Refuse(RefusalCode::TokenReplaced)),
+            (TokenState::Pending, DAY, Verdict::Promote),
+        ] {
+            let tokens = [token(1, TokenState::Current, 0), token(2, state, age)];
+            assert_eq!(judge(&device(Some(NOW)), &tokens, &hash(2), NOW), verdict, "{state:?} {age}");
+        }
+        let unknown = judge(&device(Some(NOW)), &[token(1, TokenState::Current, 0)], &hash(9), NOW);
+        assert_eq!(unknown, Verdict::Refuse(RefusalCode::TokenUnknown));
+    }
+
+    #[test]
+    fn theft_is_told_before_suspension_and_suspension_before_expiry() {
+        let suspended = DeviceRow { suspended: Some(Suspension { at: NOW, why: "theft".to_owned() }), ..device(None) };
+        let tokens = [token(1, TokenState::Current, 0), token(2, TokenState::Superseded, DAY)];
+        assert_eq!(judge(&suspended, &tokens, &hash(2), NOW), Verdict::Theft);
+        assert_eq!(judge(&suspended, &tokens, &hash(1), NOW), Verdict::Refuse(RefusalCode::Suspended));
+        assert_eq!(judge(&device(None), &tokens, &hash(1), NOW), Verdict::Refuse(RefusalCode::Expired));
+    }
+
+    #[test]
+    fn a_token_rotates_after_a_day_unless_two_new_ones_are_on_their_way() {
+        let rotate = |age, pending: &[UnixMillis]| {
+            let mut tokens = vec![token(1, TokenState::Current, age)];
+            tokens.extend(pending.iter().zip(2..).map(|(age, number)| token(number, TokenState::Pending, *age)));
+            judge(&device(Some(NOW)), &tokens, &hash(1), NOW)
+        };
+        for (age, pending, rotates) in [
+            (DAY, &[][..], false),
+            (DAY + 1, &[], true),
+            (DAY + 1, &[0], true),
+            (DAY + 1, &[0, MINUTE], false),
+            (DAY + 1, &[0, MINUTE + 1], true),
+            (DAY + 1, &[-1, 0], true),
+        ] {
+            assert_eq!(rotate(age, pending), Verdict::Welcome { rotate: rotates }, "{age} {pending:?}");
+        }
+    }
+}

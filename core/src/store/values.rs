@@ -1,8 +1,8 @@
 //! How the project's types stand in columns: ids, keys and hashes as BLOBs of exact length, words as
 //! the words that people see, lists of addresses as JSON.
 
-use rusqlite::ToSql;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, ValueRef};
+use rusqlite::{Row, ToSql};
 
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey};
 use crate::role::Role;
@@ -60,6 +60,17 @@ pub(crate) use word_column;
 
 word_column!(Role, |text: &str| text.parse().ok());
 word_column!(KeyKind, KeyKind::parse);
+
+/// A device's id and session key from two columns. The id is a hash of the key, and what guards a key
+/// (its tombstone, its tokens) is found by the id: a row that says another one is damaged.
+pub(crate) fn device_and_key(row: &Row<'_>, id: usize, key: usize) -> rusqlite::Result<(DeviceId, PublicKey)> {
+    let (device, session_key): (DeviceId, PublicKey) = (row.get(id)?, row.get(key)?);
+    if device != DeviceId::of(&session_key) {
+        let cause = "a device's id is not that of its key".into();
+        return Err(rusqlite::Error::FromSqlConversionFailure(id, Type::Blob, cause));
+    }
+    Ok((device, session_key))
+}
 
 /// A count or number of seconds as SQLite has it. Above 2^63 - 1 it is that: nothing real comes near.
 pub(crate) fn to_integer(number: u64) -> i64 {

@@ -234,6 +234,56 @@ fn a_row_is_re_pinned_only_by_a_grant_that_proves_r() {
 }
 
 #[test]
+fn an_offer_finds_the_row_it_was_begun_for_by_offer_and_key_together() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = paired(&ledger, 1);
+    let second = MacKey::of_offer(&OfferSecret::from_bytes([4; 16])).offer_id();
+    let replace = Pairing { pin: pin(2), offer: Some(second), replaces: Some(row.row), ..pairing(1) };
+    ledger.prepare(&replace).unwrap();
+    let found = |offer, key: u8| {
+        ledger.by_offer(offer, pin(key).prefix()).unwrap().map(|used| (used.row.row, used.pin, used.take_up))
+    };
+    assert_eq!(found(second, 2), Some((row.row, pin(2), false)), "the key change that was agreed to");
+    assert_eq!(found(offer().offer_id(), 1), Some((row.row, pin(1), true)), "the offer that paired it");
+    assert_eq!(found(offer().offer_id(), 2), None, "that offer is another key's");
+    assert_eq!(found(second, 3), None, "an offer of a key that nobody agreed to");
+    assert_eq!(found(MacKey::of_offer(&OfferSecret::from_bytes([5; 16])).offer_id(), 2), None);
+}
+
+#[test]
+fn only_an_active_row_under_another_key_is_asked_whether_it_is_the_same_machine() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let active = paired(&ledger, 1);
+    let unfinished = ledger.prepare(&pairing(2)).unwrap().row;
+    let machine = pairing(1).machine;
+    let rows = |key: u8| -> Vec<i64> {
+        ledger.live_by_machine(&machine, &pin(key)).unwrap().iter().map(|row| row.row).collect()
+    };
+    assert_eq!(rows(3), [active.row], "not the unfinished one");
+    assert_eq!(rows(1), [] as [i64; 0], "nor one under this very key");
+    // And only a key that is paired may stand where another was expected: anything else is a hard stop.
+    assert!(super::super::resume::is_paired(&active) && !super::super::resume::is_paired(&unfinished));
+}
+
+#[test]
+fn every_address_of_a_row_is_dialled_once_and_the_one_that_worked_last_first() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let mut row = paired(&ledger, 1);
+    let [one, two, three] =
+        ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|text| text.parse::<crate::wire::Address>().unwrap());
+    row.addresses = vec![one.clone(), two.clone()];
+    row.last_address = Some(two.clone());
+    assert_eq!(super::super::resume::in_order(&row, None), [two.clone(), one.clone()]);
+    row.last_address = Some(three.clone());
+    assert_eq!(super::super::resume::in_order(&row, None), [three, one.clone(), two.clone()]);
+    row.last_address = None;
+    assert_eq!(super::super::resume::in_order(&row, None), [one, two]);
+}
+
+#[test]
 fn a_revocation_erases_key_token_and_r_and_keeps_the_row() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
     let ledger = open(dir.path(), store.clone());

@@ -9,7 +9,7 @@ use crate::names;
 use crate::role::Role;
 use crate::secrets::{KeyKind, RecognitionKey};
 use crate::store::StoreError;
-use crate::store::values::{from_integer, to_integer, word_column};
+use crate::store::values::{device_and_key, from_integer, to_integer, word_column};
 use crate::wire::limits;
 
 pub use super::device_updates::{
@@ -120,11 +120,12 @@ const COLUMNS: &str = "id, session_key, name, platform, role, key_kind, recognit
     suspended_why";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
+    let (id, session_key) = device_and_key(row, 0, 1)?;
     let suspended_at: Option<UnixMillis> = row.get(15)?;
     let suspended_why: Option<String> = row.get(16)?;
     Ok(DeviceRow {
-        id: row.get(0)?,
-        session_key: row.get(1)?,
+        id,
+        session_key,
         name: row.get(2)?,
         platform: row.get(3)?,
         role: row.get(4)?,

@@ -9,7 +9,7 @@ use crate::names;
 use crate::role::Role;
 use crate::secrets::RecognitionKey;
 use crate::store::StoreError;
-use crate::store::values::{from_integer, to_integer};
+use crate::store::values::{device_and_key, from_integer, to_integer};
 
 /// A revoked device: what is needed to keep its key out, and to tell it who revoked it, when and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +42,10 @@ const COLUMNS: &str = "device, session_key, name, platform, role, recognition_ke
     reason, counter";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
+    let (device, session_key) = device_and_key(row, 0, 1)?;
     Ok(Tombstone {
-        device: row.get(0)?,
-        session_key: row.get(1)?,
+        device,
+        session_key,
         name: row.get(2)?,
         platform: row.get(3)?,
         role: row.get(4)?,

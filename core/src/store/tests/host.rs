@@ -248,6 +248,26 @@ fn a_tombstone_that_is_handed_back_removes_a_restored_row_and_never_overwrites()
 }
 
 #[test]
+fn a_row_under_the_id_of_another_key_is_damage_and_lets_nobody_in() {
+    let (_dir, database) = host_database();
+    write!(database, |conn| {
+        let row = devices::insert(conn, &new_device(1, "phone"))?;
+        tombstones::bury(conn, &row.id, 50, "owner", None)?;
+        // What guards a key is found by its id: under another id a revoked key would be nobody's.
+        devices::insert(conn, &new_device(2, "laptop"))?;
+        assert_eq!(devices::list(conn)?.len(), 1, "the control: a row under its own id is read");
+        let other = DeviceId::of(&key(3));
+        conn.execute_batch("DROP TRIGGER devices_stay_revoked")?;
+        conn.execute("UPDATE devices SET session_key = ?1", [key(1)])?;
+        assert!(matches!(devices::list(conn), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(devices::by_key(conn, &key(1)), Err(StoreError::Corrupt { .. })));
+        conn.execute("UPDATE tombstones SET device = ?1", [other])?;
+        assert!(matches!(tombstones::list(conn), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(tombstones::get(conn, &other), Err(StoreError::Corrupt { .. })));
+    });
+}
+
+#[test]
 fn the_audit_log_is_read_forwards_and_from_its_end() {
     let (_dir, database) = host_database();
     write!(database, |conn| {

@@ -1,0 +1,140 @@
+//! Tests of [`super::rows`]: what a transaction leaves, on a real schema.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::rows::*;
+use super::{DeviceChange, HostError};
+use crate::identity::PublicKey;
+use crate::role::Role;
+use crate::secrets::{KeyKind, RecognitionKey};
+use crate::store::host::devices::{self, DeviceRow, NewDevice, PairedHow};
+use crate::store::host::{audit, meta, tokens};
+use crate::token::TokenHash;
+
+fn database() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(include_str!("../store/schema/host-1.sql")).unwrap();
+    connection
+}
+
+fn device(connection: &Connection, number: u8, role: Role) -> DeviceRow {
+    let new = NewDevice {
+        session_key: PublicKey::from_bytes([number; 65]),
+        name: format!("phone {number}"),
+        platform: "Android 16".to_owned(),
+        role,
+        key_kind: KeyKind::File,
+        recognition_key: RecognitionKey::from_bytes([number; 32]),
+        paired_at: 1_000,
+        paired_how: PairedHow::Scan,
+        paired_from: "192.168.1.7".to_owned(),
+        idle_seconds: 3_600,
+        absolute_seconds: 7_200,
+    };
+    devices::insert(connection, &new).unwrap()
+}
+
+fn lifetimes(idle: Option<u64>, absolute: Option<u64>) -> DeviceChange {
+    DeviceChange { role: None, idle: idle.map(Duration::from_secs), absolute: absolute.map(Duration::from_secs) }
+}
+
+fn said(connection: &Connection) -> Vec<String> {
+    audit::last(connection, 100).unwrap().into_iter().map(|row| row.text).collect()
+}
+
+#[test]
+fn a_token_is_current_only_if_it_is_this_one() {
+    let connection = database();
+    let row = device(&connection, 1, Role::Owner);
+    let hash = |number| TokenHash::from_bytes([number; 32]);
+    tokens::set_current(&connection, &row.id, &hash(1), 10).unwrap();
+    tokens::insert_pending(&connection, &row.id, &hash(2), 20).unwrap();
+    tokens::insert_pending(&connection, &row.id, &hash(3), 30).unwrap();
+    assert!(make_current(&connection, &row.id, &hash(2), 40).unwrap());
+    assert!(make_current(&connection, &row.id, &hash(2), 50).unwrap(), "another connection did it already");
+    assert!(!make_current(&connection, &row.id, &hash(3), 50).unwrap(), "voided by the other");
+    assert!(!make_current(&connection, &row.id, &hash(1), 50).unwrap(), "superseded");
+    assert!(!make_current(&connection, &row.id, &hash(9), 50).unwrap(), "never seen");
+    assert_eq!(tokens::find(&connection, &hash(2)).unwrap().map(|row| row.hash), Some(hash(2)));
+    assert_eq!(tokens::find(&connection, &hash(9)).unwrap(), None);
+}
+
+#[test]
+fn only_the_last_owners_revocation_says_so() {
+    let connection = database();
+    let rows = [(1, Role::Owner), (2, Role::Owner), (3, Role::Operator)].map(|(n, role)| device(&connection, n, role));
+    let revoked = |row: &DeviceRow| revoke(&connection, row.id, SHELL, None, 50).unwrap().map(|(_, last)| last);
+    assert_eq!(revoked(&rows[0]), Some(false), "another owner is left");
+    assert_eq!(revoked(&rows[1]), Some(true));
+    assert_eq!(revoked(&rows[2]), Some(false), "it was none");
+    assert_eq!(revoked(&rows[2]), None);
+}
+
+#[test]
+fn lifetimes_have_bounds_and_nothing_is_written_unless_all_of_it_may_be() {
+    const TEN_YEARS: u64 = 316_224_000;
+    let connection = database();
+    let row = device(&connection, 1, Role::Viewer);
+    let stored = || {
+        let row = devices::get(&connection, &row.id).unwrap().unwrap();
+        (row.role, row.idle_seconds, row.absolute_seconds)
+    };
+    for (idle, absolute) in [
+        (Some(59), None),
+        (Some(7_201), None),
+        (None, Some(3_599)),
+        (None, Some(TEN_YEARS + 1)),
+        (Some(59), Some(TEN_YEARS + 1)),
+    ] {
+        let change = DeviceChange { role: Some(Role::Owner), ..lifetimes(idle, absolute) };
+        let refused = set(&connection, row.id, &change, 10);
+        assert!(matches!(refused, Err(HostError::Lifetime)), "{idle:?} {absolute:?}");
+        assert_eq!(stored(), (Role::Viewer, 3_600, 7_200));
+    }
+    for (idle, absolute, now) in [
+        (Some(60), None, (60, 7_200)),
+        (Some(7_200), None, (7_200, 7_200)),
+        (None, Some(TEN_YEARS), (7_200, TEN_YEARS)),
+        (Some(61), Some(7_200), (61, 7_200)),
+    ] {
+        set(&connection, row.id, &lifetimes(idle, absolute), 10).unwrap();
+        assert_eq!(stored(), (Role::Viewer, now.0, now.1));
+    }
+    assert_eq!(said(&connection).last().unwrap(), "set “phone 1” to unused at most 61 seconds, in all at most 2 hours");
+}
+
+#[test]
+fn a_change_is_said_once_and_what_changes_nothing_is_not() {
+    let connection = database();
+    let row = device(&connection, 1, Role::Viewer);
+    // Lifetimes from before there were bounds stay as they are while something else is changed.
+    devices::set_lifetimes(&connection, &row.id, Some(5), Some(4)).unwrap();
+    set(&connection, row.id, &DeviceChange { role: Some(Role::Operator), ..lifetimes(None, None) }, 10).unwrap();
+    set(&connection, row.id, &DeviceChange { role: Some(Role::Operator), ..lifetimes(Some(5), Some(4)) }, 10).unwrap();
+    rename(&connection, row.id, " Ana's \t phone ", 10).unwrap();
+    assert_eq!(said(&connection), ["set “phone 1” to role operator", "renamed “phone 1” to “Ana's phone”"]);
+    assert_eq!(devices::get(&connection, &row.id).unwrap().unwrap().name, "Ana's phone");
+    set(&connection, row.id, &lifetimes(Some(86_400), Some(2 * 86_400)), 10).unwrap();
+    set(&connection, row.id, &lifetimes(Some(180), None), 10).unwrap();
+    let last = said(&connection).split_off(2);
+    assert_eq!(
+        last,
+        [
+            "set “Ana's phone” to unused at most 1 days, in all at most 2 days",
+            "set “Ana's phone” to unused at most 3 minutes, in all at most 2 days",
+        ]
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_right_leaves_nothing_of_the_wrong_one() {
+    let connection = database();
+    let row = device(&connection, 1, Role::Viewer);
+    meta::raise_latest_welcome(&connection, 9_000_000).unwrap();
+    devices::touch(&connection, &row.id, 9_000_000, "10.0.0.1").unwrap();
+    reset_clock(&connection, 2_000).unwrap();
+    assert_eq!(meta::latest_welcome(&connection).unwrap(), Some(2_000));
+    assert_eq!(devices::get(&connection, &row.id).unwrap().unwrap().last_seen, Some(2_000));
+}

@@ -1,0 +1,11 @@
+//! [`pairpin_fuzz::stored`] for `cargo fuzz run stored --features binaries`; otherwise it replays files.
+#![cfg_attr(fuzzing, no_main)]
+#![allow(unsafe_code, missing_docs, reason = "the macro makes a function with a C name")]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pairpin_fuzz::stored::run(data));
+
+#[cfg(not(fuzzing))]
+fn main() {
+    pairpin_fuzz::replay(pairpin_fuzz::stored::run);
+}
