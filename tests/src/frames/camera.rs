@@ -239,7 +239,7 @@ pub fn movement(light: &mut Light, length: f32, direction: f32) {
 pub fn digits(dice: &mut Dice, light: &Light, noise: f32) -> Vec<u8> {
     // Drawn from a row made once: a logarithm for each pixel is most of the time.
     let normal: Vec<f32> = (0..8192).map(|_| dice.normal()).collect();
-    let mut state = dice.next();
+    let mut state = dice.draw();
     light
         .iter()
         .map(|value| {

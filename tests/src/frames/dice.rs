@@ -9,12 +9,13 @@ impl Dice {
     pub fn of_frame(seed: u64, frame: usize) -> Self {
         let mut dice = Self(seed ^ (frame as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93));
         // Neighbouring seeds begin alike.
-        (dice.next(), dice.next());
+        dice.draw();
+        dice.draw();
         dice
     }
 
     /// Sixty-four random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -23,12 +24,12 @@ impl Dice {
 
     /// A number from `low` to `high`.
     pub fn between(&mut self, low: f32, high: f32) -> f32 {
-        low + (high - low) * ((self.next() >> 40) as f32 / 16_777_216.0)
+        low + (high - low) * ((self.draw() >> 40) as f32 / 16_777_216.0)
     }
 
     /// A whole number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
+        ((u128::from(self.draw()) * end as u128) >> 64) as usize
     }
 
     /// True so often in a hundred.
@@ -51,7 +52,7 @@ mod tests {
     fn a_seed_and_a_frame_say_everything() {
         let row = |seed, frame| {
             let mut dice = Dice::of_frame(seed, frame);
-            (0..4).map(|_| dice.next()).collect::<Vec<_>>()
+            (0..4).map(|_| dice.draw()).collect::<Vec<_>>()
         };
         assert_eq!(row(1, 1), row(1, 1));
         assert!(row(1, 1) != row(1, 2) && row(1, 1) != row(2, 1));

@@ -60,7 +60,7 @@ pub fn scene(dice: &mut Dice, inverted: bool) -> Scene {
 /// all versions and levels come up.
 fn link(dice: &mut Dice) -> Link {
     let mut bytes = [0; 32];
-    bytes.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.next().to_be_bytes()));
+    bytes.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.draw().to_be_bytes()));
     let hosts: &[&str] = match dice.below(4) {
         0 => &["192.168.1.20"],
         1 => &["192.168.178.31", "100.101.102.103"],
