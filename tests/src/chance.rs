@@ -27,7 +27,7 @@ impl Chance {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,12 +37,12 @@ impl Chance {
 
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.draw() % end.max(1) as u64) as usize
     }
 
     /// A time from nothing to `whole`.
     pub fn time(&mut self, whole: Duration) -> Duration {
-        whole.mul_f64(self.next() as f64 / u64::MAX as f64)
+        whole.mul_f64(self.draw() as f64 / u64::MAX as f64)
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
     fn a_seed_is_always_the_same_stream_and_another_seed_another() {
         let stream = |seed| {
             let mut chance = Chance::of(seed);
-            (0..64).map(|_| chance.next()).collect::<Vec<_>>()
+            (0..64).map(|_| chance.draw()).collect::<Vec<_>>()
         };
         assert_eq!(stream(7), stream(7));
         assert_ne!(stream(7), stream(8));

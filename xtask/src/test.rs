@@ -145,6 +145,13 @@ fn executable(line: &str) -> Option<PathBuf> {
 pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root).stdin(Stdio::null());
+    // What cargo told this program about its own package is not for the next cargo: a build script that
+    // looks at it (ring's does) would run again, and all that stands on it be compiled again.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

@@ -1,13 +1,15 @@
 //! Chance that repeats: every frame is a function of its seed. Used by all of [`super`].
 
-/// A generator of random numbers (SplitMix64): small, quick, the same everywhere.
+use crate::chance::Chance;
+
+/// What a frame draws from its chance.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub struct Dice(Chance);
 
 impl Dice {
     /// The dice of one frame of a seed.
     pub fn of_frame(seed: u64, frame: usize) -> Self {
-        let mut dice = Self(seed ^ (frame as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        let mut dice = Self(Chance::of(seed ^ (frame as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93)));
         // Neighbouring seeds begin alike.
         dice.draw();
         dice.draw();
@@ -16,10 +18,7 @@ impl Dice {
 
     /// Sixty-four random bits.
     pub fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.draw()
     }
 
     /// A number from `low` to `high`.
