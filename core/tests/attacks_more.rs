@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::SinkExt as _;
 use pairpin_core::handshake::{CodeAwaitShare, ResumeDraft};
 use pairpin_core::host::*;
+use pairpin_core::identity::{DeviceId, PublicKey};
 use pairpin_core::net::dial::Dialled;
 use pairpin_core::net::socket::{Incoming, Socket};
 use pairpin_core::net::tls::PinCheck;
@@ -221,12 +222,17 @@ async fn a_machine_that_is_full_says_so_and_the_offer_stays() {
     let mut machine = Machine::new().await;
     machine.host.stop().await;
     let conn = rusqlite::Connection::open(machine.dir.path().join("state").join(DATABASE_FILE)).unwrap();
-    let sql = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
-        INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key, paired_at,
+    let sql = "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key, paired_at,
             paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at)
-        SELECT randomblob(16), randomblob(65), 'd' || n, 'd' || n, 'x', 'viewer', 'file', randomblob(32), 0, 'scan', '',
-            60, 60, 0 FROM n";
-    assert_eq!(conn.execute(sql, [limits::DEVICES as i64]).unwrap(), limits::DEVICES);
+        VALUES (?1, ?2, 'd' || ?3, 'd' || ?3, 'x', 'viewer', 'file', randomblob(32), 0, 'scan', '', 60, 60, 0)";
+    conn.execute_batch("BEGIN").unwrap();
+    for number in 1..=limits::DEVICES {
+        let mut bytes = [4; 65];
+        bytes[1..9].copy_from_slice(&number.to_be_bytes());
+        let key = PublicKey::from_bytes(bytes);
+        conn.execute(sql, rusqlite::params![DeviceId::of(&key), key, number as i64]).unwrap();
+    }
+    conn.execute_batch("COMMIT").unwrap();
     drop(conn);
     machine.host = start(&machine.dir.path().join("state"), &machine.clock).await;
     let link = offer(&machine.host).link.unwrap();

@@ -6,7 +6,7 @@ use pairpin_tests::frames::readers::{blind, examine_all, floor, liar, ours};
 /// Not the seed that the reader was tuned on.
 const SEED: u64 = 7;
 const FRAMES: usize = 5 * CLASSES.len();
-/// Far below what is measured (`docs/benchmarks-qr.md`): sixty frames are few.
+/// Far below what is measured (`docs/benchmarks.md`): sixty frames are few.
 const PERCENT: f64 = 85.0;
 
 #[test]

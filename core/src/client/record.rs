@@ -155,7 +155,7 @@ mod tests {
             assert!(Record::decode(&SecretBytes::new(bad.to_vec())).is_err());
         }
         // Each thing that is wrong, alone.
-        for (v, tokens) in [(2, &[2, 1][..]), (0, &[1]), (1, &[]), (1, &[3, 2, 1])] {
+        for (v, tokens) in [(2, &[2, 1][..]), (0, &[1]), (1, &[]), (1, &[4, 3, 2, 1])] {
             let mut bad = record(&[1]);
             (bad.v, bad.tokens) = (v, tokens.iter().map(|n| token(*n)).collect());
             assert!(Record::decode(&bad.encode().unwrap()).is_err(), "version {v}, {} tokens", tokens.len());

@@ -158,10 +158,12 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
             match shared.book.change(device, promote).await {
                 Ok(true) => false,
                 Ok(false) => return Ok(Err(overtaken(visitor, device, RefusalCode::TokenReplaced))),
-                // It stays pending, and the token before it current: both serve on.
+                // It stays pending, and the one before it current: under that one the device is let in without
+                // the disk. It must not be welcome under this one: it would forget the other, and this one may
+                // be void before the disk writes again.
                 Err(error) => {
-                    tracing::warn!(%error, "the use of a new token could not be written, it serves on as it is");
-                    false
+                    tracing::warn!(%error, "the use of a new token could not be written, the one before it serves on");
+                    return refuse(RefusalCode::TokenReplaced);
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! [`frame`] makes one, of the class that its number says. `scene` draws what is looked at, `camera`
 //! looks. [`judge`] says what a reader made of it. The difficulty of each class is set here, once,
-//! and was not changed after the reader was tuned (`docs/benchmarks-qr.md`).
+//! and was not changed after the reader was tuned (`docs/benchmarks.md`).
 
 pub mod camera;
 pub mod dice;
