@@ -19,9 +19,11 @@ use tokio::task::JoinSet;
 use crate::Form;
 use crate::figure::{Bar, Figure};
 
-/// Connects under way at once: what one address may have as a stranger, from each of four.
+/// Connects under way at once, all of them strangers for a moment.
 const AT_ONCE: usize = 24;
-const SOURCES: usize = 4;
+/// Addresses they come from, in turns: a closed connection keeps its port for a minute, and an address
+/// that runs out of ports is slow to find one.
+const SOURCES: usize = 250;
 
 pub fn measure(form: Form) -> Vec<Figure> {
     let (machine, devices) = rows::machine_with(2 * AT_ONCE);
