@@ -222,7 +222,8 @@ async fn a_machine_that_is_full_says_so_and_the_offer_stays() {
     let mut machine = Machine::new().await;
     machine.host.stop().await;
     let conn = rusqlite::Connection::open(machine.dir.path().join("state").join(DATABASE_FILE)).unwrap();
-    let sql = "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key, paired_at,
+    let sql =
+        "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key, paired_at,
             paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at)
         VALUES (?1, ?2, 'd' || ?3, 'd' || ?3, 'x', 'viewer', 'file', randomblob(32), 0, 'scan', '', 60, 60, 0)";
     conn.execute_batch("BEGIN").unwrap();

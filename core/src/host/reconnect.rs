@@ -54,13 +54,18 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             crate::fault_point!("machine-resume", proven, entry);
             // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
             // the fresh offer behind it lifts a suspension and starts another session.
-            if let Some(number) = granted(&visitor, &proven)
-                && let Ok(registration) = granting::acknowledge(&visitor, number, device, &proven.token()).await
-            {
-                return welcome(visitor, request, proven, key, registration, None).await;
+            if let Some(number) = granted(&visitor, &proven) {
+                if let Ok(registration) = granting::acknowledge(&visitor, number, device, &proven.token()).await {
+                    return welcome(visitor, request, proven, key, registration, Tokens::default()).await;
+                }
+                // The claim was put back: it is the disk's fault, and the device must not take it for done.
+                if granted(&visitor, &proven).is_some() {
+                    let refusal = Refusal::new(RefusalCode::Unavailable, shared.now());
+                    return visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await;
+                }
             }
             match admit(&visitor, &entry, &proven).await? {
-                Ok((registration, token)) => welcome(visitor, request, proven, key, registration, token).await,
+                Ok((registration, tokens)) => welcome(visitor, request, proven, key, registration, tokens).await,
                 Err(refusal) => visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await,
             }
         }
@@ -113,7 +118,7 @@ async fn finish_pairing(
         Err(_) => RefusalCode::Version,
         Ok(_) => match granting::acknowledge(&visitor, number, device, &proven.token()).await {
             Ok(registration) => {
-                return welcome(visitor, request, proven, claim.recognition_key, registration, None).await;
+                return welcome(visitor, request, proven, claim.recognition_key, registration, Tokens::default()).await;
             }
             // The claim was put back: it is the disk's fault, and the device should keep what it has.
             Err(Gone) if granted(&visitor, &proven).is_some() => RefusalCode::Unavailable,
@@ -124,7 +129,16 @@ async fn finish_pairing(
     visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
 }
 
-type Admitted = (Registration, Option<SessionToken>);
+type Admitted = (Registration, Tokens);
+
+/// What a welcome says of tokens.
+#[derive(Debug, Default)]
+struct Tokens {
+    /// A new one.
+    new: Option<SessionToken>,
+    /// The use of the presented one could not be stored.
+    unsettled: bool,
+}
 
 /// Judges the token and does what follows: nothing new is sent before it is on the disk. A disk that
 /// fails keeps nobody out.
@@ -136,6 +150,7 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
     }
     let device = proven.device();
     let (presented, now) = (proven.token(), shared.judged_now());
+    let mut unsettled = false;
     let rotate = match shared.judge(entry, &presented) {
         Verdict::Refuse(code) => {
             if code == RefusalCode::Expired && !sessions::is_expired(&entry.row, shared.now()) {
@@ -158,12 +173,12 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
             match shared.book.change(device, promote).await {
                 Ok(true) => false,
                 Ok(false) => return Ok(Err(overtaken(visitor, device, RefusalCode::TokenReplaced))),
-                // It stays pending, and the one before it current: under that one the device is let in without
-                // the disk. It must not be welcome under this one: it would forget the other, and this one may
-                // be void before the disk writes again.
+                // It stays pending, and the one before it current. The device is told, so that it forgets
+                // neither: this one may be void before the disk writes again.
                 Err(error) => {
                     tracing::warn!(%error, "the use of a new token could not be written, the one before it serves on");
-                    return refuse(RefusalCode::TokenReplaced);
+                    unsettled = true;
+                    false
                 }
             }
         }
@@ -172,7 +187,7 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
         return Ok(Err(overtaken(visitor, device, RefusalCode::Suspended)));
     };
     let token = if rotate { new_token(visitor, device).await } else { None };
-    Ok(Ok((registration, token)))
+    Ok(Ok((registration, Tokens { new: token, unsettled })))
 }
 
 /// Something happened to the device since it was judged: it was revoked, or else what `code` says.
@@ -249,7 +264,7 @@ async fn welcome(
     proven: ResumeProven,
     key: RecognitionKey,
     mut registration: Registration,
-    token: Option<SessionToken>,
+    tokens: Tokens,
 ) -> Result<(), Gone> {
     let shared = visitor.shared();
     let device = proven.device();
@@ -264,13 +279,14 @@ async fn welcome(
         name: shared.name.clone(),
         device_name: row.name.clone(),
         addresses: shared.recent_addresses(),
-        token,
+        token: tokens.new,
         next_pin: shared.next_pin,
         epoch: 0,
         counter: shared.book.counter(),
         idle_seconds: row.idle_seconds,
         expires_at: sessions::ends_at(&row),
         approvals: Vec::new(),
+        unsettled: tokens.unsettled,
     };
     let envelope = proven.welcome(&key, &message)?;
     let mut socket = live::first(&mut registration, visitor.switch(&request)).await??;

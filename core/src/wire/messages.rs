@@ -201,6 +201,10 @@ pub struct Welcome {
     /// Approvals that wait for an owner. Joins and asks are not in version 1 yet: always empty.
     #[serde(default)]
     pub approvals: Vec<String>,
+    /// The first use of the presented token could not be stored (the machine's disk is full): it is not
+    /// the current one yet, and the device keeps every token that it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
 }
 
 /// A handshake message of its own kind. Only such a one can be put into an [`Envelope`](super::Envelope), so a

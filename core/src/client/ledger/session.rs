@@ -42,9 +42,12 @@ impl Ledger {
         let row = self.row(id)?;
         let mut record = self.record(&row)?;
         let before = record.clone();
-        record.welcomed(used, refused, welcome.token.clone());
-        // To a device without a row the machine gives a welcome only as the answer to its Grant.
-        record.acknowledged |= row.state == RowState::Granted;
+        // Unsettled, the machine still goes by the token before: nothing may be forgotten.
+        if !welcome.unsettled {
+            record.welcomed(used, refused, welcome.token.clone());
+            // To a device without a row the machine gives a welcome only as the answer to its Grant.
+            record.acknowledged |= row.state == RowState::Granted;
+        }
         crate::fault_point!("device-welcome", record, welcome);
         if record != before {
             self.put_record(&row, &record)?;

@@ -478,8 +478,8 @@ impl Rotation {
                     };
                     left.then(|| "a promotion left another pending token".into())
                 });
-                // It stays pending, and the device comes under the one before it.
-                steps.add("the disk fails".into(), false, false, |to| go(to, At::Refused(token, No::Other)));
+                // It stays pending; the device is welcome, is told so, and keeps every token that it has.
+                steps.add("the disk fails, it is welcome unsettled".into(), false, false, end);
             }
             At::Registering(token, rotate) => steps.add("registers".into(), true, false, |to| {
                 let no = if to.disk.revoked { Some(No::Revoked) } else { to.disk.suspended.then_some(No::Suspended) };
