@@ -460,10 +460,11 @@ impl Offers {
     /// cost of its successor.
     pub fn spend_try(&mut self, number: OfferNumber, now: Duration) -> Option<CodeTry> {
         let (live, _) = self.code(now)?;
-        let has_tries = |offer: &Offer| offer.tries_left > 0 || CodeDoor::counts_nothing();
-        let offer = self.live.get_mut(&number).filter(|offer| offer.number == live && has_tries(offer))?;
+        let offer = self.live.get_mut(&number).filter(|offer| offer.number == live && offer.tries_left > 0)?;
         let spent = self.door.enter(number, now)?;
-        offer.tries_left = offer.tries_left.saturating_sub(1);
+        if !CodeDoor::counts_nothing() {
+            offer.tries_left -= 1;
+        }
         Some(spent)
     }
 
