@@ -1,9 +1,7 @@
 //! `cargo xtask bench-qr`: our QR reader on made camera frames, beside zxing-cpp. The measuring is
 //! done in `tests/benches/qr.rs`; this finds what it needs.
 
-use std::process::{Command, Stdio};
-
-use crate::venv;
+use crate::{test, venv};
 
 /// Frames and seed that the documentation's figures are of.
 const FRAMES: u64 = 1000;
@@ -32,12 +30,10 @@ pub fn bench(frames: u64, seed: u64) -> Result<bool, String> {
         proof: "import zxingcpp",
     };
     let python = venv::python(&environment)?;
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(&root)
+    let status = test::cargo(&root)
         .args(["bench", "--locked", "--package", "pairpin-tests", "--bench", "qr", "--"])
         .args([frames.to_string(), seed.to_string()])
         .env("PAIRPIN_QR_PYTHON", python)
-        .stdin(Stdio::null())
         .status()
         .map_err(|error| format!("cargo did not start: {error}"))?;
     Ok(status.success())
