@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pairpin_core::handshake::{Channel, EXPORTER_LABEL};
 use pairpin_core::identity::{KeyPair, Pin};
+use pairpin_core::net::tls;
 use pairpin_core::secrets::Secret;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
@@ -42,7 +43,7 @@ pub fn channel<D>(connection: &ConnectionCommon<D>, pin: Pin) -> Channel {
 
 /// A client that believes any certificate, as long as its key is really there.
 pub fn credulous() -> Arc<ClientConfig> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(tls::provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&version::TLS13])
         .unwrap_or_else(|error| panic!("no TLS 1.3: {error}"))

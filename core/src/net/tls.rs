@@ -35,9 +35,9 @@ const NAME: &str = "pairpin";
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(provider()));
 
-/// The suite that every TLS 1.3 speaks (RFC 8446 section 9.1) goes first: its SHA-256 is done by the processor
+/// ring, for both sides. The suite that every TLS 1.3 speaks (RFC 8446 section 9.1) goes first: its SHA-256 is done by the processor
 /// nearly everywhere, while the key schedule under SHA-384 is a tenth of the work of a connect.
-fn provider() -> CryptoProvider {
+pub fn provider() -> CryptoProvider {
     use rustls::crypto::ring::cipher_suite::{
         TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
     };
