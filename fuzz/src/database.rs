@@ -136,6 +136,7 @@ fn fill(conn: &Connection) -> Result<(), StoreError> {
             paired_from: "192.168.1.7".to_owned(),
             idle_seconds: 60,
             absolute_seconds: 600,
+            let_in: None,
         };
         let row = devices::insert(conn, &new)?;
         tokens::set_current(conn, &row.id, &TokenHash::from_bytes([number; 32]), 1_000)?;

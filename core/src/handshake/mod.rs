@@ -11,6 +11,7 @@ mod pake;
 mod preview;
 mod resume;
 mod scan;
+mod statement;
 mod transcript;
 
 pub use code::{
@@ -21,6 +22,7 @@ pub use keys::{MacKey, Purpose};
 pub use preview::{AwaitPreview, PreviewOpened, PreviewProven, PreviewReceived};
 pub use resume::{AwaitWelcome, ResumeDraft, ResumeOpened, ResumeProven};
 pub use scan::{AwaitGrant, DeviceDetails, GrantReceived, Granted, ScanDraft, ScanOpened, ScanProven};
+pub use statement::{Addressee, Stated, Statement};
 pub use transcript::{Channel, CheckDigits, EXPORTER_LABEL, Transcript, TranscriptHash};
 
 use crate::wire::{MessageError, VERSION};

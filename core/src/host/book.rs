@@ -152,6 +152,11 @@ impl Book {
         pages.devices.get(&device).map(|entry| Known::Device(Box::new(entry.clone())))
     }
 
+    /// A device's role as it is now, while it is paired.
+    pub(super) fn role(&self, device: DeviceId) -> Option<Role> {
+        self.read().devices.get(&device).map(|entry| entry.row.role)
+    }
+
     /// Registers a connection if the device is (still) paired, not suspended and not revoked.
     pub(super) fn register(&self, device: DeviceId, now: UnixMillis) -> Option<Registration> {
         let pages = self.read();
@@ -312,6 +317,7 @@ mod tests {
             paired_from: "192.168.1.7".to_owned(),
             idle_seconds: 60,
             absolute_seconds: 600,
+            let_in: None,
         };
         let id = db.write_blocking(move |connection| devices::insert(connection, &new)).unwrap().id;
         (dir, Book::open(db).unwrap(), id)

@@ -93,6 +93,7 @@ impl Host {
             proven: super::proven::ProvenPeers::default(),
             failures: super::failures::FailureLog::default(),
             events: EventLog::new(),
+            told: EventLog::new(),
             offers: Mutex::default(),
             logs: Mutex::default(),
             offers_changed: tokio::sync::Notify::new(),

@@ -66,6 +66,9 @@ pub enum HostError {
         /// Why it could not be stored.
         cause: StoreError,
     },
+    /// Who asked for it is no owner any more.
+    #[error("the device that asked for this is no owner any more")]
+    NotAnOwner,
     /// The beginning of an id fits several devices.
     #[error("{0:?} fits several devices, type more of the id or the whole name")]
     Ambiguous(String),

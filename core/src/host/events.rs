@@ -13,6 +13,8 @@ use super::views::{AuditView, PairedView};
 use crate::clock::UnixMillis;
 use crate::host::OfferNumber;
 use crate::identity::DeviceId;
+use crate::role::Role;
+use crate::wire::DeviceEvent;
 
 /// Something happened to an offer.
 #[derive(Debug, Clone)]
@@ -161,6 +163,11 @@ impl<T: Clone> EventLog<T> {
     }
 
     async fn next(&self, position: &mut u64) -> T {
+        self.next_of_all(position).await.0
+    }
+
+    /// The next one, and whether some before it were lost.
+    async fn next_of_all(&self, position: &mut u64) -> (T, bool) {
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
@@ -170,8 +177,9 @@ impl<T: Clone> EventLog<T> {
                 let kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 let at = (*position).max(kept.first);
                 if let Some(event) = kept.events.get((at - kept.first) as usize) {
+                    let lost = at > *position;
                     *position = at + 1;
-                    return event.clone();
+                    return (event.clone(), lost);
                 }
             }
             changed.await;
@@ -216,9 +224,58 @@ impl EventWatch {
     }
 }
 
+/// What connected devices are told. Each connection reads at its own pace: one that stalls delays nobody,
+/// and is told that it has missed something.
+#[derive(Debug)]
+pub(super) struct DeviceEvents {
+    log: EventLog<DeviceEvent>,
+    position: u64,
+}
+
+impl DeviceEvents {
+    /// From now on.
+    pub(super) fn new(log: EventLog<DeviceEvent>) -> Self {
+        let position = log.end();
+        Self { log, position }
+    }
+
+    /// The next event for a device of the role that `role` gives at that moment. May be dropped at any time.
+    pub(super) async fn next(&mut self, role: impl Fn() -> Option<Role>) -> DeviceEvent {
+        loop {
+            let before = self.position;
+            let (event, lost) = self.log.next_of_all(&mut self.position).await;
+            if lost {
+                // What is left is told after it, from the oldest that is there.
+                self.position = self.position.saturating_sub(1).max(before);
+                return DeviceEvent::Missed;
+            }
+            if role().is_some_and(|role| role >= event.least_role()) {
+                return event;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_device_is_told_what_its_role_may_know_and_that_it_missed_something() {
+        let log = EventLog::new();
+        let mut viewer = DeviceEvents::new(log.clone());
+        let mut owner = DeviceEvents::new(log.clone());
+        let alarm = |at| DeviceEvent::Alarm { from: "10.0.0.1".to_owned(), at, device: None, name: None };
+        log.publish(alarm(1));
+        log.publish(DeviceEvent::Missed);
+        assert_eq!(viewer.next(|| Some(Role::Viewer)).await, DeviceEvent::Missed, "not the alarm");
+        assert_eq!(owner.next(|| Some(Role::Owner)).await, alarm(1));
+        for at in 0..KEPT as i64 + 5 {
+            log.publish(alarm(at));
+        }
+        assert_eq!(owner.next(|| Some(Role::Owner)).await, DeviceEvent::Missed);
+        assert_eq!(owner.next(|| Some(Role::Owner)).await, alarm(5), "the oldest that is left, and none is skipped");
+    }
 
     #[tokio::test]
     async fn a_watcher_that_falls_behind_loses_the_oldest_and_nothing_else() {

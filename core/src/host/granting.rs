@@ -28,7 +28,9 @@ use crate::store::StoreError;
 use crate::store::host::devices::PairedHow;
 use crate::store::host::tokens;
 use crate::token::{SessionToken, TokenHash};
-use crate::wire::{Acknowledge, Acknowledged, Envelope, Frame, Grant, Refusal, RefusalCode, VERSION, limits};
+use crate::wire::{
+    Acknowledge, Acknowledged, DeviceEvent, Envelope, Frame, Grant, Refusal, RefusalCode, VERSION, limits,
+};
 
 /// A claim that holds, and the R that goes with it.
 pub(super) struct Claimed {
@@ -92,6 +94,8 @@ async fn ring(visitor: &Visitor, number: OfferNumber) {
     };
     let text = format!("a second device at {} tried offer {number} after it was used", alarm.from);
     shared.offer_log(number).publish(OfferEvent::Alarm(alarm.clone()));
+    let AlarmView { from, at, device, name, .. } = alarm.clone();
+    shared.tell(DeviceEvent::Alarm { from, at, device, name });
     shared.events.publish(HostEvent::Alarm(alarm));
     visitor.audit_failure("alarm", text).await;
 }

@@ -5,23 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Known;
-use super::events::HostEvent;
+use super::events::{DeviceEvents, HostEvent};
+use super::nonces::Nonces;
 use super::registry::Registration;
 use super::shared::Shared;
 use super::visitor::{Gone, Visitor};
-use super::{rows, sessions};
+use super::{requests, sessions};
 use crate::identity::DeviceId;
-use crate::names::quoted;
 use crate::net::socket::{Incoming, Socket};
-use crate::wire::{CloseCode, Closing, Frame, limits};
-use serde_json::json;
+use crate::wire::{CloseCode, Closing, Frame, Method, limits};
 
 /// How long a device may take to read the reason of a close before its socket is cut.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-
-/// JSON-RPC 2.0 section 5.1.
-const METHOD_NOT_FOUND: i64 = -32601;
-const INTERNAL_ERROR: i64 = -32603;
 
 /// What is still to be said before the connection is served, unless it is to close meanwhile: from its
 /// registration on, a device that does not read must not make a revoke wait.
@@ -34,25 +29,26 @@ pub(super) async fn first<T>(registration: &mut Registration, said: impl Future<
 }
 
 /// A connection's surroundings while it lives: no more than it needs, for there may be thousands.
-struct Live {
-    shared: Arc<Shared>,
+pub(super) struct Live {
+    pub(super) shared: Arc<Shared>,
     from: IpAddr,
-    device: DeviceId,
+    pub(super) device: DeviceId,
+    pub(super) nonces: Nonces,
 }
 
 /// Lets the connection live on, in a task of its own: what only the handshake needed is given back,
 /// and that is most of it.
 pub(super) fn begin(visitor: Visitor, socket: Socket, registration: Registration, device: DeviceId) {
     visitor.settle();
-    let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device };
+    let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device, nonces: Nonces::default() };
     // Boxed for the reason given in `accept`.
     visitor.shared().spawn(Box::pin(run(live, Box::new(socket), registration)));
 }
 
 /// Serves the connection until either side ends it. Returns when the socket is closed.
-async fn run(live: Live, mut socket: Box<Socket>, mut registration: Registration) {
+async fn run(mut live: Live, mut socket: Box<Socket>, mut registration: Registration) {
     announce(&live);
-    let closing = serve(&live, &mut socket, &mut registration).await;
+    let closing = serve(&mut live, &mut socket, &mut registration).await;
     if let Some(closing) = closing {
         // One deadline for both: a device that reads nothing is cut all the same.
         let _ = tokio::time::timeout(LAST_WORDS, async {
@@ -71,8 +67,9 @@ async fn run(live: Live, mut socket: Box<Socket>, mut registration: Registration
 }
 
 /// Ends with what to tell the device, if it is still there to be told.
-async fn serve(live: &Live, socket: &mut Socket, registration: &mut Registration) -> Option<Closing> {
-    let shared = &live.shared;
+async fn serve(live: &mut Live, socket: &mut Socket, registration: &mut Registration) -> Option<Closing> {
+    let shared = Arc::clone(&live.shared);
+    let mut events = DeviceEvents::new(shared.told.clone());
     let mut addresses = shared.watch_addresses();
     let mut tick = tokio::time::interval(limits::HEARTBEAT);
     tick.reset();
@@ -90,6 +87,11 @@ async fn serve(live: &Live, socket: &mut Socket, registration: &mut Registration
             Ok(()) = addresses.changed() => {
                 let list = addresses.borrow_and_update().clone();
                 if let Err(closing) = say(live, socket, registration, Frame::Addresses(list)).await {
+                    return Some(closing);
+                }
+            }
+            event = events.next(|| shared.book.role(live.device)) => {
+                if let Err(closing) = say(live, socket, registration, Frame::Event(event)).await {
                     return Some(closing);
                 }
             }
@@ -123,22 +125,21 @@ fn ending(live: &Live, code: CloseCode) -> Closing {
 }
 
 /// Answers one frame; a closing ends the connection.
-async fn answer(live: &Live, socket: &mut Socket, registration: &mut Registration, frame: Frame) -> Option<Closing> {
-    let (id, method) = match frame {
-        Frame::Request { id, method, .. } => (id, method),
+async fn answer(
+    live: &mut Live,
+    socket: &mut Socket,
+    registration: &mut Registration,
+    frame: Frame,
+) -> Option<Closing> {
+    let (id, method, params) = match frame {
+        Frame::Request { id, method, params } => (id, method, params),
         Frame::Unknown => return None,
         _ => return Some(ending(live, CloseCode::Protocol)),
     };
-    let asks_to_unpair = method == "unpair";
-    let result = match method.as_str() {
-        // Boxed: it happens once, and its room would be kept in every connection.
-        "unpair" => match Box::pin(unpair(live)).await {
-            Ok(last_owner) => Ok(json!({ "last_owner": last_owner })),
-            Err(Gone) => Err((INTERNAL_ERROR, "the machine could not write its state".to_owned())),
-        },
-        _ => Err((METHOD_NOT_FOUND, "this machine does not know that request".to_owned())),
-    };
-    let unpaired = asks_to_unpair && result.is_ok();
+    // Boxed: a request is rare, and its room would be kept in every connection.
+    let result = Box::pin(requests::answer(live, &method, params)).await;
+    let unpaired = method == Method::Unpair.as_str() && result.is_ok();
+    let result = result.map_err(|error| (error.code(), error.to_string()));
     let said = say(live, socket, registration, Frame::Answer { id, result }).await;
     if unpaired {
         // Whether or not the device has read its answer.
@@ -172,20 +173,4 @@ fn announce(live: &Live) {
     let (shared, device) = (&live.shared, live.device);
     let connections = shared.book.registry.count(device);
     shared.events.publish(HostEvent::Presence { device, connections });
-}
-
-/// The device revokes itself; gives whether it was the last owner.
-async fn unpair(live: &Live) -> Result<bool, Gone> {
-    let (shared, device) = (&live.shared, live.device);
-    let now = shared.now();
-    let by = match shared.book.find(device) {
-        Some(Known::Device(entry)) => format!("{} itself", quoted(&entry.row.name)),
-        _ => return Err(Gone),
-    };
-    let revoked = shared
-        .book
-        .change(device, move |connection| rows::revoke(connection, device, &by, Some("unpaired"), now))
-        .await?;
-    shared.tell_last_audit().await;
-    revoked.map(|(_, last_owner)| last_owner).ok_or(Gone)
 }

@@ -3,7 +3,7 @@
 //! The daemon makes one [`Host`] and translates for people; nothing about trust is decided outside.
 //! Read in this order: [`offers`] and [`codes`] (what may be used once), [`sessions`] (who may come
 //! back), `rows` (how that becomes durable), `book` (memory in step with the disk), then the
-//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `reconnect`, `live`. On a stopped machine the same verbs are
+//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `reconnect`, `live` and its `requests`. On a stopped machine the same verbs are
 //! [`OfflineHost`]'s.
 
 mod accept;
@@ -24,6 +24,7 @@ mod granting;
 mod identity;
 mod live;
 mod marker;
+mod nonces;
 pub mod offers;
 #[cfg(test)]
 mod offers_tests;
@@ -32,6 +33,7 @@ mod pairing;
 mod proven;
 mod reconnect;
 mod registry;
+mod requests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;

@@ -17,7 +17,7 @@ use crate::store::host::tokens::TokenState;
 use crate::store::host::tombstones::{self, Tombstone};
 use crate::store::host::{audit, meta, tokens};
 use crate::token::TokenHash;
-use crate::wire::limits;
+use crate::wire::{ApprovalGuard, Enrol, limits};
 
 /// Who acts when somebody acts at the machine's shell.
 pub const SHELL: &str = "the machine's shell";
@@ -59,6 +59,8 @@ pub(super) fn activate(
         }
         devices::restart_session(connection, &id, now)?;
         devices::unsuspend(connection, &id)?;
+        // Its chip may have lost the approval key: with a fresh offer in hand it may bring another.
+        devices::forget_approval_key(connection, &id)?;
         Activated::Again
     } else {
         let new = NewDevice {
@@ -73,6 +75,7 @@ pub(super) fn activate(
             paired_from: from.clone(),
             idle_seconds: limits::IDLE_LIFETIME.as_secs(),
             absolute_seconds: limits::ABSOLUTE_LIFETIME.as_secs(),
+            let_in: None,
         };
         devices::insert(connection, &new)?;
         tokens::set_current(connection, &id, &token, now)?;
@@ -119,6 +122,29 @@ pub(super) fn revoke(
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     audit::append(connection, now, "revoked", Some(&id), &format!("revoked {} by {by}{why}", quoted(&row.name)))?;
     Ok(Some((row, last_owner)))
+}
+
+/// Stores the approval key that a device brings, once; `false` where it has another.
+pub(super) fn enrol(
+    connection: &Connection,
+    id: DeviceId,
+    name: &str,
+    asked: &Enrol,
+    now: UnixMillis,
+) -> Result<bool, StoreError> {
+    let before = devices::get(connection, &id)?.and_then(|row| row.approval);
+    if !devices::enrol(connection, &id, &asked.key, asked.guard, now)? {
+        return Ok(false);
+    }
+    if before.is_none() {
+        let guard = match asked.guard {
+            ApprovalGuard::Lock => "guarded by its lock",
+            ApprovalGuard::Passphrase => "guarded by a passphrase",
+            ApprovalGuard::Nothing => "guarded by nothing",
+        };
+        audit::append(connection, now, "approval-key", Some(&id), &format!("{} answers, {guard}", quoted(name)))?;
+    }
+    Ok(true)
 }
 
 /// Gives a device another name.

@@ -15,7 +15,7 @@ use crate::token::TokenHash;
 
 fn database() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(include_str!("../store/schema/host-1.sql")).unwrap();
+    crate::store::fresh(crate::store::Kind::Host, &connection);
     connection
 }
 
@@ -32,6 +32,7 @@ fn device(connection: &Connection, number: u8, role: Role) -> DeviceRow {
         paired_from: "192.168.1.7".to_owned(),
         idle_seconds: 3_600,
         absolute_seconds: 7_200,
+        let_in: None,
     };
     devices::insert(connection, &new).unwrap()
 }

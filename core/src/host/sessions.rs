@@ -122,6 +122,8 @@ mod tests {
             absolute_seconds: 5 * 24 * 60 * 60,
             session_started_at: NOW - 3 * DAY,
             suspended: None,
+            approval: None,
+            let_in: None,
         }
     }
 

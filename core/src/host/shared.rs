@@ -14,7 +14,7 @@ use super::events::{EventLog, HostEvent, OfferEvent};
 use super::offers::{OfferNumber, Offers};
 use super::rows;
 use super::sessions::Verdict;
-use super::views::{AuditView, PairedView};
+use super::views::{AuditView, DeviceView, PairedView};
 use super::{HostError, sessions};
 use crate::clock::{Clock, UnixMillis};
 use crate::identity::{DeviceId, MachineId, Pin};
@@ -24,7 +24,7 @@ use crate::role::Role;
 use crate::store::host::audit;
 use crate::store::{Lock, StateDir};
 use crate::token::TokenHash;
-use crate::wire::{Address, AddressKind, limits};
+use crate::wire::{Address, AddressKind, DeviceEvent, limits};
 
 /// How long a list of addresses serves for welcomes. Making one takes a score of system calls: of a
 /// crowd that comes back at once not every device needs its own.
@@ -48,6 +48,8 @@ pub(super) struct Shared {
     pub(super) proven: super::proven::ProvenPeers,
     pub(super) failures: super::failures::FailureLog,
     pub(super) events: EventLog<HostEvent>,
+    /// What connected devices are told.
+    pub(super) told: EventLog<DeviceEvent>,
     pub(super) offers: Mutex<Offers>,
     pub(super) logs: Mutex<BTreeMap<OfferNumber, EventLog<OfferEvent>>>,
     pub(super) offers_changed: tokio::sync::Notify,
@@ -114,9 +116,16 @@ impl Shared {
         }
     }
 
+    /// Tells the connected devices whose role may know.
+    pub(super) fn tell(&self, event: DeviceEvent) {
+        self.told.publish(event);
+    }
+
     /// Tells the watchers that a device is paired. `digits` were noted when it was granted.
     pub(super) async fn paired(&self, paired: PairedView) {
         self.offer_log(paired.offer).publish(OfferEvent::Paired(paired.clone()));
+        let DeviceView { id: device, name, role, .. } = paired.device.clone();
+        self.tell(DeviceEvent::DeviceAdded { device, name, role, from: paired.from.clone(), again: paired.again });
         self.events.publish(HostEvent::Paired(paired));
         self.tell_last_audit().await;
     }

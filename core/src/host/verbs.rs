@@ -14,9 +14,43 @@ use crate::link::Link;
 use crate::names::{clean_name, clean_sentence};
 use crate::role::Role;
 use crate::store::StoreError;
-use crate::store::host::audit;
+use crate::store::host::{audit, devices};
 use crate::token::TokenHash;
-use crate::wire::{CloseCode, Closing, DEFAULT_PORT};
+use crate::wire::{CloseCode, Closing, DEFAULT_PORT, DeviceEvent};
+
+/// By what right somebody acts.
+#[derive(Debug, Clone)]
+pub(super) enum Authority {
+    /// At the machine's shell, under this name.
+    Console(String),
+    /// An owner device, by a statement of its approval key.
+    Owner {
+        /// The device.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Authority {
+    /// As it is recorded and told.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Console(name) | Self::Owner { name, .. } => name,
+        }
+    }
+
+    /// Whether it still holds, in this transaction: what was right when it was said may have been overtaken.
+    pub(super) fn stands(&self, connection: &Connection) -> Result<bool, StoreError> {
+        match self {
+            Self::Console(_) => Ok(true),
+            Self::Owner { device, .. } => {
+                let row = devices::get(connection, device)?;
+                Ok(row.is_some_and(|row| row.role == Role::Owner && row.suspended.is_none()))
+            }
+        }
+    }
+}
 
 impl Host {
     /// The machine and what goes on.
@@ -179,19 +213,40 @@ impl Host {
     /// # Errors
     /// [`HostError::NoDevice`]: it is not paired (any more). [`HostError::NotRevoked`].
     pub async fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
-        let (host, by, now) = (self.clone(), clean_name(by), self.shared.now());
+        self.revoke_by(device, Authority::Console(clean_name(by)), reason).await
+    }
+
+    /// The same, by whoever has the right to. An owner's standing is looked at again in the transaction.
+    ///
+    /// # Errors
+    /// As [`revoke`](Self::revoke), and [`HostError::NotAnOwner`].
+    pub(super) async fn revoke_by(
+        &self,
+        device: DeviceId,
+        authority: Authority,
+        reason: Option<String>,
+    ) -> Result<RevokedView, HostError> {
+        let (host, by, now) = (self.clone(), authority.name().to_owned(), self.shared.now());
         // A reason from outside is shown to people later.
         let reason = reason.as_deref().and_then(clean_sentence);
         // In one piece: a caller that goes away must not leave the sockets of a revoked device open.
         let task = tokio::spawn(async move {
             let closing = Closing { code: CloseCode::Revoked, by: Some(by.clone()), at: now, reason: reason.clone() };
             let book = &host.shared.book;
-            let revoke = move |connection: &Connection| rows::revoke(connection, device, &by, reason.as_deref(), now);
+            let told = (by.clone(), reason.clone());
+            let revoke = move |connection: &Connection| {
+                if !authority.stands(connection)? {
+                    return Ok(Err(HostError::NotAnOwner));
+                }
+                Ok(Ok(rows::revoke(connection, device, &by, reason.as_deref(), now)?))
+            };
             let (row, last_owner) = match book.change(device, revoke).await {
-                Ok(found) => found.ok_or_else(|| HostError::NoDevice(device.text()))?,
+                Ok(found) => found?.ok_or_else(|| HostError::NoDevice(device.text()))?,
                 Err(cause) => return Err(host.keep_out(device, cause, now).await),
             };
             let connections_cut = book.registry.cut(device, &closing).await;
+            let (by, reason) = told;
+            host.shared.tell(DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason });
             host.tell_last_audit().await;
             Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
         });

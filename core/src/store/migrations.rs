@@ -30,7 +30,8 @@ impl Kind {
     pub(super) fn schema(self) -> Schema {
         match self {
             Self::Host => {
-                Schema { application_id: 0x7070_6D01, name: "machine", steps: &[include_str!("schema/host-1.sql")] }
+                let steps = &[include_str!("schema/host-1.sql"), include_str!("schema/host-2.sql")];
+                Schema { application_id: 0x7070_6D01, name: "machine", steps }
             }
             Self::Device => {
                 Schema { application_id: 0x7070_6401, name: "device", steps: &[include_str!("schema/device-1.sql")] }
@@ -79,6 +80,12 @@ impl Schema {
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// Runs all steps on an empty database, for tests that need no file.
+#[cfg(test)]
+pub(crate) fn fresh(kind: Kind, conn: &Connection) {
+    kind.schema().steps.iter().try_for_each(|step| conn.execute_batch(step)).unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn user_version(conn: &Connection) -> Result<i64, StoreError> {

@@ -22,3 +22,5 @@ pub use database::Database;
 pub use dir::{Lock, StateDir};
 pub use error::StoreError;
 pub use migrations::Kind;
+#[cfg(test)]
+pub(crate) use migrations::fresh;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Envelope};
+use super::{Address, DeviceEvent, Envelope};
 use crate::clock::UnixMillis;
 use crate::wire::MessageError;
 
@@ -35,6 +35,8 @@ pub enum Frame {
     },
     /// The machine's addresses have changed.
     Addresses(Vec<Address>),
+    /// Something happened that this device should know.
+    Event(DeviceEvent),
     /// The machine is about to close this connection, and says why.
     Closing(Closing),
     /// A notification that this build does not know; passed over.
@@ -133,6 +135,7 @@ impl Frame {
             Self::Handshake(envelope) => (raw.method, raw.params) = (Some("handshake".into()), value(envelope)?),
             Self::Refused(envelope) => (raw.method, raw.params) = (Some("refused".into()), value(envelope)?),
             Self::Addresses(list) => (raw.method, raw.params) = (Some("addresses".into()), value(list)?),
+            Self::Event(event) => (raw.method, raw.params) = (Some("event".into()), value(event)?),
             Self::Closing(closing) => (raw.method, raw.params) = (Some("closing".into()), value(closing)?),
             Self::Request { id, method, params } => {
                 (raw.id, raw.method, raw.params) = (Some(*id), Some(method.clone()), Some(params.clone()));
@@ -163,6 +166,7 @@ impl Frame {
             (None, Some("handshake"), None, None) => Ok(Self::Handshake(read(params)?)),
             (None, Some("refused"), None, None) => Ok(Self::Refused(read(params)?)),
             (None, Some("addresses"), None, None) => Ok(Self::Addresses(read(params)?)),
+            (None, Some("event"), None, None) => Ok(Self::Event(read(params)?)),
             (None, Some("closing"), None, None) => Ok(Self::Closing(read(params)?)),
             (None, Some(_), None, None) => Ok(Self::Unknown),
             (Some(id), Some(method), None, None) => Ok(Self::Request { id, method: method.to_owned(), params }),
@@ -185,6 +189,7 @@ mod tests {
             Frame::Answer { id: 1, result: Err((-32601, "no".into())) },
             Frame::Addresses(vec!["homebox:1".parse().unwrap()]),
             Frame::Closing(closing),
+            Frame::Event(DeviceEvent::Missed),
             Frame::Handshake(Envelope::of_any(&1).unwrap()),
         ] {
             assert_eq!(Frame::decode(&frame.encode().unwrap()).unwrap(), frame);

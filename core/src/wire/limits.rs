@@ -68,3 +68,10 @@ pub const DEVICES: usize = 10_000;
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Silence after a ping after which the connection counts as dead.
 pub const HEARTBEAT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a nonce for a statement is good: the person reads, and finds a finger.
+pub const NONCE_TIME: Duration = Duration::from_secs(2 * 60);
+/// Nonces that a connection may hold at once; the oldest goes.
+pub const NONCES: usize = 4;
+/// Devices in one page of the list that owner devices see.
+pub const DEVICES_PAGE: usize = 100;

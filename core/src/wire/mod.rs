@@ -5,19 +5,25 @@
 
 mod address;
 mod envelope;
+mod events;
 mod frames;
 pub mod limits;
 mod messages;
+mod methods;
 mod refusal;
+mod statements;
 
 pub use address::{Address, AddressKind, UnreadableAddress};
 pub use envelope::{Envelope, Flow, Mac, MessageError};
+pub use events::{DeviceEvent, DeviceListed, DevicesAfter, DevicesPage};
 pub use frames::{CloseCode, Closing, Frame};
 pub use messages::{
     Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Grant, Message,
     MessageKind, OfferId, Preview, PreviewRequest, ResumeRequest, ScanRequest, Welcome,
 };
+pub use methods::{Method, RequestError};
 pub use refusal::{Refusal, RefusalCode};
+pub use statements::{ApprovalGuard, Enrol, Nonce, NonceGiven, RequestHash, RevokeRequest, Signed, StatementKind};
 
 /// The protocol version this build speaks.
 pub const VERSION: u16 = 1;

@@ -67,6 +67,7 @@ pub fn fill(database: &Path, count: usize) -> Vec<Paired> {
                     paired_from: "127.0.0.1".to_owned(),
                     idle_seconds: limits::IDLE_LIFETIME.as_secs(),
                     absolute_seconds: limits::ABSOLUTE_LIFETIME.as_secs(),
+                    let_in: None,
                 };
                 let row = devices::insert(connection, &new)?;
                 tokens::set_current(connection, &row.id, &TokenHash::of(&paired.token), now)?;

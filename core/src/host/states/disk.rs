@@ -146,7 +146,7 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) fn new() -> Self {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("../../store/schema/host-1.sql")).unwrap();
+        crate::store::fresh(crate::store::Kind::Host, &connection);
         connection.pragma_update(None, "foreign_keys", true).unwrap();
         Self { connection, known: RefCell::default(), judged: RefCell::default() }
     }
@@ -244,6 +244,7 @@ fn insert_row(conn: &Connection, key: u8, r: u8) {
         paired_from: "127.0.0.1".into(),
         idle_seconds: 10_000_000,
         absolute_seconds: 10_000_000,
+        let_in: None,
     };
     devices::insert(conn, &new).unwrap();
 }

@@ -5,13 +5,13 @@ use rusqlite::{Connection, params};
 
 use super::devices::is_taken;
 use crate::clock::UnixMillis;
-use crate::identity::DeviceId;
+use crate::identity::{DeviceId, PublicKey};
 use crate::names;
 use crate::role::Role;
 use crate::secrets::KeyKind;
 use crate::store::StoreError;
 use crate::store::values::to_integer;
-use crate::wire::limits;
+use crate::wire::{ApprovalGuard, limits};
 
 /// Gives a device another name, cleaned. Returns the name as stored.
 ///
@@ -35,6 +35,38 @@ pub fn rename(conn: &Connection, id: &DeviceId, name: &str) -> Result<String, St
 /// [`StoreError::NotFound`].
 pub fn set_role(conn: &Connection, id: &DeviceId, role: Role) -> Result<(), StoreError> {
     found(conn.execute("UPDATE devices SET role = ?2 WHERE id = ?1", params![id, role])?)
+}
+
+/// Stores the approval key that a device brought. `false` where it has one, or where that key is another
+/// device's: nothing is changed then, unless it is the very same.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn enrol(
+    conn: &Connection,
+    id: &DeviceId,
+    key: &PublicKey,
+    guard: ApprovalGuard,
+    now: UnixMillis,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE devices SET approval_key = ?2, approval_guard = ?3, approval_at = coalesce(approval_at, ?4)
+               WHERE id = ?1 AND (approval_key IS NULL OR approval_key = ?2)
+                   AND NOT EXISTS (SELECT 1 FROM devices WHERE approval_key = ?2 AND id <> ?1)";
+    if conn.execute(sql, params![id, key, guard, now])? == 1 {
+        return Ok(true);
+    }
+    let known = conn.query_row("SELECT EXISTS (SELECT 1 FROM devices WHERE id = ?1)", [id], |row| row.get(0))?;
+    if known { Ok(false) } else { Err(StoreError::NotFound("device")) }
+}
+
+/// Lets a device bring another approval key: it has paired again by a fresh offer, or somebody who may said
+/// so. Until then it answers nothing.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn forget_approval_key(conn: &Connection, id: &DeviceId) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET approval_key = NULL, approval_guard = NULL, approval_at = NULL WHERE id = ?1";
+    found(conn.execute(sql, [id])?)
 }
 
 /// Changes a session's lifetimes, in seconds; `None` leaves one as it is.

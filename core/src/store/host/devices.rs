@@ -10,10 +10,11 @@ use crate::role::Role;
 use crate::secrets::{KeyKind, RecognitionKey};
 use crate::store::StoreError;
 use crate::store::values::{device_and_key, from_integer, to_integer, word_column};
-use crate::wire::limits;
+use crate::wire::{ApprovalGuard, limits};
 
 pub use super::device_updates::{
-    delete, forget_later_than, rename, restart_session, set_facts, set_lifetimes, set_role, suspend, touch, unsuspend,
+    delete, enrol, forget_approval_key, forget_later_than, rename, restart_session, set_facts, set_lifetimes, set_role,
+    suspend, touch, unsuspend,
 };
 
 /// By which flow a device was paired.
@@ -23,6 +24,8 @@ pub enum PairedHow {
     Scan,
     /// A person typed the code.
     Code,
+    /// It asked to be let in, and somebody let it in: see [`LetIn`].
+    Join,
 }
 
 impl PairedHow {
@@ -31,12 +34,13 @@ impl PairedHow {
         match self {
             Self::Scan => "scan",
             Self::Code => "code",
+            Self::Join => "join",
         }
     }
 
     /// Reads the word written by [`as_str`](Self::as_str).
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Scan, Self::Code].into_iter().find(|how| how.as_str() == text)
+        [Self::Scan, Self::Code, Self::Join].into_iter().find(|how| how.as_str() == text)
     }
 }
 
@@ -49,6 +53,57 @@ pub struct Suspension {
     pub at: UnixMillis,
     /// Why, for people.
     pub why: String,
+}
+
+/// A device's approval key: what lets it answer for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalKey {
+    /// The key.
+    pub key: PublicKey,
+    /// What it says guards the key.
+    pub guard: ApprovalGuard,
+    /// When it was enrolled.
+    pub at: UnixMillis,
+}
+
+/// How the person who let a device in knew which one it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetInHow {
+    /// Its QR was scanned.
+    Scan,
+    /// The number on its screen was typed.
+    Number,
+}
+
+impl LetInHow {
+    /// The word shown to people and stored in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Number => "number",
+        }
+    }
+
+    /// Reads the word written by [`as_str`](Self::as_str).
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Scan, Self::Number].into_iter().find(|how| how.as_str() == text)
+    }
+}
+
+word_column!(LetInHow, LetInHow::parse);
+word_column!(ApprovalGuard, ApprovalGuard::parse);
+
+/// Who let a device in that had no offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetIn {
+    /// The device that did; none where it was the machine's shell.
+    pub device: Option<DeviceId>,
+    /// The name it had then, or the shell's.
+    pub by: String,
+    /// How it was recognised.
+    pub how: LetInHow,
+    /// Over which network it asked, as "LAN".
+    pub over: String,
 }
 
 /// A paired device.
@@ -86,6 +141,10 @@ pub struct DeviceRow {
     pub session_started_at: UnixMillis,
     /// Whether, when and why it is suspended.
     pub suspended: Option<Suspension>,
+    /// Its approval key, once it has brought one.
+    pub approval: Option<ApprovalKey>,
+    /// Who let it in, where it had no offer.
+    pub let_in: Option<LetIn>,
 }
 
 /// What a new row needs. The id follows from the key; the name is cleaned and made free.
@@ -113,16 +172,26 @@ pub struct NewDevice {
     pub idle_seconds: u64,
     /// Seconds that its session may live in all.
     pub absolute_seconds: u64,
+    /// Who let it in; what is set if and only if it is paired by [`PairedHow::Join`].
+    pub let_in: Option<LetIn>,
 }
 
 const COLUMNS: &str = "id, session_key, name, platform, role, key_kind, recognition_key, paired_at, paired_how,
     paired_from, last_seen, last_address, idle_seconds, absolute_seconds, session_started_at, suspended_at,
-    suspended_why";
+    suspended_why, approval_key, approval_guard, approval_at, let_in_device, let_in_by, let_in_how, let_in_over";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
     let (id, session_key) = device_and_key(row, 0, 1)?;
     let suspended_at: Option<UnixMillis> = row.get(15)?;
     let suspended_why: Option<String> = row.get(16)?;
+    let approval = match (row.get(17)?, row.get(18)?, row.get(19)?) {
+        (Some(key), Some(guard), Some(at)) => Some(ApprovalKey { key, guard, at }),
+        _ => None,
+    };
+    let let_in = match (row.get(21)?, row.get(22)?, row.get(23)?) {
+        (Some(by), Some(how), Some(over)) => Some(LetIn { device: row.get(20)?, by, how, over }),
+        _ => None,
+    };
     Ok(DeviceRow {
         id,
         session_key,
@@ -140,6 +209,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
         absolute_seconds: from_integer(row.get(13)?),
         session_started_at: row.get(14)?,
         suspended: suspended_at.zip(suspended_why).map(|(at, why)| Suspension { at, why }),
+        approval,
+        let_in,
     })
 }
 
@@ -215,8 +286,10 @@ pub fn insert(conn: &Connection, new: &NewDevice) -> Result<DeviceRow, StoreErro
     let name = names::free_name(&names::clean_name(&new.name), |name| is_taken(conn, name, None))?;
     let id = DeviceId::of(&new.session_key);
     let sql = "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key,
-                   paired_at, paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?9)";
+                   paired_at, paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at,
+                   let_in_device, let_in_by, let_in_how, let_in_over)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?9, ?14, ?15, ?16, ?17)";
+    let let_in = new.let_in.as_ref();
     conn.execute(
         sql,
         params![
@@ -233,6 +306,10 @@ pub fn insert(conn: &Connection, new: &NewDevice) -> Result<DeviceRow, StoreErro
             new.paired_from,
             to_integer(new.idle_seconds),
             to_integer(new.absolute_seconds),
+            let_in.and_then(|let_in| let_in.device),
+            let_in.map(|let_in| &let_in.by),
+            let_in.map(|let_in| let_in.how),
+            let_in.map(|let_in| &let_in.over),
         ],
     )?;
     get(conn, &id)?.ok_or(StoreError::NotFound("device"))

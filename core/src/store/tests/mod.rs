@@ -49,5 +49,6 @@ fn new_device(number: u8, name: &str) -> NewDevice {
         paired_from: "192.168.1.7".to_owned(),
         idle_seconds: 60,
         absolute_seconds: 600,
+        let_in: None,
     }
 }

@@ -4,12 +4,15 @@ use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::{host_database, new_device, place};
-use crate::store::host::{devices, meta};
+use crate::identity::{DeviceId, PublicKey};
+use crate::store::host::{devices, meta, tokens, tombstones};
 use crate::store::migrations::Schema;
 use crate::store::{Database, Kind, StoreError};
+use crate::token::TokenHash;
+use crate::wire::ApprovalGuard;
 
 fn user_version(path: &Path) -> i64 {
     let conn = Connection::open(path).unwrap();
@@ -66,13 +69,17 @@ fn a_newer_schema_is_refused_and_says_to_update() {
     filled(&path);
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = refused(&path, Kind::Host);
-    assert_eq!(error, StoreError::NewerSchema { path: path.clone(), found: 99, known: 1 });
+    let known = Kind::Host.schema().version();
+    assert_eq!(error, StoreError::NewerSchema { path: path.clone(), found: 99, known });
     assert_eq!(
         error.to_string(),
-        format!("{} was written by a newer pairpin (schema 99, this one knows 1), update pairpin", path.display())
+        format!(
+            "{} was written by a newer pairpin (schema 99, this one knows {known}), update pairpin",
+            path.display()
+        )
     );
     // The control: the same file with its own version opens.
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", known).unwrap();
     Database::open(&path, Kind::Host).unwrap();
 }
 
@@ -195,6 +202,83 @@ fn a_version_1_file_made_by_its_sql_opens() {
     }
 }
 
+/// Version 2 makes devices and tokens anew: what was in them must be there after, and so must the rules.
+#[test]
+fn version_2_keeps_every_device_and_token_and_what_guards_them() {
+    let (_dir, path) = place();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../schema/host-1.sql")).unwrap();
+    old.pragma_update(None, "foreign_keys", true).unwrap();
+    let key = |number| PublicKey::from_bytes([number; 65]);
+    for number in 1..=3 {
+        let id = DeviceId::of(&key(number));
+        let sql =
+            "INSERT INTO devices VALUES (?1, ?2, ?3, ?3, 'Linux', 'owner', 'file', zeroblob(32), 5, 'code', 'here',
+                       7, 'there', 60, 600, 6, ?4, ?4)";
+        old.execute(sql, params![id, key(number), format!("phone {number}"), None::<i64>]).unwrap();
+        for state in ["superseded", "current", "pending"] {
+            let sql = "INSERT INTO tokens (hash, device, state, created_at, changed_at) VALUES (randomblob(32), ?1, ?2, 8, 9)";
+            old.execute(sql, params![id, state]).unwrap();
+        }
+    }
+    old.execute("DELETE FROM tokens WHERE seq = 9", []).unwrap();
+    drop(old);
+    make_private(&path);
+
+    let database = Database::open(&path, Kind::Host).unwrap();
+    let id = DeviceId::of(&key(2));
+    database
+        .write_blocking(move |conn| {
+            let row = devices::get(conn, &id)?.unwrap();
+            assert_eq!((row.name.as_str(), row.paired_how.as_str(), row.last_seen), ("phone 2", "code", Some(7)));
+            assert!(row.approval.is_none() && row.let_in.is_none());
+            let states: Vec<_> = tokens::of_device(conn, &id)?.iter().map(|token| token.state).collect();
+            assert_eq!(states.len(), 3);
+            assert_eq!(conn.query_row("SELECT count(*) FROM tokens", [], |row| row.get::<_, i64>(0))?, 8);
+            tokens::insert_pending(conn, &id, &TokenHash::from_bytes([1; 32]), 10)?;
+            let seq: i64 = conn.query_row("SELECT max(seq) FROM tokens", [], |row| row.get(0))?;
+            assert_eq!(seq, 10, "the order of issue goes on behind what is gone");
+            // The rules: tokens go with their device, and a revoked key stays out.
+            tombstones::bury(conn, &id, 11, "test", None)?;
+            assert!(tokens::of_device(conn, &id)?.is_empty());
+            let again =
+                "INSERT INTO devices SELECT ?1, ?2, 'x', 'x', platform, role, key_kind, recognition_key, paired_at,
+                             paired_how, paired_from, last_seen, last_address, idle_seconds, absolute_seconds,
+                             session_started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+                         FROM devices LIMIT 1";
+            let refused = conn.execute(again, params![id, key(2)]).unwrap_err().to_string();
+            assert!(refused.contains("this device key was revoked"), "{refused}");
+            let back = conn.execute("UPDATE tokens SET state = 'current' WHERE state = 'superseded'", []).unwrap_err();
+            assert!(back.to_string().contains("does not come back"), "{back}");
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn an_approval_key_is_brought_once_and_is_one_devices() {
+    let (_dir, database) = host_database();
+    database
+        .write_blocking(|conn| {
+            let [one, other] = [1, 2].map(|number| devices::insert(conn, &new_device(number, "phone")).unwrap().id);
+            let [first, second] = [7, 8].map(|number| PublicKey::from_bytes([number; 65]));
+            let enrol = |id, key, now| devices::enrol(conn, id, key, ApprovalGuard::Lock, now);
+            assert!(enrol(&one, &first, 5)?);
+            assert!(enrol(&one, &first, 6)?, "the very same again");
+            assert!(!enrol(&one, &second, 6)?, "another");
+            assert!(!enrol(&other, &first, 6)?, "another device's");
+            let approval = devices::get(conn, &one)?.unwrap().approval.unwrap();
+            assert_eq!((approval.key, approval.at), (first, 5));
+            let sql = "UPDATE devices SET approval_key = ?2 WHERE id = ?1";
+            assert!(conn.execute(sql, params![one, second]).is_err(), "nor around it");
+            devices::forget_approval_key(conn, &one)?;
+            assert!(enrol(&one, &second, 9)? && enrol(&other, &first, 9)?);
+            assert!(enrol(&DeviceId::from_bytes([9; 16]), &first, 9).is_err(), "no such device");
+            Ok(())
+        })
+        .unwrap();
+}
+
 #[test]
 fn a_step_brings_an_old_file_up_and_a_broken_step_leaves_it_as_it_was() {
     let (_dir, path) = place();
@@ -206,16 +290,18 @@ fn a_step_brings_an_old_file_up_and_a_broken_step_leaves_it_as_it_was() {
         Schema { steps: Box::leak(steps.into_boxed_slice()), ..schema }
     };
 
-    let broken = with_step("CREATE TABLE extra (x) STRICT; PRAGMA user_version = 2;");
+    let known = Kind::Host.schema().version();
+    let next = |sql: &str| format!("{sql} PRAGMA user_version = {};", known + 1).leak() as &'static str;
+    let broken = with_step(next("CREATE TABLE extra (x) STRICT;"));
     assert!(broken.migrate(&mut conn).is_err(), "STRICT wants a type");
-    assert_eq!(user_version(&path), 1);
+    assert_eq!(user_version(&path), known);
 
     let forgetful = with_step("CREATE TABLE extra (x INTEGER) STRICT;");
     assert!(forgetful.migrate(&mut conn).is_err(), "a step sets its version");
-    assert_eq!(user_version(&path), 1);
+    assert_eq!(user_version(&path), known);
 
-    let good = with_step("CREATE TABLE extra (x INTEGER) STRICT; PRAGMA user_version = 2;");
+    let good = with_step(next("CREATE TABLE extra (x INTEGER) STRICT;"));
     good.migrate(&mut conn).unwrap();
-    assert_eq!(user_version(&path), 2);
+    assert_eq!(user_version(&path), known + 1);
     assert_eq!(devices::count(&conn).unwrap(), 201);
 }

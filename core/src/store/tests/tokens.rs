@@ -27,7 +27,7 @@ fn device(number: u8) -> DeviceId {
 
 fn two_devices() -> Connection {
     let conn = Connection::open_in_memory().unwrap();
-    conn.execute_batch(include_str!("../schema/host-1.sql")).unwrap();
+    crate::store::fresh(crate::store::Kind::Host, &conn);
     conn.pragma_update(None, "foreign_keys", true).unwrap();
     for number in 0..2 {
         devices::insert(&conn, &new_device(number, "phone")).unwrap();

@@ -1,0 +1,151 @@
+//! What a paired device asks for on its session. The role comes first, for every request there is; what
+//! lets somebody in or out needs a statement of the device's approval key besides.
+//!
+//! Called by `live`, one request at a time for each connection. The table of who may what is
+//! [`Method`]; the verbs behind are those of the shell (`verbs`, `rows`).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::book::Known;
+use super::live::Live;
+use super::rows;
+use super::verbs::Authority;
+use super::{Host, HostError};
+use crate::handshake::{Addressee, Stated, Statement};
+use crate::names::quoted;
+use crate::store::host::devices::DeviceRow;
+use crate::wire::{
+    DeviceListed, DevicesAfter, DevicesPage, Enrol, Method, RequestError, RevokeRequest, Signed, limits,
+};
+
+/// Answers one request of a device, as its row stands now.
+pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Result<Value, RequestError> {
+    let method = Method::parse(method).ok_or(RequestError::Unknown)?;
+    let row = row(live)?;
+    if !method.is_allowed(row.role) {
+        return Err(RequestError::Role);
+    }
+    match method {
+        Method::Unpair => unpair(live, &row).await,
+        Method::Nonce => nonce(live),
+        Method::Enrol => enrol(live, &row, read(params)?).await,
+        Method::Devices => value(page(live, read(params)?)),
+        Method::Revoke => revoke(live, &row, read(params)?).await,
+        Method::Inbox | Method::Accept | Method::Refuse => Err(RequestError::Unknown),
+    }
+}
+
+fn read<T: DeserializeOwned>(params: Value) -> Result<T, RequestError> {
+    serde_json::from_value(params).map_err(|_| RequestError::Params)
+}
+
+fn value<T: Serialize>(answer: T) -> Result<Value, RequestError> {
+    serde_json::to_value(answer).map_err(|_| RequestError::Failed)
+}
+
+/// The row of the device that asks. Revoked meanwhile: the closing that says so is on its way.
+fn row(live: &Live) -> Result<DeviceRow, RequestError> {
+    match live.shared.book.find(live.device) {
+        Some(Known::Device(entry)) => Ok(entry.row),
+        _ => Err(RequestError::Gone),
+    }
+}
+
+fn nonce(live: &mut Live) -> Result<Value, RequestError> {
+    let (now, wall) = (live.shared.clock.elapsed(), live.shared.now());
+    value(live.nonces.give(now, wall).map_err(|_| RequestError::Failed)?)
+}
+
+/// Checks a statement: its nonce first, which is spent by that, then the signature of the key.
+fn check(
+    live: &mut Live,
+    key: Option<crate::identity::PublicKey>,
+    signed: &Signed,
+    stated: &Stated<'_>,
+) -> Result<(), RequestError> {
+    let shared = &live.shared;
+    if !live.nonces.take(signed, shared.clock.elapsed()) {
+        return Err(RequestError::Nonce);
+    }
+    let key = key.ok_or(RequestError::Statement)?;
+    let addressee = Addressee { pin: shared.pin, machine: shared.machine, epoch: 0 };
+    Statement::check(&addressee, &key, signed, stated).map_err(|_| RequestError::Statement)
+}
+
+/// The device's approval key, once. Another one only after a fresh offer, or where somebody who may has
+/// taken the first away.
+async fn enrol(live: &mut Live, row: &DeviceRow, asked: Enrol) -> Result<Value, RequestError> {
+    let stated = Stated::Enrol { device: live.device, key: asked.key, guard: asked.guard };
+    check(live, Some(asked.key), &asked.signed, &stated)?;
+    // A key that connects by itself would answer without anybody there.
+    if asked.key == row.session_key {
+        return Err(RequestError::Params);
+    }
+    let (device, now, name) = (live.device, live.shared.now(), row.name.clone());
+    let change = move |connection: &rusqlite::Connection| rows::enrol(connection, device, &name, &asked, now);
+    match live.shared.book.change(device, change).await {
+        Ok(true) => {
+            live.shared.tell_last_audit().await;
+            Ok(Value::Null)
+        }
+        Ok(false) => Err(RequestError::Exists),
+        Err(_) => Err(RequestError::Failed),
+    }
+}
+
+fn page(live: &Live, asked: DevicesAfter) -> DevicesPage {
+    let (shared, now) = (&live.shared, live.shared.judged_now());
+    let mut rows = shared.book.rows();
+    rows.sort_by_key(|row| row.id);
+    let mut rows = rows.into_iter().filter(|row| asked.after.is_none_or(|after| row.id > after));
+    let devices = rows.by_ref().take(limits::DEVICES_PAGE).map(|row| {
+        let view = rows::view(&row, shared.book.registry.count(row.id), now);
+        DeviceListed {
+            id: view.id,
+            name: view.name,
+            platform: view.platform,
+            role: view.role,
+            connected: view.connected,
+            paired_at: view.paired_at,
+            last_seen: view.last_seen,
+            suspended: view.suspended,
+            expired: view.expired,
+        }
+    });
+    DevicesPage { devices: devices.collect(), more: rows.next().is_some() }
+}
+
+async fn revoke(live: &mut Live, row: &DeviceRow, asked: RevokeRequest) -> Result<Value, RequestError> {
+    let reason = asked.reason.as_deref().unwrap_or_default();
+    let stated = Stated::Revoke { device: asked.device, reason };
+    check(live, row.approval.as_ref().map(|approval| approval.key), &asked.signed, &stated)?;
+    if asked.device == live.device {
+        // Its own connection cannot wait for itself: that is `unpair`.
+        return Err(RequestError::Params);
+    }
+    let host = Host { shared: live.shared.clone() };
+    let authority = Authority::Owner { device: live.device, name: row.name.clone() };
+    match host.revoke_by(asked.device, authority, asked.reason).await {
+        Ok(revoked) => Ok(json!({ "name": revoked.device.name, "connections_cut": revoked.connections_cut })),
+        Err(HostError::NoDevice(_)) => Err(RequestError::Gone),
+        Err(HostError::NotAnOwner) => Err(RequestError::Role),
+        Err(_) => Err(RequestError::Failed),
+    }
+}
+
+/// The device revokes itself; says whether it was the last owner.
+async fn unpair(live: &Live, row: &DeviceRow) -> Result<Value, RequestError> {
+    let (shared, device, now) = (&live.shared, live.device, live.shared.now());
+    let by = format!("{} itself", quoted(&row.name));
+    let change = move |connection: &rusqlite::Connection| rows::revoke(connection, device, &by, Some("unpaired"), now);
+    match shared.book.change(device, change).await {
+        Ok(Some((_, last_owner))) => {
+            shared.tell_last_audit().await;
+            Ok(json!({ "last_owner": last_owner }))
+        }
+        Ok(None) => Err(RequestError::Gone),
+        Err(_) => Err(RequestError::Failed),
+    }
+}

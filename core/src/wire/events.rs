@@ -1,0 +1,112 @@
+//! What a machine tells its devices without being asked: the notification `event` of a session.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::UnixMillis;
+use crate::identity::DeviceId;
+use crate::role::Role;
+
+/// Something happened that a device of the right role should know at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum DeviceEvent {
+    /// A device was paired, or let in.
+    DeviceAdded {
+        /// The device.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+        /// Its role.
+        role: Role,
+        /// The address it came from.
+        from: String,
+        /// It was paired before and keeps its row.
+        again: bool,
+    },
+    /// A device lost its access.
+    DeviceRevoked {
+        /// The device.
+        device: DeviceId,
+        /// The name it had.
+        name: String,
+        /// Who did it.
+        by: String,
+        /// When.
+        at: UnixMillis,
+        /// Why, where that was said.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
+    /// A second device holds an offer that was used: its QR was seen by two.
+    Alarm {
+        /// Where the second attempt came from.
+        from: String,
+        /// When.
+        at: UnixMillis,
+        /// The device that is paired by the offer, if it is: the one to revoke if it is not yours.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        device: Option<DeviceId>,
+        /// Its name.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        name: Option<String>,
+    },
+    /// Some were lost, because this device did not read for long: ask for everything anew.
+    Missed,
+    /// One that this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl DeviceEvent {
+    /// The least role that is told.
+    pub fn least_role(&self) -> Role {
+        match self {
+            Self::DeviceAdded { .. } | Self::DeviceRevoked { .. } | Self::Alarm { .. } => Role::Owner,
+            Self::Missed | Self::Unknown => Role::Viewer,
+        }
+    }
+}
+
+/// A device as owner devices see it in the machine's list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceListed {
+    /// Its id.
+    pub id: DeviceId,
+    /// Its name.
+    pub name: String,
+    /// What it says it runs on.
+    pub platform: String,
+    /// Its role.
+    pub role: Role,
+    /// Connections it has now.
+    pub connected: usize,
+    /// When it was paired.
+    pub paired_at: UnixMillis,
+    /// When it was last connected.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_seen: Option<UnixMillis>,
+    /// Why it is suspended, where it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub suspended: Option<String>,
+    /// Whether its session has ended.
+    #[serde(default)]
+    pub expired: bool,
+}
+
+/// A page of the machine's devices, in the order of their ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicesPage {
+    /// The devices.
+    pub devices: Vec<DeviceListed>,
+    /// There are more: ask for those after the last.
+    #[serde(default)]
+    pub more: bool,
+}
+
+/// Which page of the devices is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicesAfter {
+    /// Those after this one; the first ones where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<DeviceId>,
+}
