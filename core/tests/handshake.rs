@@ -61,6 +61,7 @@ fn welcome() -> Welcome {
         idle_seconds: 60,
         expires_at: 1,
         approvals: vec![],
+        approval_key: None,
         unsettled: false,
     }
 }

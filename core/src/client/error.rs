@@ -10,6 +10,7 @@ use crate::clock::UnixMillis;
 use crate::handshake::HandshakeError;
 use crate::identity::Pin;
 use crate::names;
+use crate::role::Role;
 use crate::secrets::SecretStoreError;
 use crate::wire::{Address, Refusal, RefusalCode, limits};
 
@@ -236,6 +237,59 @@ pub enum ClientError {
     /// The machine could not write its state.
     #[error("the machine could not store this, look at its log (disk full?) and try again")]
     MachineFailed,
+    /// This device's role there does not allow it.
+    #[error(
+        "this device is {} on {name}, which is not enough for that: an owner device can do it, or raise the role on the \
+         machine with pairpin devices set", text::with_article(*.role)
+    )]
+    NotAllowed {
+        /// The machine.
+        name: String,
+        /// The role it has.
+        role: Role,
+    },
+    /// The machine has no approval key of this device.
+    #[error("{name} has no approval key of this device yet, so nothing can be decided with it there")]
+    NoApprovalKey {
+        /// The machine.
+        name: String,
+    },
+    /// The machine has another approval key of this device.
+    #[error(
+        "{name} has another approval key of this device, which is lost here: pair again with a fresh offer from there to \
+         bring a new one"
+    )]
+    OtherApprovalKey {
+        /// The machine.
+        name: String,
+    },
+    /// The machine does not take the statement.
+    #[error(
+        "{name} did not take the signature: it has another approval key of this device; pair again with a fresh offer \
+         from there"
+    )]
+    StatementRefused {
+        /// The machine.
+        name: String,
+    },
+    /// The statement's nonce is over or was used.
+    #[error("that took too long and was not done on {name}, do it again")]
+    StatementTooLate {
+        /// The machine.
+        name: String,
+    },
+    /// What it is about is not there any more.
+    #[error("what this is about is not there any more on {name}: it was answered, withdrawn or has expired")]
+    NotThere {
+        /// The machine.
+        name: String,
+    },
+    /// The last owner is guarded.
+    #[error("{name} would be left without an owner, make another device owner first")]
+    LastOwner {
+        /// The machine.
+        name: String,
+    },
     /// The other side broke the protocol.
     #[error("the machine answered something that this version cannot read, update the older one")]
     Protocol,

@@ -2,6 +2,7 @@
 
 use super::error::*;
 use crate::identity::Pin;
+use crate::role::Role;
 
 #[test]
 fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
@@ -35,6 +36,13 @@ fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
         ClientError::Full,
         ClientError::MachineFailed,
         ClientError::Protocol,
+        ClientError::NotAllowed { name: name(), role: Role::Viewer },
+        ClientError::NoApprovalKey { name: name() },
+        ClientError::OtherApprovalKey { name: name() },
+        ClientError::StatementRefused { name: name() },
+        ClientError::StatementTooLate { name: name() },
+        ClientError::NotThere { name: name() },
+        ClientError::LastOwner { name: name() },
         ClientError::NoSuchMachine(name()),
         ClientError::Ambiguous(name()),
         ClientError::BadName(name()),

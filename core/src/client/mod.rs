@@ -2,9 +2,10 @@
 //!
 //! Start at [`Client`]. A pairing is `preview` (what is this offer for, what do we have already),
 //! then `pair`, or `code` for a typed code; `resume` is one reconnect, `watch` and `connection` a
-//! live one, `machines` the list, `forget` its end. What is durable is in `ledger`; every method
+//! live one, `session` and `acts` ask a machine and decide on it, `machines` the list, `forget` its end. What is durable is in `ledger`; every method
 //! may be dropped at any await, since its durable steps run to their end by themselves.
 
+mod acts;
 mod code;
 mod config;
 mod connection;
@@ -23,6 +24,7 @@ mod pair;
 mod preview;
 pub(crate) mod record;
 mod resume;
+mod session;
 mod signer;
 mod text;
 mod used;
@@ -38,6 +40,7 @@ use crate::wire::limits;
 use code::CodeFailures;
 use ledger::Ledger;
 
+pub use acts::{Act, Prepared};
 pub use code::CodePreview;
 pub use config::ClientConfig;
 pub use error::{ClientError, ErrorKind, Told, Tried};
@@ -45,6 +48,7 @@ pub use forget::Forgotten;
 pub use machines::{MachineState, MachineView};
 pub use pair::Paired;
 pub use preview::{PairPreview, PairQuestion};
+pub use session::MachineSession;
 pub use signer::{SessionSigner, SoftwareSigner};
 pub use watch::MachineWatch;
 

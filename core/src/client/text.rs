@@ -3,6 +3,7 @@
 use super::error::Tried;
 use crate::clock::UnixMillis;
 use crate::names;
+use crate::role::Role;
 use crate::wire::limits;
 
 /// The day of a time, UTC, as 2026-01-31 (civil-from-days, Howard Hinnant's algorithm).
@@ -83,4 +84,10 @@ mod tests {
             assert_eq!(day(at), day_text);
         }
     }
+}
+
+/// "an owner", "a viewer".
+pub(super) fn with_article(role: Role) -> String {
+    let article = if role == Role::Viewer { "a" } else { "an" };
+    format!("{article} {role}")
 }

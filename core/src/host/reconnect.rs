@@ -286,6 +286,7 @@ async fn welcome(
         idle_seconds: row.idle_seconds,
         expires_at: sessions::ends_at(&row),
         approvals: Vec::new(),
+        approval_key: row.approval.as_ref().map(|approval| approval.key),
         unsettled: tokens.unsettled,
     };
     let envelope = proven.welcome(&key, &message)?;

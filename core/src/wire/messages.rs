@@ -201,6 +201,9 @@ pub struct Welcome {
     /// Approvals that wait for an owner. Joins and asks are not in version 1 yet: always empty.
     #[serde(default)]
     pub approvals: Vec<String>,
+    /// The approval key that the machine has of this device; none where it has yet to bring one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_key: Option<PublicKey>,
     /// The first use of the presented token could not be stored (the machine's disk is full): it is not
     /// the current one yet, and the device keeps every token that it has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -263,6 +263,7 @@ impl State {
             idle_seconds: 60,
             expires_at: i64::MAX,
             approvals: Vec::new(),
+            approval_key: None,
             unsettled: false,
         }
     }

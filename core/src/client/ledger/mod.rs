@@ -5,6 +5,7 @@
 //! share, so that two of them never change one machine's secrets at once. `drafts` and `pairing` hold
 //! the steps of flows (a) and (b), `session` those of (d) and what follows.
 
+mod approval;
 mod drafts;
 mod pairing;
 mod session;
@@ -202,6 +203,7 @@ impl Ledger {
         let keys = self.keys_of(row)?;
         keys.signer.delete(&row.label)?;
         keys.store.delete(&record_name(&row.label))?;
+        keys.store.delete(&approval::approval_name(&row.label))?;
         let id = row.row;
         self.write(move |conn| machines::set_erased(conn, id))
     }

@@ -138,6 +138,7 @@ fn welcome(new: Option<SessionToken>) -> Welcome {
         idle_seconds: 10,
         expires_at: 1_000,
         approvals: Vec::new(),
+        approval_key: None,
         unsettled: false,
     }
 }

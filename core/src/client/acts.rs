@@ -1,0 +1,157 @@
+//! What needs a person's yes: prepared here, signed by the approval key, and only then sent.
+//!
+//! In two steps, so that a fingerprint is never asked for inside the engine: [`MachineSession::prepare`]
+//! fetches a nonce and gives the exact bytes to sign, [`MachineSession::submit`] takes the signature. A device
+//! without a chip lets [`MachineSession::sign_here`] do the signing, with a key in its secret store.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::ClientError;
+use super::session::MachineSession;
+use crate::handshake::{Addressee, Stated, Statement};
+use crate::identity::{DeviceId, PublicKey, Signature};
+use crate::wire::{ApprovalGuard, Enrol, Method, NonceGiven, RevokeRequest, Signed, StatementKind};
+
+/// What a person may decide on a machine from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// This device answers with this key from now on.
+    Enrol {
+        /// The approval key.
+        key: PublicKey,
+        /// What guards it.
+        guard: ApprovalGuard,
+    },
+    /// A device loses its access.
+    Revoke {
+        /// The device.
+        device: DeviceId,
+        /// Why; the device is told.
+        reason: Option<String>,
+    },
+}
+
+/// An act that waits for its signature. The nonce in it is good for two minutes, on this connection.
+#[derive(Debug)]
+pub struct Prepared {
+    act: Act,
+    statement: Statement,
+}
+
+impl Prepared {
+    /// The bytes that the approval key signs with ES256.
+    pub fn to_sign(&self) -> &[u8] {
+        self.statement.to_sign()
+    }
+
+    /// What it is.
+    pub fn act(&self) -> &Act {
+        &self.act
+    }
+}
+
+impl Act {
+    fn stated<'a>(&'a self, device: &DeviceId) -> Stated<'a> {
+        match self {
+            Self::Enrol { key, guard } => Stated::Enrol { device: *device, key: *key, guard: *guard },
+            Self::Revoke { device, reason } => {
+                Stated::Revoke { device: *device, reason: reason.as_deref().unwrap_or_default() }
+            }
+        }
+    }
+
+    fn method(&self) -> Method {
+        match self {
+            Self::Enrol { .. } => Method::Enrol,
+            Self::Revoke { .. } => Method::Revoke,
+        }
+    }
+
+    fn params(self, signed: Signed) -> Result<Value, ClientError> {
+        fn value<T: Serialize>(params: T) -> Result<Value, ClientError> {
+            serde_json::to_value(params).map_err(|_| ClientError::Protocol)
+        }
+        match self {
+            Self::Enrol { key, guard } => value(Enrol { key, guard, signed }),
+            Self::Revoke { device, reason } => value(RevokeRequest { device, reason, signed }),
+        }
+    }
+}
+
+impl MachineSession {
+    /// Fetches a nonce and builds what is to be signed.
+    ///
+    /// # Errors
+    /// [`ClientError::NotAllowed`] by this device's role; [`ClientError::NoApprovalKey`] where the machine has
+    /// none of this device; the connection was lost.
+    pub async fn prepare(&mut self, act: Act) -> Result<Prepared, ClientError> {
+        let method = act.method();
+        if !method.is_allowed(self.role()) {
+            return Err(ClientError::NotAllowed { name: self.row.name.clone(), role: self.role() });
+        }
+        if method.statement() != Some(StatementKind::Enrol) && self.enrolled().is_none() {
+            return Err(ClientError::NoApprovalKey { name: self.row.name.clone() });
+        }
+        let given: NonceGiven = self.ask(Method::Nonce, &Value::Null).await?;
+        let (row, addressee) = (&self.row, self.addressee());
+        let statement = Statement::new(&addressee, given, &act.stated(&row.device_id));
+        Ok(Prepared { act, statement })
+    }
+
+    /// Sends what was prepared, with the approval key's signature. Gives the machine's answer.
+    ///
+    /// # Errors
+    /// [`ClientError::StatementRefused`], [`ClientError::StatementTooLate`], [`ClientError::NotThere`], and as
+    /// [`prepare`](Self::prepare).
+    pub async fn submit(&mut self, prepared: Prepared, signature: Signature) -> Result<Value, ClientError> {
+        let method = prepared.act.method();
+        let params = prepared.act.params(prepared.statement.signed(signature))?;
+        self.ask(method, &params).await
+    }
+
+    /// The machine as this device knows it: by the pin that TLS proved, which is the row's.
+    fn addressee(&self) -> Addressee {
+        Addressee { pin: self.row.pin, machine: self.row.machine_id, epoch: self.row.epoch }
+    }
+
+    /// Signs with the approval key that this device holds in software, guarded by nothing.
+    ///
+    /// # Errors
+    /// The secret store cannot be opened, or there is no such key.
+    pub async fn sign_here(&self, prepared: &Prepared) -> Result<Signature, ClientError> {
+        let (row, message) = (self.row.clone(), prepared.to_sign().to_vec());
+        self.client.durable(move |ledger| ledger.sign_approval(&row, &message)).await
+    }
+
+    /// Sees to it that the machine has the software approval key of this device, making one at the first time:
+    /// what the command line does by itself. Says whether it was brought just now.
+    ///
+    /// # Errors
+    /// [`ClientError::OtherApprovalKey`]: the machine has another key of this device, whose secret is lost
+    /// here. Otherwise as [`submit`](Self::submit).
+    pub async fn enrol_here(&mut self) -> Result<bool, ClientError> {
+        let row = self.row.clone();
+        let key = self.client.durable(move |ledger| ledger.approval_key(&row)).await?;
+        match self.enrolled() {
+            Some(known) if known == key => return Ok(false),
+            Some(_) => return Err(ClientError::OtherApprovalKey { name: self.row.name.clone() }),
+            None => {}
+        }
+        let prepared = self.prepare(Act::Enrol { key, guard: ApprovalGuard::Nothing }).await?;
+        let signature = self.sign_here(&prepared).await?;
+        self.submit(prepared, signature).await?;
+        self.now_enrolled(key);
+        Ok(true)
+    }
+
+    /// Prepares, signs with the software key and submits: the command line's way.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub async fn act_here(&mut self, act: Act) -> Result<Value, ClientError> {
+        let prepared = self.prepare(act).await?;
+        let signature = self.sign_here(&prepared).await?;
+        self.submit(prepared, signature).await
+    }
+}

@@ -1,0 +1,195 @@
+//! A session that asks: one connection to a paired machine, for requests and for what it tells.
+//!
+//! [`Client::open_session`] makes one; the command line's verbs that act on a machine from afar, and a phone's
+//! screens, hold it for as long as they need it. What needs a person's yes goes through `acts`.
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Client;
+use super::error::{ClientError, Told};
+use super::line;
+use super::resume::Session;
+use crate::net::socket::Incoming;
+use crate::role::Role;
+use crate::store::device::machines::MachineRow;
+use crate::wire::{
+    CloseCode, Closing, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Frame, Method, RequestError,
+};
+
+/// Events kept while an answer is waited for, at most; more than that are told as missed.
+const EVENTS: usize = 256;
+/// Pages of the device list that are read, at most: what a machine may hold.
+const PAGES: usize = 128;
+
+/// A connection to a paired machine that asks and listens. Close it when it is not needed any more.
+pub struct MachineSession {
+    pub(super) client: Client,
+    pub(super) row: MachineRow,
+    session: Session,
+    next: u64,
+    events: VecDeque<DeviceEvent>,
+}
+
+impl Client {
+    /// Connects to the machine of `row`.
+    ///
+    /// # Errors
+    /// As a reconnect has them: not reachable, revoked, a hard stop, and so on.
+    pub async fn open_session(&self, row: i64) -> Result<MachineSession, ClientError> {
+        let session = self.resume_row(row).await?;
+        let row = self.durable(move |ledger| ledger.row(row)).await?;
+        Ok(MachineSession { client: self.clone(), row, session, next: 0, events: VecDeque::new() })
+    }
+}
+
+impl MachineSession {
+    /// The machine's name here.
+    pub fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// This device's role there, as the welcome said.
+    pub fn role(&self) -> Role {
+        self.session.welcome.role
+    }
+
+    /// The approval key that the machine has of this device, as the welcome said.
+    pub fn enrolled(&self) -> Option<crate::identity::PublicKey> {
+        self.session.welcome.approval_key
+    }
+
+    pub(super) fn now_enrolled(&mut self, key: crate::identity::PublicKey) {
+        self.session.welcome.approval_key = Some(key);
+    }
+
+    /// The machine's devices.
+    ///
+    /// # Errors
+    /// [`ClientError::NotAllowed`] unless this device is an owner there; the connection was lost.
+    pub async fn devices(&mut self) -> Result<Vec<DeviceListed>, ClientError> {
+        let (mut all, mut after): (Vec<DeviceListed>, _) = (Vec::new(), None);
+        for _ in 0..PAGES {
+            let page: DevicesPage = self.ask(Method::Devices, &DevicesAfter { after }).await?;
+            after = page.devices.last().map(|device| device.id);
+            all.extend(page.devices);
+            if !page.more || after.is_none() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The next thing that the machine tells.
+    ///
+    /// # Errors
+    /// The connection has ended; the text says how.
+    pub async fn event(&mut self) -> Result<DeviceEvent, ClientError> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
+            self.receive().await?;
+        }
+    }
+
+    /// Says goodbye.
+    pub async fn close(self) {
+        self.session.close().await;
+    }
+
+    /// Asks, and reads the answer.
+    pub(super) async fn ask<P: Serialize, A: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        params: &P,
+    ) -> Result<A, ClientError> {
+        // Not sent where it cannot be answered: what is refused by role is refused here too.
+        if !method.is_allowed(self.role()) {
+            return Err(self.not_allowed());
+        }
+        let params = serde_json::to_value(params).map_err(|_| ClientError::Protocol)?;
+        self.next += 1;
+        let (id, method) = (self.next, method.as_str().to_owned());
+        let sent = self.session.socket.send(Frame::Request { id, method, params }).await;
+        sent.map_err(|_| self.lost())?;
+        let answer = tokio::time::timeout(line::ANSWER_TIME, self.answer(id)).await;
+        match answer.map_err(|_| self.lost())?? {
+            Ok(value) => serde_json::from_value(value).map_err(|_| ClientError::Protocol),
+            Err(code) => Err(self.refused(code)),
+        }
+    }
+
+    async fn answer(&mut self, wanted: u64) -> Result<Result<Value, i64>, ClientError> {
+        loop {
+            if let Some((id, result)) = self.receive().await?
+                && id == wanted
+            {
+                return Ok(result);
+            }
+        }
+    }
+
+    /// Takes in one frame; gives what answers a request, and keeps what is told.
+    async fn receive(&mut self) -> Result<Option<(u64, Result<Value, i64>)>, ClientError> {
+        let frame = match self.session.socket.recv().await {
+            Ok(Some(Incoming::Frame(frame))) => frame,
+            Ok(Some(Incoming::Ping | Incoming::Pong)) => return Ok(None),
+            Ok(Some(Incoming::Closed { .. }) | None) | Err(_) => return Err(self.lost()),
+        };
+        match frame {
+            Frame::Answer { id, result } => return Ok(Some((id, result.map_err(|(code, _)| code)))),
+            Frame::Event(event) => {
+                if self.events.len() >= EVENTS {
+                    self.events.clear();
+                    self.events.push_back(DeviceEvent::Missed);
+                }
+                self.events.push_back(event);
+            }
+            Frame::Closing(closing) => return Err(self.closed(&closing).await),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// The machine ends the session, and says why.
+    async fn closed(&self, closing: &Closing) -> ClientError {
+        let (name, told) = (self.row.name.clone(), Told::of(&closing.by, Some(closing.at), &closing.reason));
+        match closing.code {
+            CloseCode::Revoked => {
+                let (row, erased) = (self.row.clone(), told.clone());
+                let stored = self.client.durable(move |ledger| ledger.revoked(&row, &erased)).await;
+                self.client.inner.changed();
+                stored.err().unwrap_or(ClientError::Revoked { name, told })
+            }
+            CloseCode::Suspended => ClientError::Suspended { name, told },
+            CloseCode::Expired => ClientError::Expired { name, skew_seconds: None },
+            _ => self.lost(),
+        }
+    }
+
+    fn lost(&self) -> ClientError {
+        line::interrupted(&self.row.name)
+    }
+
+    fn not_allowed(&self) -> ClientError {
+        ClientError::NotAllowed { name: self.row.name.clone(), role: self.role() }
+    }
+
+    fn refused(&self, code: i64) -> ClientError {
+        let name = self.row.name.clone();
+        match RequestError::of_code(code) {
+            Some(RequestError::Role) => self.not_allowed(),
+            Some(RequestError::Statement) => ClientError::StatementRefused { name },
+            Some(RequestError::Nonce) => ClientError::StatementTooLate { name },
+            Some(RequestError::Gone) => ClientError::NotThere { name },
+            Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
+            Some(RequestError::LastOwner) => ClientError::LastOwner { name },
+            Some(RequestError::Failed) => ClientError::MachineFailed,
+            Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
+        }
+    }
+}
