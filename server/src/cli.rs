@@ -117,7 +117,7 @@ pub struct ServeArgs {
     /// An address under which devices reach this machine, tried first; may be repeated
     #[arg(long, value_name = "HOST[:PORT]", env = "PAIRPIN_ADVERTISE", hide_env = true, value_delimiter = ',')]
     pub advertise: Vec<Address>,
-    /// The identity key is lost: make a new one and keep the database; each device scans once more
+    /// A key is lost: make it anew and keep the database; if it was identity.key, each device scans once more
     #[arg(long, env = "PAIRPIN_NEW_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
     pub new_key: bool,
 }

@@ -131,10 +131,16 @@ pub fn permissions(state_dir: &Path) -> Vec<Check> {
             found.extend(judge_mode(&path, &metadata, "600"));
         }
     }
-    if state_dir.join(DATABASE_FILE).exists() && !state_dir.join(IDENTITY_KEY_FILE).exists() {
-        let text = format!("{} is missing beside a database", state_dir.join(IDENTITY_KEY_FILE).display());
-        let next = "restore it from a backup, or run `pairpin serve --new-key` and scan again on every device";
-        found.push(Check::finding("key", text, next));
+    let lost = [
+        (IDENTITY_KEY_FILE, "and scan again on every device"),
+        (NEXT_KEY_FILE, "and have every device connect before the next planned change of key"),
+    ];
+    for (key, cost) in lost.map(|(file, cost)| (state_dir.join(file), cost)) {
+        if state_dir.join(DATABASE_FILE).exists() && !key.exists() {
+            let text = format!("{} is missing beside a database", key.display());
+            let next = format!("restore it from a backup, or run `pairpin serve --new-key` {cost}");
+            found.push(Check::finding("key", text, next));
+        }
     }
     if found.is_empty() {
         found.push(Check::ok("state", format!("{}, keys in files that only you can read", state_dir.display())));
@@ -240,9 +246,21 @@ mod tests {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         let found = permissions(dir.path());
         assert!(found.iter().any(|check| check.next.as_deref().is_some_and(|next| next.starts_with("run `chmod 600"))));
-        fs::remove_file(&key).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_is_gone_beside_a_database_is_found_whichever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(DATABASE_FILE), "").unwrap();
-        assert!(permissions(dir.path()).iter().any(|check| check.check == "key"));
+        let found = || {
+            let found = permissions(dir.path()).into_iter().filter(|check| check.check == "key");
+            found.map(|check| check.text).collect::<Vec<_>>()
+        };
+        assert_eq!(found().len(), 2);
+        fs::write(dir.path().join(IDENTITY_KEY_FILE), "").unwrap();
+        assert!(matches!(found().as_slice(), [one] if one.contains(NEXT_KEY_FILE)), "{:?}", found());
+        fs::write(dir.path().join(NEXT_KEY_FILE), "").unwrap();
+        assert!(found().is_empty());
     }
 
     #[test]
