@@ -97,6 +97,32 @@ async fn a_machine_of_ours_at_one_address_does_not_hide_a_strangers_key_at_anoth
 }
 
 #[tokio::test]
+async fn a_machine_that_was_never_paired_is_no_excuse_for_another_key_at_a_paired_ones_address() {
+    let (mut first, device) = pair_of_both().await;
+    let row = device.pair(&first).await.machine.row;
+    // The person said yes to a second machine, which has gone before it granted anything.
+    let mut second = Machine::start(&first.clock).await;
+    let preview = device.client.preview(second.offer().link.as_ref().unwrap()).await.unwrap();
+    second.stop().await;
+    let error = device.client.pair(preview).await.unwrap_err();
+    assert!(matches!(error, ClientError::Unreachable { .. }), "{error:?}");
+    let rows = device.client.machines().await.unwrap();
+    let unfinished = rows.iter().find(|other| other.row != row).unwrap();
+    assert_eq!(unfinished.state, MachineState::Unfinished, "there is no such row, so nothing was tried");
+    // It sits at the first one's address now.
+    first.stop().await;
+    second.move_to(first.port).await;
+    let seen = second.host().status().pin;
+    let view = device.client.check(row).await.unwrap();
+    assert_eq!(view.state, MachineState::KeyChanged { seen });
+
+    // The control: once it is paired, the address is its own.
+    device.pair(&second).await;
+    let view = device.client.check(row).await.unwrap();
+    assert!(matches!(&view.state, MachineState::Offline { why: Some(why), .. } if why.contains("'s now")), "{view:?}");
+}
+
+#[tokio::test]
 async fn a_yes_that_comes_a_minute_late_pairs_nobody() {
     for (waited, late) in [(50, false), (61, true)] {
         let (machine, device) = pair_of_both().await;
