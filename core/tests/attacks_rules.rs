@@ -61,6 +61,29 @@ async fn a_token_that_could_not_be_written_is_not_given_out() {
 }
 
 #[tokio::test]
+async fn a_welcome_under_a_new_token_whose_use_could_not_be_written_says_so() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, old, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    machine.clock.pass(25 * HOUR);
+    let (_, welcome) = phone.resume(&machine.host, &old).await.unwrap();
+    assert!(!welcome.unsettled, "what it says of the token in use is on the disk");
+    let new = Session { token: welcome.token.unwrap(), ..old.clone() };
+    let held = hold(&machine);
+    let (_, welcome) = phone.resume(&machine.host, &new).await.expect("a disk that fails keeps nobody out");
+    assert!(welcome.unsettled, "the device would forget the token by which the machine still goes");
+    held.execute_batch("ROLLBACK").unwrap();
+    let (_, welcome) = phone.resume(&machine.host, &old).await.expect("the one before is still the machine's");
+    assert!(!welcome.unsettled);
+
+    // The control: the same token, and a disk that works.
+    let (_, welcome) = phone.resume(&machine.host, &new).await.unwrap();
+    assert!(!welcome.unsettled);
+    let refused = phone.resume(&machine.host, &old).await.err();
+    assert_eq!(refused, Some(Refused::Told(RefusalCode::TokenReplaced)), "and now it is settled");
+}
+
+#[tokio::test]
 async fn a_second_grant_to_a_row_voids_the_token_of_the_first() {
     let machine = Machine::new().await;
     let phone = Device::new("phone");
