@@ -279,12 +279,12 @@ mod tests {
         let mut machine = Socket::machine(Box::new(machine)).await;
         let beside = Connection::open(scene.beside.path().unwrap()).unwrap();
         let moving = tokio::spawn(async move {
-            for told in [&[1][..], &[2, 3], &[4]] {
+            for (told, pause) in [(&[1][..], HINT_PAUSE / 2), (&[2, 3], 2 * HINT_PAUSE), (&[4], 2 * HINT_PAUSE)] {
                 for number in told {
                     machine.send(Frame::Addresses(list(*number))).await.unwrap();
                 }
                 // Pings are answered meanwhile.
-                let _ = tokio::time::timeout(2 * HINT_PAUSE, async { while machine.recv().await.is_ok() {} }).await;
+                let _ = tokio::time::timeout(pause, async { while machine.recv().await.is_ok() {} }).await;
             }
             let written = written(&beside);
             machine.close(CloseCode::Stopping, "").await;
