@@ -359,6 +359,47 @@ async fn a_host_that_stops_says_so_and_devices_come_back() {
 }
 
 #[tokio::test]
+async fn a_missing_next_key_is_never_silently_a_new_one_for_devices_have_stored_its_pin() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let promised = machine.host.status().next_pin;
+    machine.host.stop().await;
+    let (state, clock) = (machine.dir.path().join("state"), machine.clock.clone());
+    drop(machine.host);
+    let (key, away) = (state.join(NEXT_KEY_FILE), state.join("next.away"));
+    std::fs::rename(&key, &away).unwrap();
+    let Err(error) = try_start(&state, &clock).await else { panic!("another next key was made") };
+    assert!(matches!(error, HostError::NextKeyMissing(_)), "{error}");
+    assert!(!key.exists());
+    let stopped = OfflineHost::open(&state).unwrap().unwrap();
+    assert!(matches!(stopped.pins(), Err(HostError::NextKeyMissing(_))));
+    drop(stopped);
+
+    // Restored, it is the one that was promised.
+    std::fs::rename(&away, &key).unwrap();
+    let host = start(&state, &clock).await;
+    let (_, welcome) = phone.resume(&host, &session).await.unwrap();
+    assert_eq!(welcome.next_pin, promised);
+    host.stop().await;
+    drop(host);
+
+    // Lost for good: a new one is made where a person says so, in the audit log, and told in each welcome.
+    std::fs::remove_file(&key).unwrap();
+    let host = start_anew(&state, &clock).await.unwrap();
+    let made = host.status().next_pin;
+    assert_ne!(made, promised);
+    let audited = host.audit_tail(10).await.unwrap();
+    assert!(audited.iter().any(|line| line.kind == "key" && line.text.contains(&made.fingerprint())), "{audited:?}");
+    let (_, welcome) = phone.resume(&host, &session).await.unwrap();
+    assert_eq!(welcome.next_pin, made, "and nobody had to scan");
+    host.stop().await;
+    drop(host);
+    let Err(error) = start_anew(&state, &clock).await else { panic!("the flag makes new keys each time") };
+    assert!(matches!(error, HostError::KeyNotMissing(_)), "{error}");
+}
+
+#[tokio::test]
 async fn a_missing_key_beside_a_database_is_never_silently_a_new_one() {
     let machine = Machine::new().await;
     machine.host.stop().await;

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pairpin_core::role::Role;
 use pairpin_core::wire::{Address, DEFAULT_PORT};
 
-use crate::device::{JoinArgs, MachinesArgs};
+use crate::device::{InviteArgs, JoinArgs, MachinesArgs};
 use crate::output::time::parse_duration;
 
 /// `pairpin --version`: the commit it was built from and the protocol it speaks.
@@ -80,6 +80,8 @@ pub enum Verb {
     },
     /// On a device: pair it with a machine, by its link, its QR or its code
     Join(JoinArgs),
+    /// On an owner device: make an offer on a machine from afar, and show it here
+    Invite(InviteArgs),
     /// On a device: list, watch, rename or forget the machines it is paired with
     Machines(MachinesArgs),
     /// Print shell completions
@@ -117,7 +119,7 @@ pub struct ServeArgs {
     /// An address under which devices reach this machine, tried first; may be repeated
     #[arg(long, value_name = "HOST[:PORT]", env = "PAIRPIN_ADVERTISE", hide_env = true, value_delimiter = ',')]
     pub advertise: Vec<Address>,
-    /// The identity key is lost: make a new one and keep the database; each device scans once more
+    /// A key is lost: make it anew and keep the database; if it was identity.key, each device scans once more
     #[arg(long, env = "PAIRPIN_NEW_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
     pub new_key: bool,
 }

@@ -43,6 +43,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Verb::Audit(args) => machine::audit::run(dir, args).await,
             Verb::Key { verb } => machine::key::run(dir, verb).await,
             Verb::Join(args) => device::run_join(dir, args).await,
+            Verb::Invite(args) => device::run_invite(dir, args).await,
             Verb::Machines(args) => device::run_machines(dir, args).await,
             Verb::Completions { .. } | Verb::Man { .. } => Ok(()),
         }

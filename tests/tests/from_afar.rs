@@ -66,3 +66,34 @@ fn a_machine_that_is_away_is_said_to_be() {
     machine.start();
     owner.run(&["devices", "--on", &on]).expect(0);
 }
+
+#[test]
+fn an_owner_invites_a_device_whose_offer_names_who_made_it() {
+    let (machine, owner, _second) = with_two("operator");
+    let on = name(&owner);
+    let mut inviting = owner.start(&["invite", &on, "--name", "tablet", "--role", "viewer", "--json"]);
+    let offer = inviting.event("offer");
+    let listed = machine.json(&["offers", "--json"])["offers"][0].clone();
+    assert_eq!((listed["minted_by"].as_str(), listed["role"].as_str()), (Some("phone"), Some("viewer")), "{listed}");
+    let tablet = Device::new();
+    let joined = tablet.join(offer["link"].as_str().unwrap()).expect(0);
+    let paired = inviting.event("paired");
+    assert_eq!(paired["device"], "tablet");
+    assert!(joined.stdout.contains(paired["check_digits"].as_str().unwrap()), "other digits: {}", joined.stdout);
+    inviting.end().expect(0);
+    assert_eq!(machine.devices().len(), 3);
+}
+
+#[test]
+fn what_a_revoked_owner_has_offered_lets_nobody_in() {
+    let (machine, owner, second) = with_two("owner");
+    let on = name(&owner);
+    let mut inviting = owner.start(&["invite", &on, "--json"]);
+    let offer = inviting.event("offer");
+    second.run(&["devices", "revoke", "phone", "--on", &name(&second), "--yes"]).expect(0);
+    inviting.end().expect(1);
+    assert_eq!(machine.json(&["offers", "--json"])["offers"].as_array().map(Vec::len), Some(0));
+    let refused = Device::new().join(offer["link"].as_str().unwrap());
+    assert!(refused.code != Some(0) && refused.stderr.contains("withdrawn"), "{}", refused.stderr);
+    assert_eq!(machine.devices().len(), 1);
+}

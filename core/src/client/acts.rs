@@ -4,6 +4,8 @@
 //! fetches a nonce and gives the exact bytes to sign, [`MachineSession::submit`] takes the signature. A device
 //! without a chip lets [`MachineSession::sign_here`] do the signing, with a key in its secret store.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,7 +13,10 @@ use super::error::ClientError;
 use super::session::MachineSession;
 use crate::handshake::{Addressee, Stated, Statement};
 use crate::identity::{DeviceId, PublicKey, Signature};
-use crate::wire::{ApprovalGuard, Enrol, Method, NonceGiven, RevokeRequest, Signed, StatementKind};
+use crate::role::Role;
+use crate::wire::{
+    ApprovalGuard, Enrol, Method, MintRequest, MintedOffer, NonceGiven, RevokeRequest, Signed, StatementKind,
+};
 
 /// What a person may decide on a machine from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,15 @@ pub enum Act {
         device: DeviceId,
         /// Why; the device is told.
         reason: Option<String>,
+    },
+    /// An offer is made there, for this device to show.
+    Invite {
+        /// The role it gives.
+        role: Role,
+        /// The name for the new device; its own where it is left out.
+        name: Option<String>,
+        /// Its life; the machine's own where it is left out.
+        lifetime: Option<Duration>,
     },
 }
 
@@ -58,6 +72,11 @@ impl Act {
             Self::Revoke { device, reason } => {
                 Stated::Revoke { device: *device, reason: reason.as_deref().unwrap_or_default() }
             }
+            Self::Invite { role, name, lifetime } => Stated::Mint {
+                role: *role,
+                name: name.as_deref().unwrap_or_default(),
+                lifetime_seconds: lifetime.unwrap_or_default().as_secs(),
+            },
         }
     }
 
@@ -65,6 +84,7 @@ impl Act {
         match self {
             Self::Enrol { .. } => Method::Enrol,
             Self::Revoke { .. } => Method::Revoke,
+            Self::Invite { .. } => Method::Mint,
         }
     }
 
@@ -75,6 +95,9 @@ impl Act {
         match self {
             Self::Enrol { key, guard } => value(Enrol { key, guard, signed }),
             Self::Revoke { device, reason } => value(RevokeRequest { device, reason, signed }),
+            Self::Invite { role, name, lifetime } => {
+                value(MintRequest { role, name, lifetime_seconds: lifetime.map(|life| life.as_secs()), signed })
+            }
         }
     }
 }
@@ -154,6 +177,20 @@ impl MachineSession {
         self.submit(prepared, signature).await?;
         self.now_enrolled(key);
         Ok(true)
+    }
+
+    /// Makes an offer there, signed with the software key. Gives its secrets, for this device to show.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub async fn invite_here(
+        &mut self,
+        role: Role,
+        name: Option<String>,
+        lifetime: Option<Duration>,
+    ) -> Result<MintedOffer, ClientError> {
+        let answer = self.act_here(Act::Invite { role, name, lifetime }).await?;
+        serde_json::from_value(answer).map_err(|_| ClientError::Protocol)
     }
 
     /// Prepares, signs with the software key and submits: the command line's way.

@@ -290,6 +290,12 @@ pub enum ClientError {
         /// The machine.
         name: String,
     },
+    /// There are too many of what was asked for.
+    #[error("{name} has as many of these open as it can hold, wait until some are over or withdraw some there")]
+    TooMany {
+        /// The machine.
+        name: String,
+    },
     /// The other side broke the protocol.
     #[error("the machine answered something that this version cannot read, update the older one")]
     Protocol,

@@ -43,6 +43,7 @@ fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
         ClientError::StatementTooLate { name: name() },
         ClientError::NotThere { name: name() },
         ClientError::LastOwner { name: name() },
+        ClientError::TooMany { name: name() },
         ClientError::NoSuchMachine(name()),
         ClientError::Ambiguous(name()),
         ClientError::BadName(name()),

@@ -197,6 +197,7 @@ impl MachineSession {
             Some(RequestError::Gone) => ClientError::NotThere { name },
             Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
             Some(RequestError::LastOwner) => ClientError::LastOwner { name },
+            Some(RequestError::Full) => ClientError::TooMany { name },
             Some(RequestError::Failed) => ClientError::MachineFailed,
             Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
         }

@@ -8,6 +8,7 @@
 use super::HandshakeError;
 use super::transcript::length_prefixed;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, Signature};
+use crate::role::Role;
 use crate::wire::{ApprovalGuard, NonceGiven, RequestHash, Signed, StatementKind, VERSION};
 
 /// The machine that a statement is for, as the side that builds it knows it.
@@ -47,6 +48,15 @@ pub enum Stated<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// An offer is made.
+    Mint {
+        /// The role it gives.
+        role: Role,
+        /// The name for the new device; empty where it is its own.
+        name: &'a str,
+        /// Its life; 0 where it is the machine's own.
+        lifetime_seconds: u64,
+    },
 }
 
 impl Stated<'_> {
@@ -56,14 +66,21 @@ impl Stated<'_> {
             Self::Enrol { .. } => StatementKind::Enrol,
             Self::Answer { .. } => StatementKind::Answer,
             Self::Revoke { .. } => StatementKind::Revoke,
+            Self::Mint { .. } => StatementKind::Mint,
         }
     }
 
-    fn fields(&self) -> Vec<&[u8]> {
+    fn fields(&self) -> Vec<Vec<u8>> {
+        let text = |text: &str| text.as_bytes().to_vec();
         match self {
-            Self::Enrol { device, key, guard } => vec![device.as_bytes(), key.as_bytes(), guard.as_str().as_bytes()],
-            Self::Answer { ask, request } => vec![ask.as_bytes(), request.as_bytes(), b"yes"],
-            Self::Revoke { device, reason } => vec![device.as_bytes(), reason.as_bytes()],
+            Self::Enrol { device, key, guard } => {
+                vec![device.as_bytes().to_vec(), key.as_bytes().to_vec(), text(guard.as_str())]
+            }
+            Self::Answer { ask, request } => vec![text(ask), request.as_bytes().to_vec(), text("yes")],
+            Self::Revoke { device, reason } => vec![device.as_bytes().to_vec(), text(reason)],
+            Self::Mint { role, name, lifetime_seconds } => {
+                vec![text(role.as_str()), text(name), lifetime_seconds.to_be_bytes().to_vec()]
+            }
         }
     }
 }
@@ -73,6 +90,7 @@ fn label(kind: StatementKind) -> &'static [u8] {
         StatementKind::Enrol => b"pairpin v1 statement enrol",
         StatementKind::Answer => b"pairpin v1 statement answer",
         StatementKind::Revoke => b"pairpin v1 statement revoke",
+        StatementKind::Mint => b"pairpin v1 statement mint",
     }
 }
 
@@ -97,7 +115,8 @@ impl Statement {
             given.nonce.as_bytes(),
             &expires_at,
         ];
-        parts.extend(stated.fields());
+        let fields = stated.fields();
+        parts.extend(fields.iter().map(Vec::as_slice));
         Self { message: length_prefixed(&parts), given }
     }
 

@@ -37,7 +37,7 @@ pub struct HostConfig {
     pub platform: String,
     /// Addresses to put first in every link and Grant.
     pub advertise: Vec<Address>,
-    /// The identity key is lost: make a new one beside the existing database.
+    /// A key is lost, the identity key or the next one: make what is missing anew beside the existing database.
     pub new_key: bool,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
@@ -106,6 +106,10 @@ impl Host {
         });
         if keys.is_new && has_database {
             let text = format!("new identity key, fingerprint {}", shared.pin.fingerprint());
+            shared.audit("key", None, text).await?;
+        }
+        if keys.is_next_new && has_database {
+            let text = format!("new key for the next planned change, fingerprint {}", shared.next_pin.fingerprint());
             shared.audit("key", None, text).await?;
         }
         if lost_writes {

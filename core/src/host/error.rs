@@ -20,6 +20,13 @@ pub enum HostError {
          `pairpin serve --new-key` and scan a fresh QR on every paired device", .0.display()
     )]
     KeyMissing(PathBuf),
+    /// The database is there but the next key is not.
+    #[error(
+        "the key for the next planned change {} is missing beside an existing database, restore the file from a backup, \
+         or run `pairpin serve --new-key`: nobody has to scan for that now, but a device that does not connect before \
+         the change will have to after it", .0.display()
+    )]
+    NextKeyMissing(PathBuf),
     /// The identity key cannot be read.
     #[error("{}: {cause}", path.display())]
     Key {
@@ -52,6 +59,12 @@ pub enum HostError {
     /// No such offer.
     #[error("there is no offer {0}, see `pairpin offers`")]
     NoOffer(u32),
+    /// A device is using the offer at this moment.
+    #[error(
+        "a device is using offer {0} right now, too late to withdraw it: if `pairpin devices` shows one that is not \
+         yours, revoke it with `pairpin devices revoke`; if it could not be stored, the offer is withdrawn"
+    )]
+    OfferInUse(u32),
     /// No such device.
     #[error("no device is called {0:?}, see `pairpin devices`")]
     NoDevice(String),

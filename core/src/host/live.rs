@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Known;
-use super::events::{DeviceEvents, HostEvent};
+use super::events::DeviceEvents;
 use super::nonces::Nonces;
 use super::registry::Registration;
 use super::shared::Shared;
@@ -103,7 +103,8 @@ async fn serve(live: &mut Live, socket: &mut Socket, registration: &mut Registra
                         }
                     }
                     Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
-                    _ => return None,
+                    Err(error) if error.is_breach() => return Some(ending(live, CloseCode::Protocol)),
+                    Ok(Some(Incoming::Closed { .. }) | None) | Err(_) => return None,
                 }
             }
         }
@@ -171,6 +172,5 @@ fn expired(live: &Live) -> bool {
 
 fn announce(live: &Live) {
     let (shared, device) = (&live.shared, live.device);
-    let connections = shared.book.registry.count(device);
-    shared.events.publish(HostEvent::Presence { device, connections });
+    shared.events.presence(device, || shared.book.registry.count(device));
 }

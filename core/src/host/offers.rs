@@ -35,6 +35,17 @@ pub struct OfferRequest {
     pub name: Option<String>,
     /// Its life; otherwise the default for its kind.
     pub lifetime: Option<Duration>,
+    /// The owner device that makes it; none where it is made at the machine's shell.
+    pub minted_by: Option<MintedBy>,
+}
+
+/// The owner device that made an offer from afar. The offer lives only as long as that device is an owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MintedBy {
+    /// The device.
+    pub device: DeviceId,
+    /// Its name at the time.
+    pub name: String,
 }
 
 /// An outstanding offer.
@@ -50,6 +61,8 @@ pub struct Offer {
     pub role: Option<Role>,
     /// The name for the new device, where one was given.
     pub name: Option<String>,
+    /// The owner device that made it, if one did.
+    pub minted_by: Option<MintedBy>,
     /// When it ends, on the clock that counts sleep.
     pub ends: Duration,
     /// The device it is claimed for.
@@ -167,6 +180,17 @@ pub enum ClaimOutcome {
     },
 }
 
+/// What became of a wish to withdraw an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// Nobody can use it any more.
+    Done,
+    /// A device's acknowledgement of it is being written at this moment. If that fails, it is withdrawn.
+    InUse,
+    /// There is no such offer.
+    NoOffer,
+}
+
 /// A new offer: the secrets are in it once and never again.
 #[derive(Debug)]
 pub struct Minted {
@@ -204,6 +228,8 @@ pub struct Offers {
     spent: VecDeque<Spent>,
     last: OfferNumber,
     ended: Vec<OfferNumber>,
+    /// Those whose acknowledgement is being written, and whether the person has withdrawn them meanwhile.
+    writing: BTreeMap<OfferNumber, bool>,
     /// The door for typed codes.
     pub door: CodeDoor,
 }
@@ -246,6 +272,7 @@ impl Offers {
             code: code.clone(),
             role: request.role,
             name: request.name.clone(),
+            minted_by: request.minted_by.clone(),
             ends: now + lifetime,
             claim: None,
             id: key.offer_id(),
@@ -261,6 +288,11 @@ impl Offers {
     /// The outstanding offers, oldest first.
     pub fn live(&self) -> impl Iterator<Item = &Offer> {
         self.live.values()
+    }
+
+    /// The numbers of all that [`withdraw`](Self::withdraw) has something to say of.
+    pub fn outstanding(&self) -> Vec<OfferNumber> {
+        self.live.keys().chain(self.writing.keys()).copied().collect()
     }
 
     /// One outstanding offer.
@@ -376,7 +408,8 @@ impl Offers {
         found.map(|(number, claim)| (number, claim.clone()))
     }
 
-    /// The device has acknowledged: takes the claim out and spends the offer, in one step.
+    /// The device has acknowledged: takes the claim out and spends the offer, in one step. It is to be written
+    /// next, and then [`written`](Self::written) or [`put_back`](Self::put_back) follows.
     /// `None` if the time was over, the token is not the last one granted, or it was done before.
     pub fn acknowledge(&mut self, number: OfferNumber, token: &TokenHash, now: Duration) -> Option<(Offer, Claim)> {
         self.end(now);
@@ -387,15 +420,31 @@ impl Offers {
         let mut offer = self.live.remove(&number)?;
         let claim = offer.claim.take()?;
         self.spend(&offer, RefusalCode::OfferUsed, Some(&claim), now);
+        self.writing.insert(number, false);
         Some((offer, claim))
     }
 
+    /// An acknowledgement is on the disk.
+    pub fn written(&mut self, number: OfferNumber) {
+        self.writing.remove(&number);
+    }
+
     /// An acknowledgement came to nothing. Where it could not be written, the claim stands again as it
-    /// was; where the key was revoked meanwhile, there is none, and another key may use the offer.
-    pub fn put_back(&mut self, mut offer: Offer, claim: Option<Claim>) {
+    /// was; where the key was revoked meanwhile, there is none, and another key may use the offer. `false` if
+    /// the person has withdrawn the offer meanwhile: then it stays so.
+    #[must_use]
+    pub fn put_back(&mut self, mut offer: Offer, claim: Option<Claim>) -> bool {
+        if self.writing.remove(&offer.number) == Some(true) {
+            if let Some(spent) = self.spent.iter_mut().find(|spent| spent.number == offer.number) {
+                spent.cause = RefusalCode::OfferWithdrawn;
+                (spent.used_by, spent.recognition_key, spent.device) = (None, None, None);
+            }
+            return false;
+        }
         self.spent.retain(|spent| spent.number != offer.number);
         offer.claim = claim;
         self.live.insert(offer.number, offer);
+        true
     }
 
     /// A code was confirmed: gives the person time to say yes, once.
@@ -416,15 +465,25 @@ impl Offers {
         self.spent.iter().any(|spent| spent.device == Some(device))
     }
 
-    /// Withdraws an offer at the machine. `false` if there is none of that number.
-    pub fn withdraw(&mut self, number: OfferNumber, now: Duration) -> bool {
-        match self.live.remove(&number) {
-            Some(offer) => {
-                self.spend(&offer, RefusalCode::OfferWithdrawn, None, now);
-                true
-            }
-            None => false,
+    /// Withdraws an offer at the machine.
+    pub fn withdraw(&mut self, number: OfferNumber, now: Duration) -> Withdrawal {
+        if let Some(offer) = self.live.remove(&number) {
+            self.spend(&offer, RefusalCode::OfferWithdrawn, None, now);
+            return Withdrawal::Done;
         }
+        match self.writing.get_mut(&number) {
+            Some(withdrawn) => {
+                *withdrawn = true;
+                Withdrawal::InUse
+            }
+            None => Withdrawal::NoOffer,
+        }
+    }
+
+    /// The numbers of the offers that a device has made.
+    pub fn minted_by(&self, device: DeviceId) -> Vec<OfferNumber> {
+        let made = |offer: &&Offer| offer.minted_by.as_ref().is_some_and(|by| by.device == device);
+        self.live.values().filter(made).map(|offer| offer.number).collect()
     }
 
     /// Spends what is over; gives the numbers of all that ended by time since the last call, so that
@@ -525,7 +584,7 @@ impl Offers {
     #[cfg(test)]
     pub(super) fn known(&self, now: Duration) -> String {
         use std::fmt::Write as _;
-        let mut text = format!("{:?}", self.door.known(now));
+        let mut text = format!("{:?} {:?}", self.door.known(now), self.writing);
         for offer in self.live.values() {
             let claim = offer.claim.as_ref().map(|claim| {
                 let granted = claim.granted.as_ref().map(|granted| granted.token);

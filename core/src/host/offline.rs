@@ -42,11 +42,13 @@ impl OfflineHost {
     /// The machine's pin and next pin.
     ///
     /// # Errors
-    /// [`HostError::Key`]; [`HostError::KeyMissing`].
+    /// [`HostError::Key`]; [`HostError::KeyMissing`]; [`HostError::NextKeyMissing`].
     pub fn pins(&self) -> Result<(Pin, Pin), HostError> {
-        let missing = |file| HostError::KeyMissing(self.dir.path(file));
-        let identity = identity::read_identity(&self.dir)?.ok_or_else(|| missing(super::IDENTITY_KEY_FILE))?;
-        let next = identity::read_next(&self.dir)?.ok_or_else(|| missing(super::NEXT_KEY_FILE))?;
+        let path = |file| self.dir.path(file);
+        let identity = identity::read_identity(&self.dir)?;
+        let identity = identity.ok_or_else(|| HostError::KeyMissing(path(super::IDENTITY_KEY_FILE)))?;
+        let next = identity::read_next(&self.dir)?;
+        let next = next.ok_or_else(|| HostError::NextKeyMissing(path(super::NEXT_KEY_FILE)))?;
         Ok((pin_of(&identity)?, pin_of(&next)?))
     }
 

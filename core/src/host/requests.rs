@@ -4,20 +4,25 @@
 //! Called by `live`, one request at a time for each connection. The table of who may what is
 //! [`Method`]; the verbs behind are those of the shell (`verbs`, `rows`).
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::book::Known;
 use super::live::Live;
+use super::offers::MintError;
 use super::rows;
 use super::verbs::Authority;
-use super::{Host, HostError};
+use super::{Host, HostError, MintedBy, OfferRequest};
 use crate::handshake::{Addressee, Stated, Statement};
 use crate::names::quoted;
 use crate::store::host::devices::DeviceRow;
 use crate::wire::{
-    DeviceListed, DevicesAfter, DevicesPage, Enrol, Method, RequestError, RevokeRequest, Signed, limits,
+    DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Enrol, Method, MintRequest, MintedOffer, RequestError,
+    RevokeRequest, Signed, limits,
 };
 
 /// Answers one request of a device, as its row stands now.
@@ -33,6 +38,7 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Enrol => enrol(live, &row, read(params)?).await,
         Method::Devices => value(page(live, read(params)?)),
         Method::Revoke => revoke(live, &row, read(params)?).await,
+        Method::Mint => mint(live, &row, read(params)?),
         Method::Inbox | Method::Accept | Method::Refuse => Err(RequestError::Unknown),
     }
 }
@@ -135,13 +141,54 @@ async fn revoke(live: &mut Live, row: &DeviceRow, asked: RevokeRequest) -> Resul
     }
 }
 
+/// An offer made from afar: as long as the device that made it is an owner.
+fn mint(live: &mut Live, row: &DeviceRow, asked: MintRequest) -> Result<Value, RequestError> {
+    let (name, lifetime) = (asked.name.as_deref().unwrap_or_default(), asked.lifetime_seconds.unwrap_or_default());
+    let stated = Stated::Mint { role: asked.role, name, lifetime_seconds: lifetime };
+    check(live, row.approval.as_ref().map(|approval| approval.key), &asked.signed, &stated)?;
+    // At most its own: an owner's is the highest, and the table lets nobody else here.
+    if asked.role > row.role {
+        return Err(RequestError::Role);
+    }
+    let host = Host { shared: Arc::clone(&live.shared) };
+    let request = OfferRequest {
+        link: true,
+        code: true,
+        role: Some(asked.role),
+        name: asked.name,
+        lifetime: asked.lifetime_seconds.map(Duration::from_secs),
+        minted_by: Some(MintedBy { device: live.device, name: row.name.clone() }),
+    };
+    let offer = host.create_offer(request).map_err(|error| match error {
+        HostError::Mint(MintError::Lifetime) => RequestError::Params,
+        HostError::Mint(MintError::TooMany) => RequestError::Full,
+        _ => RequestError::Failed,
+    })?;
+    // Revoked while it was made: the revoke may have looked for its offers just before.
+    if self::row(live).is_err() {
+        let _ = host.cancel_offer(offer.number);
+        return Err(RequestError::Gone);
+    }
+    value(MintedOffer {
+        number: offer.number,
+        link: offer.link.map(|link| link.to_text().to_string()),
+        code: offer.code.map(|code| code.expose_groups().to_string()),
+        expires_in_seconds: offer.lifetime.as_secs(),
+    })
+}
+
 /// The device revokes itself; says whether it was the last owner.
 async fn unpair(live: &Live, row: &DeviceRow) -> Result<Value, RequestError> {
     let (shared, device, now) = (&live.shared, live.device, live.shared.now());
     let by = format!("{} itself", quoted(&row.name));
-    let change = move |connection: &rusqlite::Connection| rows::revoke(connection, device, &by, Some("unpaired"), now);
+    let author = by.clone();
+    let change =
+        move |connection: &rusqlite::Connection| rows::revoke(connection, device, &author, Some("unpaired"), now);
     match shared.book.change(device, change).await {
         Ok(Some((_, last_owner))) => {
+            let (name, reason) = (row.name.clone(), Some("unpaired".to_owned()));
+            let host = Host { shared: Arc::clone(shared) };
+            host.revoked(DeviceEvent::DeviceRevoked { device, name, by, at: now, reason });
             shared.tell_last_audit().await;
             Ok(json!({ "last_owner": last_owner }))
         }

@@ -31,6 +31,8 @@ pub(super) enum Activated {
     Again,
     /// The key was revoked meanwhile: no device.
     Revoked,
+    /// The device that made the offer is no owner any more: no device.
+    NotInvited,
 }
 
 /// Makes an acknowledged claim a device, or renews the row it has.
@@ -45,6 +47,12 @@ pub(super) fn activate(
     let id = DeviceId::of(&claim.key);
     if tombstones::get(connection, &id)?.is_some() {
         return Ok(Activated::Revoked);
+    }
+    // Decided here and now: who made the offer may have been revoked since.
+    if let Some(by) = &offer.minted_by
+        && !is_owner(connection, &by.device)?
+    {
+        return Ok(Activated::NotInvited);
     }
     // Decided here and now: two first devices at once must not both become owner.
     let role = offer.role.unwrap_or(Role::for_new_device(devices::owners(connection)? > 0));
@@ -87,9 +95,16 @@ pub(super) fn activate(
     let (digits, how) = (details.digits.map(|digits| digits.to_string()).unwrap_or_default(), details.how.as_str());
     let name = devices::get(connection, &id)?.map(|row| row.name).unwrap_or_default();
     let again = if outcome == Activated::Again { " again" } else { "" };
-    let text = format!("paired {}{again} as {role} from {from}, by {how}, check {digits}", quoted(&name));
+    let invited = offer.minted_by.as_ref().map(|by| format!(", invited by {}", quoted(&by.name))).unwrap_or_default();
+    let text = format!("paired {}{again} as {role} from {from}, by {how}, check {digits}{invited}", quoted(&name));
     audit::append(connection, now, "paired", Some(&id), &text)?;
     Ok(outcome)
+}
+
+/// Whether a device stands as an owner in this transaction.
+pub(super) fn is_owner(connection: &Connection, device: &DeviceId) -> Result<bool, StoreError> {
+    let row = devices::get(connection, device)?;
+    Ok(row.is_some_and(|row| row.role == Role::Owner && row.suspended.is_none()))
 }
 
 /// Promotes a token that a device presented. Whether it is current now: another connection of the

@@ -125,7 +125,9 @@ impl Shared {
     pub(super) async fn paired(&self, paired: PairedView) {
         self.offer_log(paired.offer).publish(OfferEvent::Paired(paired.clone()));
         let DeviceView { id: device, name, role, .. } = paired.device.clone();
-        self.tell(DeviceEvent::DeviceAdded { device, name, role, from: paired.from.clone(), again: paired.again });
+        let (from, check_digits) = (paired.from.clone(), paired.digits.clone());
+        let (again, offer) = (paired.again, Some(paired.offer));
+        self.tell(DeviceEvent::DeviceAdded { device, name, role, from, again, offer, check_digits });
         self.events.publish(HostEvent::Paired(paired));
         self.tell_last_audit().await;
     }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::book::Known;
 use super::events::{OfferEvent, OfferWatch};
-use super::offers::{OfferNumber, OfferRequest};
+use super::offers::{OfferNumber, OfferRequest, Withdrawal};
 use super::sessions::Verdict;
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
 use super::{Host, HostError, rows};
@@ -14,7 +14,7 @@ use crate::link::Link;
 use crate::names::{clean_name, clean_sentence};
 use crate::role::Role;
 use crate::store::StoreError;
-use crate::store::host::{audit, devices};
+use crate::store::host::audit;
 use crate::token::TokenHash;
 use crate::wire::{CloseCode, Closing, DEFAULT_PORT, DeviceEvent};
 
@@ -44,10 +44,7 @@ impl Authority {
     pub(super) fn stands(&self, connection: &Connection) -> Result<bool, StoreError> {
         match self {
             Self::Console(_) => Ok(true),
-            Self::Owner { device, .. } => {
-                let row = devices::get(connection, device)?;
-                Ok(row.is_some_and(|row| row.role == Role::Owner && row.suspended.is_none()))
-            }
+            Self::Owner { device, .. } => rows::is_owner(connection, device),
         }
     }
 }
@@ -118,6 +115,7 @@ impl Host {
             code: offer.code.is_some(),
             role: self.role_of(offer.role),
             name: offer.name.clone(),
+            minted_by: offer.minted_by.as_ref().map(|by| by.name.clone()),
             expires_in: offer.ends.saturating_sub(now),
             claimed_by: offer
                 .claim
@@ -130,18 +128,21 @@ impl Host {
     /// Withdraws an offer.
     ///
     /// # Errors
-    /// [`HostError::NoOffer`].
+    /// [`HostError::NoOffer`]; [`HostError::OfferInUse`]: a device's acknowledgement is being written. If that
+    /// fails, the offer is withdrawn, and its watchers are told.
     pub fn cancel_offer(&self, number: OfferNumber) -> Result<(), HostError> {
-        if !self.shared.offers().withdraw(number, self.shared.clock.elapsed()) {
-            return Err(HostError::NoOffer(number));
+        match self.shared.offers().withdraw(number, self.shared.clock.elapsed()) {
+            Withdrawal::Done => {}
+            Withdrawal::InUse => return Err(HostError::OfferInUse(number)),
+            Withdrawal::NoOffer => return Err(HostError::NoOffer(number)),
         }
         self.shared.offer_log(number).publish(OfferEvent::Withdrawn);
         Ok(())
     }
 
-    /// Withdraws every offer; gives how many.
+    /// Withdraws every offer; gives how many. One that is being used right now is not counted.
     pub fn cancel_all_offers(&self) -> usize {
-        let numbers: Vec<_> = self.shared.offers().live().map(|offer| offer.number).collect();
+        let numbers = self.shared.offers().outstanding();
         numbers.into_iter().filter(|number| self.cancel_offer(*number).is_ok()).count()
     }
 
@@ -246,11 +247,24 @@ impl Host {
             };
             let connections_cut = book.registry.cut(device, &closing).await;
             let (by, reason) = told;
-            host.shared.tell(DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason });
+            host.revoked(DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason });
             host.tell_last_audit().await;
             Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
         });
         task.await.map_err(|_| HostError::Store(StoreError::Closed))?
+    }
+
+    /// What follows from a revoke for everybody else: whom the device has invited does not come in behind it,
+    /// and the other devices are told.
+    pub(super) fn revoked(&self, event: DeviceEvent) {
+        if let DeviceEvent::DeviceRevoked { device, .. } = &event {
+            let invited = self.shared.offers().minted_by(*device);
+            for number in invited {
+                // Used or over meanwhile: there is nothing to withdraw then.
+                let _ = self.cancel_offer(number);
+            }
+        }
+        self.shared.tell(event);
     }
 
     /// Cuts a device whose revoke could not be stored.

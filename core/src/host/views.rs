@@ -76,6 +76,8 @@ pub struct OfferView {
     pub role: Role,
     /// The name for the new device, where one was given.
     pub name: Option<String>,
+    /// The owner device that made it; none where it was made at the machine's shell.
+    pub minted_by: Option<String>,
     /// Time that is left.
     pub expires_in: Duration,
     /// The name of the device that has used it and must still acknowledge.

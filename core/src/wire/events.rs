@@ -22,6 +22,12 @@ pub enum DeviceEvent {
         from: String,
         /// It was paired before and keeps its row.
         again: bool,
+        /// The number of the offer that it used, where it used one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        offer: Option<u32>,
+        /// The check digits that the device shows too; empty where there are none.
+        #[serde(default)]
+        check_digits: String,
     },
     /// A device lost its access.
     DeviceRevoked {

@@ -54,6 +54,8 @@ methods! {
     Devices = "devices", Owner, None;
     /// Takes a device's access away.
     Revoke = "revoke", Owner, Some(StatementKind::Revoke);
+    /// Makes an offer.
+    Mint = "mint", Owner, Some(StatementKind::Mint);
 }
 
 impl Method {
@@ -99,10 +101,13 @@ pub enum RequestError {
     /// The last owner is guarded.
     #[error("it is the last owner")]
     LastOwner,
+    /// There are as many as the machine can hold.
+    #[error("there are as many as this machine can hold")]
+    Full,
 }
 
 impl RequestError {
-    const ALL: [(Self, i64); 9] = [
+    const ALL: [(Self, i64); 10] = [
         (Self::Unknown, -32601),
         (Self::Params, -32602),
         (Self::Failed, -32603),
@@ -112,6 +117,7 @@ impl RequestError {
         (Self::Gone, 4),
         (Self::Exists, 5),
         (Self::LastOwner, 6),
+        (Self::Full, 7),
     ];
 
     /// The number in the answer.
@@ -142,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_lets_somebody_in_or_out_needs_a_statement() {
-        for method in [Method::Accept, Method::Revoke, Method::Enrol] {
+        for method in [Method::Accept, Method::Revoke, Method::Enrol, Method::Mint] {
             assert!(method.statement().is_some(), "{method:?}");
         }
     }

@@ -23,7 +23,10 @@ pub use messages::{
 };
 pub use methods::{Method, RequestError};
 pub use refusal::{Refusal, RefusalCode};
-pub use statements::{ApprovalGuard, Enrol, Nonce, NonceGiven, RequestHash, RevokeRequest, Signed, StatementKind};
+pub use statements::{
+    ApprovalGuard, Enrol, MintRequest, MintedOffer, Nonce, NonceGiven, RequestHash, RevokeRequest, Signed,
+    StatementKind,
+};
 
 /// The protocol version this build speaks.
 pub const VERSION: u16 = 1;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, PublicKey, Signature, bytes_newtype};
+use crate::role::Role;
 
 bytes_newtype! {
     /// A number that the machine gave out for one statement. It is good for one connection, once.
@@ -27,11 +28,13 @@ pub enum StatementKind {
     Answer,
     /// A device loses its access.
     Revoke,
+    /// An offer is made.
+    Mint,
 }
 
 impl StatementKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Enrol, Self::Answer, Self::Revoke];
+    pub const ALL: &[Self] = &[Self::Enrol, Self::Answer, Self::Revoke, Self::Mint];
 
     /// The word for people and pages.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +42,7 @@ impl StatementKind {
             Self::Enrol => "enrol",
             Self::Answer => "answer",
             Self::Revoke => "revoke",
+            Self::Mint => "mint",
         }
     }
 }
@@ -113,4 +117,41 @@ pub struct RevokeRequest {
     pub reason: Option<String>,
     /// Signed by the approval key of the one who asks.
     pub signed: Signed,
+}
+
+/// Mint: an offer is made from afar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MintRequest {
+    /// The role it gives, at most that of the one who asks.
+    pub role: Role,
+    /// The name for the new device; its own where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// Its life in seconds; as at the machine's shell where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lifetime_seconds: Option<u64>,
+    /// Signed by the approval key of the one who asks.
+    pub signed: Signed,
+}
+
+/// A minted offer, with its secrets.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MintedOffer {
+    /// The number under which the machine lists it.
+    pub number: u32,
+    /// Its link.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub link: Option<String>,
+    /// Its code.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<String>,
+    /// Its life.
+    pub expires_in_seconds: u64,
+}
+
+// Its texts are secrets.
+impl fmt::Debug for MintedOffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MintedOffer").field("number", &self.number).finish_non_exhaustive()
+    }
 }

@@ -57,6 +57,15 @@ pub async fn start(dir: &Path, clock: &Arc<TestClock>) -> Host {
 }
 
 pub async fn try_start(dir: &Path, clock: &Arc<TestClock>) -> Result<Host, HostError> {
+    start_with(dir, clock, false).await
+}
+
+/// A key is lost: what is missing is made anew.
+pub async fn start_anew(dir: &Path, clock: &Arc<TestClock>) -> Result<Host, HostError> {
+    start_with(dir, clock, true).await
+}
+
+async fn start_with(dir: &Path, clock: &Arc<TestClock>, new_key: bool) -> Result<Host, HostError> {
     let clock: Arc<dyn Clock> = clock.clone();
     Host::start(HostConfig {
         state_dir: dir.to_owned(),
@@ -65,7 +74,7 @@ pub async fn try_start(dir: &Path, clock: &Arc<TestClock>) -> Result<Host, HostE
         name: Some("homebox".into()),
         platform: "test".into(),
         advertise: vec![],
-        new_key: false,
+        new_key,
         clock,
     })
     .await

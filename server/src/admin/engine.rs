@@ -39,6 +39,7 @@ pub fn offer_request(request: &PairRequest) -> OfferRequest {
         role: request.role,
         name: request.name.clone(),
         lifetime: request.ttl_seconds.map(Duration::from_secs),
+        minted_by: None,
     }
 }
 

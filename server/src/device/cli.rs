@@ -1,10 +1,15 @@
-//! The flags of `join` and `machines`.
+//! The flags of `join`, `invite` and `machines`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 
+use pairpin_core::role::Role;
+
+use crate::cli::QrFormat;
+use crate::output::time::parse_duration;
 use crate::secret_store::Choice;
 
 /// `pairpin join`.
@@ -50,6 +55,33 @@ pub struct StoreArg {
         global = true
     )]
     pub secret_store: Choice,
+}
+
+/// `pairpin invite`.
+#[derive(Debug, Args)]
+pub struct InviteArgs {
+    /// The machine, by its name here, or the beginning of its name or key fingerprint
+    pub machine: String,
+    /// What the new device may do there: owner, operator or viewer
+    #[arg(long, default_value_t = Role::Operator, env = "PAIRPIN_INVITE_ROLE", hide_env = true)]
+    pub role: Role,
+    /// What the machine calls the new device [default: the name it gives itself]
+    #[arg(long, env = "PAIRPIN_INVITE_NAME", hide_env = true)]
+    pub name: Option<String>,
+    /// How long the offer lives, from 10s to 10m [default: 120s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_INVITE_TTL", hide_env = true)]
+    pub ttl: Option<Duration>,
+    /// How to draw the QR; png and svg go to --qr-out
+    #[arg(long, value_name = "FORMAT", default_value = "auto", env = "PAIRPIN_INVITE_QR_FORMAT", hide_env = true)]
+    pub qr_format: QrFormat,
+    /// Write the QR to this file, readable by you only; - is stdout
+    #[arg(long, value_name = "FILE", env = "PAIRPIN_INVITE_QR_OUT", hide_env = true)]
+    pub qr_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Print JSON, a line for each event (docs/json.md)
+    #[arg(long, env = "PAIRPIN_JSON", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub json: bool,
 }
 
 /// `pairpin machines`: the machines this device is paired with.

@@ -1,4 +1,4 @@
-//! The verbs of a device: `join`, `machines`, and `devices --on MACHINE`. They ask and print; what is decided is decided in
+//! The verbs of a device: `join`, `machines`, `invite`, and `devices --on MACHINE`. They ask and print; what is decided is decided in
 //! `pairpin_core::client`.
 //!
 //! Called by the command's dispatcher with the state directory. `join` is a pairing, `machines` the
@@ -7,13 +7,15 @@
 mod ask;
 mod cli;
 pub mod devices;
+mod invite;
 mod join;
 mod link_in;
 mod machines;
 mod views;
 mod watch;
 
-pub use cli::{JoinArgs, MachinesArgs};
+pub use cli::{InviteArgs, JoinArgs, MachinesArgs};
+pub use invite::run_invite;
 pub use join::run_join;
 pub use machines::run_machines;
 

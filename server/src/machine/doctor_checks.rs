@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use pairpin_core::clock::{Clock as _, SystemClock, UnixMillis};
-use pairpin_core::host::{DATABASE_FILE, HostError, IDENTITY_KEY_FILE, NEXT_KEY_FILE, OfflineHost};
+use pairpin_core::host::{DATABASE_FILE, HostError, IDENTITY_KEY_FILE, NEXT_KEY_FILE, OfflineHost, unreadable_keys};
 use pairpin_core::net::{addresses::local_addresses, listen};
 use pairpin_core::wire::{AddressKind, DEFAULT_PORT};
 use rustix::fs::StatVfsMountFlags;
@@ -131,15 +131,27 @@ pub fn permissions(state_dir: &Path) -> Vec<Check> {
             found.extend(judge_mode(&path, &metadata, "600"));
         }
     }
-    if state_dir.join(DATABASE_FILE).exists() && !state_dir.join(IDENTITY_KEY_FILE).exists() {
-        let text = format!("{} is missing beside a database", state_dir.join(IDENTITY_KEY_FILE).display());
-        let next = "restore it from a backup, or run `pairpin serve --new-key` and scan again on every device";
-        found.push(Check::finding("key", text, next));
+    let lost = [
+        (IDENTITY_KEY_FILE, "and scan again on every device"),
+        (NEXT_KEY_FILE, "and have every device connect before the next planned change of key"),
+    ];
+    for (key, cost) in lost.map(|(file, cost)| (state_dir.join(file), cost)) {
+        if state_dir.join(DATABASE_FILE).exists() && !key.exists() {
+            let text = format!("{} is missing beside a database", key.display());
+            let next = format!("restore it from a backup, or run `pairpin serve --new-key` {cost}");
+            found.push(Check::finding("key", text, next));
+        }
     }
     if found.is_empty() {
         found.push(Check::ok("state", format!("{}, keys in files that only you can read", state_dir.display())));
     }
     found
+}
+
+/// Whether the keys can be read: a daemon that runs has them in memory, and would not start again.
+pub fn keys(state_dir: &Path) -> Vec<Check> {
+    let next = "or, if there is no backup, move it away: `pairpin serve` then says what a new one costs";
+    unreadable_keys(state_dir).into_iter().map(|error| Check::finding("key", error.to_string(), next)).collect()
 }
 
 /// Whether the state can be written: a disk that is full or read-only keeps nobody out who is paired, and
@@ -240,9 +252,37 @@ mod tests {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         let found = permissions(dir.path());
         assert!(found.iter().any(|check| check.next.as_deref().is_some_and(|next| next.starts_with("run `chmod 600"))));
-        fs::remove_file(&key).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_is_gone_beside_a_database_is_found_whichever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(DATABASE_FILE), "").unwrap();
-        assert!(permissions(dir.path()).iter().any(|check| check.check == "key"));
+        let found = || {
+            let found = permissions(dir.path()).into_iter().filter(|check| check.check == "key");
+            found.map(|check| check.text).collect::<Vec<_>>()
+        };
+        assert_eq!(found().len(), 2);
+        fs::write(dir.path().join(IDENTITY_KEY_FILE), "").unwrap();
+        assert!(matches!(found().as_slice(), [one] if one.contains(NEXT_KEY_FILE)), "{:?}", found());
+        fs::write(dir.path().join(NEXT_KEY_FILE), "").unwrap();
+        assert!(found().is_empty());
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_read_is_found_whichever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(keys(dir.path()).is_empty() && keys(&dir.path().join("none")).is_empty(), "there is none yet");
+        for (found, file) in [(1, NEXT_KEY_FILE), (2, IDENTITY_KEY_FILE)] {
+            let file = dir.path().join(file);
+            fs::write(&file, "-----BEGIN PRIVATE KEY-----").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            let checks = keys(dir.path());
+            assert_eq!(checks.len(), found);
+            let named = |check: &Check| check.text.starts_with(&file.display().to_string());
+            assert!(checks.iter().any(|check| check.level == Level::Finding && named(check)), "{checks:?}");
+        }
     }
 
     #[test]

@@ -8,12 +8,12 @@ use pairpin_core::host::{EventWatch, Host, HostEvent, OfferNumber, OfferRequest,
 
 use super::live::Stage;
 use super::offering::{Ended, Offering, Step, alarm_text, ended_text, paired_text};
-use super::qr_out::terminal_rows;
 use super::screen::Standing;
 use super::status::offers_have_address;
 use crate::admin::views::{MachineRecord, NewOfferRecord};
 use crate::cli::QrFormat;
 use crate::exit::Failure;
+use crate::output::qr_out::terminal_rows;
 
 /// How long offers are renewed: a screen that nobody looks at must not offer for ever.
 const RENEWED: Duration = Duration::from_secs(10 * 60);
@@ -27,7 +27,7 @@ struct Shown {
 
 impl Shown {
     fn make(host: &Host) -> Result<Self, Failure> {
-        let request = OfferRequest { link: true, code: true, role: None, name: None, lifetime: None };
+        let request = OfferRequest { link: true, code: true, ..OfferRequest::default() };
         let offer = host.create_offer(request).map_err(|error| Failure::failed(error.to_string()))?;
         let watch = host.watch_offer(offer.number).ok_or_else(|| Failure::failed("the offer ended as it was made"))?;
         let qr = offer.link.as_ref().map(|link| terminal_rows(link, QrFormat::Auto)).unwrap_or_default();

@@ -16,7 +16,6 @@ mod offering;
 pub mod offers;
 pub mod pair;
 mod pair_shown;
-mod qr_out;
 mod reach;
 mod screen;
 pub mod serve;

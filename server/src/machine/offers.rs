@@ -46,7 +46,7 @@ fn list(offers: Vec<OfferRecord>, as_json: bool) -> Result<(), Failure> {
         note("no offer is waiting, make one with `pairpin pair`");
         return Ok(());
     }
-    let mut table = Table::new(&["OFFER", "KIND", "ROLE", "FOR", "EXPIRES IN", "USED BY"]);
+    let mut table = Table::new(&["OFFER", "KIND", "ROLE", "FOR", "MADE BY", "EXPIRES IN", "USED BY"]);
     for offer in offers {
         let kind = match (offer.link, offer.code) {
             (true, true) => "link and code",
@@ -58,6 +58,7 @@ fn list(offers: Vec<OfferRecord>, as_json: bool) -> Result<(), Failure> {
             kind.into(),
             offer.role.to_string(),
             offer.name.as_deref().map_or_else(|| "any device".into(), printable),
+            offer.minted_by.as_deref().map_or_else(|| "this shell".into(), printable),
             countdown(Duration::from_secs(offer.expires_in_seconds)),
             offer.claimed_by.as_deref().map(printable).unwrap_or_default(),
         ]);

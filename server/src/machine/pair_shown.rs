@@ -7,12 +7,12 @@ use pairpin_core::link::Link;
 
 use super::live::Stage;
 use super::offering::{Ended, Offering, Step, ended_text, join_command};
-use super::qr_out::{QrFile, terminal_rows};
 use super::screen::Standing;
 use super::status::{NO_NETWORK, offers_have_address};
 use crate::admin::views::{MachineRecord, NewOfferRecord, PairEvent};
 use crate::cli::{PairArgs, QrFormat};
 use crate::exit::Failure;
+use crate::output::qr_out::{QrFile, terminal_rows};
 use crate::output::time::countdown;
 use crate::output::{json, note, say, say_lines};
 

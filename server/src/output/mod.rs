@@ -4,6 +4,7 @@
 //! are in the commands.
 
 pub mod json;
+pub mod qr_out;
 pub mod style;
 pub mod table;
 pub mod time;

@@ -132,3 +132,27 @@ fn a_key_that_is_gone_beside_a_database_is_named_and_no_new_one_is_made() {
     machine.start();
     assert!(device.is_welcome());
 }
+
+#[test]
+fn a_next_key_that_is_gone_beside_a_database_is_named_and_made_anew_only_when_asked_to() {
+    let (mut machine, device) = stopped();
+    let (key, away) = (machine.file("next.key"), machine.file("next.away"));
+    fs::rename(&key, &away).unwrap();
+    let refused = run(&mut machine.serve_command(), "").expect(1);
+    let named =
+        ["next.key is missing beside an existing database", "restore the file", "--new-key", "nobody has to scan"];
+    says(&refused.stderr, &named);
+    assert!(!key.exists());
+    says(&machine.run(&["doctor"]).expect(1).stdout, &["next.key is missing", "--new-key"]);
+    fs::rename(&away, &key).unwrap();
+    machine.start();
+    assert!(device.is_welcome());
+    // Lost for good, and the identity key with it or not.
+    machine.stop().expect(0);
+    fs::remove_file(&key).unwrap();
+    machine.arguments = vec!["--new-key".into()];
+    machine.start();
+    machine.arguments.clear();
+    assert!(device.is_welcome(), "a new next key costs nobody a scan");
+    assert!(machine.audit_kinds().contains(&"key".to_owned()));
+}

@@ -92,6 +92,8 @@ pub struct OfferRecord {
     pub role: Role,
     /// The name for the new device, where one was given.
     pub name: Option<String>,
+    /// The owner device that made it; `null` where it was made here.
+    pub minted_by: Option<String>,
     /// Time left.
     pub expires_in_seconds: u64,
     /// The device that has used it and must still acknowledge.
@@ -106,6 +108,7 @@ impl From<OfferView> for OfferRecord {
             code: view.code,
             role: view.role,
             name: view.name,
+            minted_by: view.minted_by,
             expires_in_seconds: view.expires_in.as_secs(),
             claimed_by: view.claimed_by,
         }
