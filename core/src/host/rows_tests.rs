@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::offers::{Claim, ClaimDetails, ClaimGrant, MintedBy, Offer, OfferRequest, Offers};
 use super::rows::*;
 use super::{DeviceChange, HostError};
 use crate::identity::PublicKey;
@@ -138,4 +139,45 @@ fn a_clock_that_is_set_right_leaves_nothing_of_the_wrong_one() {
     reset_clock(&connection, 2_000).unwrap();
     assert_eq!(meta::latest_welcome(&connection).unwrap(), Some(2_000));
     assert_eq!(devices::get(&connection, &row.id).unwrap().unwrap().last_seen, Some(2_000));
+}
+
+/// An offer that this device made, used and acknowledged by a key.
+fn used(by: &DeviceRow, number: u8) -> (Offer, Claim, TokenHash, ClaimDetails) {
+    let mut offers = Offers::default();
+    let minted_by = Some(MintedBy { device: by.id, name: by.name.clone() });
+    let request = OfferRequest { link: true, role: Some(Role::Owner), minted_by, ..OfferRequest::default() };
+    let minted = offers.mint(&request, Duration::ZERO).unwrap();
+    let (key, token) = (PublicKey::from_bytes([number; 65]), TokenHash::from_bytes([number; 32]));
+    let details = ClaimDetails {
+        name: "tablet".to_owned(),
+        platform: "iOS 20".to_owned(),
+        key_kind: KeyKind::Hardware,
+        how: PairedHow::Scan,
+        from: [192, 168, 1, 9].into(),
+        digits: None,
+    };
+    offers.claim_number(minted.number, key, RecognitionKey::from_bytes([number; 32]), Duration::ZERO);
+    assert!(offers.granted(minted.number, &key, ClaimGrant { token, details: details.clone() }));
+    let (offer, claim) = offers.acknowledge(minted.number, &token, Duration::ZERO).unwrap();
+    (offer, claim, token, details)
+}
+
+#[test]
+fn an_offer_of_a_device_that_is_no_owner_any_more_pairs_nobody() {
+    let connection = database();
+    let (owner, _other) = (device(&connection, 1, Role::Owner), device(&connection, 2, Role::Owner));
+    let pairs = |number| {
+        let (offer, claim, token, details) = used(&owner, number);
+        activate(&connection, &offer, &claim, token, &details, 50).unwrap()
+    };
+    assert_eq!(pairs(11), Activated::New, "the control");
+    assert!(said(&connection).last().unwrap().ends_with("invited by “phone 1”"), "{:?}", said(&connection));
+    devices::suspend(&connection, &owner.id, 60, "theft").unwrap();
+    assert_eq!(pairs(12), Activated::NotInvited, "suspended");
+    devices::unsuspend(&connection, &owner.id).unwrap();
+    devices::set_role(&connection, &owner.id, Role::Operator).unwrap();
+    assert_eq!(pairs(12), Activated::NotInvited, "demoted");
+    revoke(&connection, owner.id, SHELL, None, 70).unwrap();
+    assert_eq!(pairs(12), Activated::NotInvited, "revoked");
+    assert_eq!(devices::count(&connection).unwrap(), 2);
 }
