@@ -12,7 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pairpin_core::role::Role;
 use pairpin_core::wire::{Address, DEFAULT_PORT};
 
-use crate::device::{JoinArgs, MachinesArgs};
+use crate::device::{AnswerArgs, InboxArgs, JoinArgs, MachinesArgs};
+use crate::machine::{AskArgs, AsksVerb, NotifyArgs};
 use crate::output::time::parse_duration;
 
 /// `pairpin --version`: the commit it was built from and the protocol it speaks.
@@ -80,6 +81,24 @@ pub enum Verb {
     },
     /// On a device: pair it with a machine, by its link, its QR or its code
     Join(JoinArgs),
+    /// Ask the owner and operator devices, and wait for a signed yes or no: the exit code is the answer
+    Ask(AskArgs),
+    /// List, show or take back the asks that wait for an answer
+    Asks {
+        /// What to do with them [default: list]
+        #[command(subcommand)]
+        verb: Option<AsksVerb>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Tell the connected owner and operator devices something that needs no answer
+    Notify(NotifyArgs),
+    /// On a device: what waits for an answer on the machines it is paired with
+    Inbox(InboxArgs),
+    /// On a device: say yes to something in its inbox
+    Approve(AnswerArgs),
+    /// On a device: say no to something in its inbox
+    Deny(AnswerArgs),
     /// On a device: list, watch, rename or forget the machines it is paired with
     Machines(MachinesArgs),
     /// Print shell completions
@@ -117,6 +136,12 @@ pub struct ServeArgs {
     /// An address under which devices reach this machine, tried first; may be repeated
     #[arg(long, value_name = "HOST[:PORT]", env = "PAIRPIN_ADVERTISE", hide_env = true, value_delimiter = ',')]
     pub advertise: Vec<Address>,
+    /// Open a second socket for callers of this group, which takes `ask` and `notify` only
+    #[arg(long, value_name = "GROUP", env = "PAIRPIN_ASK_GROUP", hide_env = true)]
+    pub ask_group: Option<String>,
+    /// Where that socket is [default: ask.sock in /run/pairpin for root, else in /tmp/pairpin-UID]
+    #[arg(long, value_name = "FILE", requires = "ask_group", env = "PAIRPIN_ASK_SOCKET", hide_env = true)]
+    pub ask_socket: Option<PathBuf>,
     /// The identity key is lost: make a new one and keep the database; each device scans once more
     #[arg(long, env = "PAIRPIN_NEW_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
     pub new_key: bool,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::asking;
 use super::book::Known;
 use super::live::Live;
 use super::rows;
@@ -33,7 +34,9 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Enrol => enrol(live, &row, read(params)?).await,
         Method::Devices => value(page(live, read(params)?)),
         Method::Revoke => revoke(live, &row, read(params)?).await,
-        Method::Inbox | Method::Accept | Method::Refuse => Err(RequestError::Unknown),
+        Method::Inbox => value(asking::inbox(&live.shared)),
+        Method::Accept => value(asking::accept(live, &row, read(params)?).await?),
+        Method::Refuse => value(asking::refuse(live, read(params)?).await?),
     }
 }
 
@@ -59,7 +62,7 @@ fn nonce(live: &mut Live) -> Result<Value, RequestError> {
 }
 
 /// Checks a statement: its nonce first, which is spent by that, then the signature of the key.
-fn check(
+pub(super) fn check(
     live: &mut Live,
     key: Option<crate::identity::PublicKey>,
     signed: &Signed,
@@ -88,7 +91,7 @@ async fn enrol(live: &mut Live, row: &DeviceRow, asked: Enrol) -> Result<Value, 
     match live.shared.book.change(device, change).await {
         Ok(true) => {
             live.shared.tell_last_audit().await;
-            Ok(Value::Null)
+            Ok(json!({}))
         }
         Ok(false) => Err(RequestError::Exists),
         Err(_) => Err(RequestError::Failed),

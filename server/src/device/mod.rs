@@ -1,18 +1,22 @@
-//! The verbs of a device: `join` and `machines`. They ask and print; what is decided is decided in
+//! The verbs of a device: `join`, `machines`, `inbox`, `approve` and `deny`. They ask and print; what is decided is decided in
 //! `pairpin_core::client`.
 //!
 //! Called by the command's dispatcher with the state directory. `join` is a pairing, `machines` the
-//! list of what is paired, `ask` the questions, `secret_store` where keys are kept.
+//! list of what is paired, `inbox` what waits for an answer and `answer` the answer, `ask` the questions, `secret_store` where keys are kept.
 
+mod answer;
 mod ask;
 mod cli;
+mod inbox;
 mod join;
 mod link_in;
 mod machines;
 mod views;
 mod watch;
 
-pub use cli::{JoinArgs, MachinesArgs};
+pub use answer::{Decision, run_answer};
+pub use cli::{AnswerArgs, InboxArgs, JoinArgs, MachinesArgs};
+pub use inbox::run_inbox;
 pub use join::run_join;
 pub use machines::run_machines;
 
