@@ -296,10 +296,17 @@ async fn asks_and_notices_are_bounded_and_nobody_is_asked_where_nobody_may_answe
     }
     assert!(matches!(machine.host().ask(question(99, "x")).await, Err(AskError::TooMany(TooMany::InAll))));
     assert_eq!(session.inbox().await.unwrap().len(), limits::ASKS, "all of it in one frame");
+    waiting.clear();
+    for _ in 0..limits::ASKS_A_MINUTE_PER_USER {
+        drop(machine.host().ask(question(77, "x")).await.unwrap());
+    }
+    assert!(matches!(machine.host().ask(question(77, "x")).await, Err(AskError::Often)), "asked and taken back");
+    machine.clock.advance(Duration::from_secs(60));
+    drop(machine.host().ask(question(77, "x")).await.unwrap());
     for _ in 0..limits::NOTICES_PER_USER {
         machine.host().notify(AskKnown::default(), "done").unwrap();
     }
-    assert!(matches!(machine.host().notify(AskKnown::default(), "done"), Err(AskError::Notices)));
+    assert!(matches!(machine.host().notify(AskKnown::default(), "done"), Err(AskError::Often)));
     let other = AskKnown { uid: 1, ..AskKnown::default() };
     assert_eq!(machine.host().notify(other, "done").unwrap(), 1, "one that may know is connected");
 }

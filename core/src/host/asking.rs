@@ -31,8 +31,8 @@ use crate::wire::{
 /// How often waiting asks are looked at for their end. With none, nothing wakes up.
 const TICK: Duration = Duration::from_millis(250);
 
-/// The time in which notices are counted.
-const NOTICES_TIME: Duration = Duration::from_secs(60);
+/// The time in which asks and notices are counted.
+const COUNTED: Duration = Duration::from_secs(60);
 
 /// What the host keeps of asks and notices.
 #[derive(Debug, Default)]
@@ -41,7 +41,24 @@ pub(super) struct Asking {
     opened: Notify,
     /// Answers are taken one at a time: who comes second is told how the first ended.
     turn: tokio::sync::Mutex<()>,
-    notices: Mutex<VecDeque<(Duration, u32)>>,
+    asked: Mutex<Recent>,
+    noticed: Mutex<Recent>,
+}
+
+/// What users did lately: who asks and takes back, again and again, would fill logs and screens.
+#[derive(Debug, Default)]
+struct Recent(VecDeque<(Duration, u32)>);
+
+impl Recent {
+    /// Counts one more; `false` where that is too many, of this user or in all.
+    fn takes(&mut self, uid: u32, now: Duration, of_user: usize, in_all: usize) -> bool {
+        self.0.retain(|(at, _)| now.saturating_sub(*at) < COUNTED);
+        if self.0.len() >= in_all || self.0.iter().filter(|(_, by)| *by == uid).count() >= of_user {
+            return false;
+        }
+        self.0.push_back((now, uid));
+        true
+    }
 }
 
 #[derive(Debug, Default)]
@@ -143,7 +160,12 @@ impl Host {
             return Err(AskError::Nobody);
         }
         let (send, end) = oneshot::channel();
-        let now = shared.clock.elapsed();
+        let (uid, now) = (shown.known.uid, shared.clock.elapsed());
+        // What waits is told first: it says what to do.
+        shared.asking.desk().asks.room_for(uid)?;
+        if !lock(&shared.asking.asked).takes(uid, now, limits::ASKS_A_MINUTE_PER_USER, limits::ASKS_A_MINUTE) {
+            return Err(AskError::Often);
+        }
         {
             let mut desk = shared.asking.desk();
             desk.asks.open(shown.clone(), message, now + time)?;
@@ -186,14 +208,9 @@ impl Host {
         let shared = &self.shared;
         let text = questions::text(text)?;
         let now = shared.clock.elapsed();
-        {
-            let mut notices = lock(&shared.asking.notices);
-            notices.retain(|(at, _)| now.saturating_sub(*at) < NOTICES_TIME);
-            let of_user = notices.iter().filter(|(_, uid)| *uid == known.uid).count();
-            if of_user >= limits::NOTICES_PER_USER || notices.len() >= limits::NOTICES {
-                return Err(AskError::Notices);
-            }
-            notices.push_back((now, known.uid));
+        let (of_user, in_all) = (limits::NOTICES_PER_USER, limits::NOTICES);
+        if !lock(&shared.asking.noticed).takes(known.uid, now, of_user, in_all) {
+            return Err(AskError::Often);
         }
         shared.tell(DeviceEvent::Notice { known: questions::known(known), text, at: shared.now() });
         let rows = shared.book.rows();

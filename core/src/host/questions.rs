@@ -36,9 +36,9 @@ pub enum AskError {
     /// See [`TooMany`].
     #[error(transparent)]
     TooMany(#[from] TooMany),
-    /// Too many notices.
-    #[error("too many notices within a minute, wait a little")]
-    Notices,
+    /// Too many within a minute.
+    #[error("too many within a minute, wait a little and try again")]
+    Often,
     /// The question is empty.
     #[error("the text is empty, say what it is about")]
     Empty,

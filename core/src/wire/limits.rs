@@ -96,6 +96,10 @@ pub const ASK_PATH: usize = 160;
 pub const ASK_ARGUMENTS: usize = 320;
 /// Asks that have ended and whose end is remembered, to tell who answers late.
 pub const ASKS_ENDED: usize = 64;
+/// Asks begun within a minute, of one user.
+pub const ASKS_A_MINUTE_PER_USER: usize = 30;
+/// Asks begun within a minute, in all.
+pub const ASKS_A_MINUTE: usize = 120;
 /// Notices a minute, of one user.
 pub const NOTICES_PER_USER: usize = 6;
 /// Notices a minute, in all.

@@ -39,7 +39,7 @@ impl From<AskError> for AdminError {
                 ErrorKind::Usage
             }
             AskError::Host(error) => return error.into(),
-            AskError::TooMany(_) | AskError::Notices | AskError::NoAsk(_) => ErrorKind::Failed,
+            AskError::TooMany(_) | AskError::Often | AskError::NoAsk(_) => ErrorKind::Failed,
         };
         Self { kind, message: error.to_string() }
     }

@@ -20,8 +20,8 @@ use crate::output::style::quoted;
 use crate::output::time::span;
 use crate::output::{json, note, say};
 
-/// The longest detail that is read (bytes); the daemon says how much of it fits.
-const DETAIL: u64 = 8 * 1024;
+/// The longest text and the longest detail that are sent (bytes); the daemon says how much of them fits.
+const LONGEST: usize = 4 * 1024;
 /// How much longer than the ask itself its answer is waited for: the daemon ends it, unless it hangs.
 const LONGER: Duration = Duration::from_secs(15);
 
@@ -31,10 +31,11 @@ const LONGER: Duration = Duration::from_secs(15);
 /// Exit code 1 for a no, 3 where nobody answered in time, 4 where no device may answer, 5 without a daemon.
 pub async fn run(state_dir: &Path, args: AskArgs) -> Result<(), Failure> {
     let detail = args.detail.as_deref().map(detail).transpose()?;
+    let text = bounded("the text", args.text.clone())?;
     let daemon = reach::daemon_at(state_dir, args.socket.as_deref()).await?;
     // Rounded up: a part of a second is not nothing.
     let timeout_seconds = args.timeout.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
-    let request = Request::Ask(AskRequest { text: args.text.clone(), detail, timeout_seconds });
+    let request = Request::Ask(AskRequest { text, detail, timeout_seconds });
     let mut replies = daemon.send(&request).await?;
     let as_json = args.json.json;
     let end = tokio::time::timeout(args.timeout.saturating_add(LONGER), wait(&mut replies, as_json)).await;
@@ -99,11 +100,16 @@ fn follow(args: &AskArgs) -> Result<(), Failure> {
 }
 
 fn detail(given: &str) -> Result<String, Failure> {
-    let Some(file) = given.strip_prefix('@') else { return Ok(given.to_owned()) };
+    let Some(file) = given.strip_prefix('@') else { return bounded("--detail", given.to_owned()) };
     let mut bytes = Vec::new();
-    let read = File::open(file).and_then(|opened| opened.take(DETAIL).read_to_end(&mut bytes));
+    let read = File::open(file).and_then(|opened| opened.take(LONGEST as u64 + 1).read_to_end(&mut bytes));
     read.map_err(|error| Failure::usage(format!("--detail: cannot read {file}: {error}")))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    bounded("--detail", String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Refused here where it could not even be sent: a text that was cut could say something else.
+fn bounded(what: &str, text: String) -> Result<String, Failure> {
+    if text.len() > LONGEST { Err(Failure::usage(format!("{what} is far too long, shorten it"))) } else { Ok(text) }
 }
 
 /// Runs `notify`.
@@ -112,7 +118,8 @@ fn detail(given: &str) -> Result<String, Failure> {
 /// The text is too long, too many within a minute, or there is no daemon.
 pub async fn notify(state_dir: &Path, args: NotifyArgs) -> Result<(), Failure> {
     let daemon = reach::daemon_at(state_dir, args.socket.as_deref()).await?;
-    let told: usize = parse(daemon.ask(&Request::Notify { text: args.text }).await?)?;
+    let text = bounded("the text", args.text)?;
+    let told: usize = parse(daemon.ask(&Request::Notify { text }).await?)?;
     match told {
         0 => note("no owner or operator device is online, so nobody was told"),
         1 => note("told 1 device"),
@@ -132,6 +139,8 @@ mod tests {
         std::fs::write(&file, "one\ntwo\n").unwrap();
         assert_eq!(detail("plain").unwrap(), "plain");
         assert_eq!(detail(&format!("@{}", file.display())).unwrap(), "one\ntwo\n");
+        std::fs::write(&file, "x".repeat(LONGEST + 1)).unwrap();
+        assert_eq!(detail(&format!("@{}", file.display())).unwrap_err().exit, Exit::Usage, "never cut");
         assert_eq!(detail("@/nowhere/at/all").unwrap_err().exit, Exit::Usage);
     }
 
