@@ -200,6 +200,35 @@ async fn a_device_revoked_after_it_signed_has_said_nothing() {
 }
 
 #[tokio::test]
+async fn a_revoke_that_races_an_answer_is_before_it_or_after_it() {
+    let machine = machine().await;
+    let (_phone, mut good) = device(&machine, Role::Operator, true).await;
+    for round in 0..8 {
+        let (_tablet, mut lost) = device(&machine, Role::Owner, true).await;
+        let mut waiting = asked(&machine, "Deploy?").await;
+        let item = item(&mut lost, &waiting).await;
+        let (prepared, signature) = signed(&mut lost, item.accept()).await;
+        let devices = machine.host().devices();
+        let id = devices.iter().find(|device| device.name == "laptop 2").unwrap().id;
+        let (answer, revoked) = tokio::join!(lost.submit(prepared, signature), machine.host().revoke(id, SHELL, None));
+        revoked.unwrap();
+        let lines = machine.host().audit_tail(20).await.unwrap();
+        let seq =
+            |kind: &str| lines.iter().find(|line| line.kind == kind && line.device == Some(id)).map(|line| line.seq);
+        match seq("answered") {
+            Some(answered) => {
+                assert!(answered < seq("revoked").unwrap(), "round {round}: answered when it was revoked");
+                assert_eq!(end(&mut waiting).await, AskEnd::Yes { by: "laptop 2".into() });
+            }
+            None => {
+                assert!(answer.is_err(), "round {round}: told of a yes that is not written");
+                still_waits(&machine, &mut good, &mut waiting).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_two_devices_that_answer_at_once_one_wins_and_the_other_is_told_who() {
     let machine = machine().await;
     let (_phone, mut one) = device(&machine, Role::Operator, true).await;

@@ -24,6 +24,7 @@ const FIRST_STEPS: &str = "\
 First steps:
   on the machine       run `pairpin serve`, scan its QR with the Pairpin app
   another device       run `pairpin pair` there; on a computer `pairpin join`
+  a script asks you    run `pairpin ask TEXT -- CMD` in it; a device says yes or no
   a device is lost     run `pairpin devices revoke NAME` on the machine
   something is wrong   run `pairpin doctor` on the machine
 

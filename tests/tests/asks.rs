@@ -211,7 +211,7 @@ fn the_second_socket_takes_asks_and_notices_of_its_group_and_nothing_else() {
     let asked = ask.event("asked");
     assert_eq!(asked["ask"]["known"]["uid"], 65_534, "{asked}");
     device.run(&["approve", &id_of(&asked)]).expect(0);
-    ask.end().expect(0);
+    ask.end().expect(0).says("the daemon of user root");
     run(&mut as_nobody(&machine, &["notify", "--socket", &path, "done"]), "").expect(0);
 
     // Of its own waiting asks a user has so many.

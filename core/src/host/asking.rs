@@ -317,7 +317,7 @@ impl Drop for Begun<'_> {
 }
 
 /// Takes an answer: yes by the approval key whose statement held, or no.
-async fn decide(
+pub(super) async fn decide(
     shared: &Arc<Shared>,
     device: DeviceId,
     id: &str,

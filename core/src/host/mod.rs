@@ -8,6 +8,8 @@
 
 mod accept;
 mod asking;
+#[cfg(test)]
+mod asking_tests;
 mod asks;
 mod book;
 mod code_pairing;

@@ -34,7 +34,7 @@ pub enum Place {
 pub struct Replies {
     lines: Lines<BufReader<OwnedReadHalf>>,
     // Closing it would tell the daemon that nobody waits any more.
-    _writer: OwnedWriteHalf,
+    writer: OwnedWriteHalf,
 }
 
 /// One line of the answer.
@@ -103,7 +103,7 @@ impl AdminClient {
         let stream = connect(&self.place).await?.ok_or_else(gone)?;
         let (reader, mut writer) = stream.into_split();
         write_line(&mut writer, request).await.map_err(|_| gone())?;
-        Ok(Replies { lines: Lines::new(BufReader::new(reader), ANSWER), _writer: writer })
+        Ok(Replies { lines: Lines::new(BufReader::new(reader), ANSWER), writer })
     }
 
     /// Asks something that does not wait.
@@ -121,6 +121,11 @@ impl AdminClient {
 }
 
 impl Replies {
+    /// The user whose daemon answers, by the kernel's word.
+    pub fn daemon(&self) -> Option<u32> {
+        Some(self.writer.as_ref().peer_cred().ok()?.uid())
+    }
+
     /// The next line. May be dropped at any time.
     ///
     /// # Errors

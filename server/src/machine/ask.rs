@@ -19,6 +19,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::style::quoted;
 use crate::output::time::span;
 use crate::output::{json, note, say};
+use crate::platform::user_name;
 
 /// The longest text and the longest detail that are sent (bytes); the daemon says how much of them fits.
 const LONGEST: usize = 4 * 1024;
@@ -37,6 +38,11 @@ pub async fn run(state_dir: &Path, args: AskArgs) -> Result<(), Failure> {
     let timeout_seconds = args.timeout.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
     let request = Request::Ask(AskRequest { text, detail, timeout_seconds });
     let mut replies = daemon.send(&request).await?;
+    if args.socket.is_some() {
+        // Whose word the answer is: a path alone does not say who listens there.
+        let user = replies.daemon().map(|uid| user_name(uid).unwrap_or_else(|| format!("#{uid}")));
+        note(format!("asking the daemon of user {}", user.as_deref().unwrap_or("unknown")));
+    }
     let as_json = args.json.json;
     let end = tokio::time::timeout(args.timeout.saturating_add(LONGER), wait(&mut replies, as_json)).await;
     let end =
