@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::asking::{AskWaiting, decide};
+use super::answering::decide;
+use super::asking::AskWaiting;
 use super::questions::Question;
 use super::{Host, HostConfig};
 use crate::clock::SystemClock;

@@ -1,7 +1,7 @@
 //! Asks while they wait: a state machine without I/O. The clock is handed in, and nothing is stored: a
 //! restart, a crash or silence leaves no ask, and so no yes.
 //!
-//! `asking` drives it. An answer is taken in one conditional step, [`Asks::begin`], and counts only when
+//! `asking` and `answering` drive it. An answer is taken in one conditional step, [`Asks::begin`], and counts only when
 //! [`Asks::conclude`] says so, after what it stands on was checked and written. In between nothing else ends
 //! the ask.
 

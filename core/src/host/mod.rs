@@ -3,10 +3,11 @@
 //! The daemon makes one [`Host`] and translates for people; nothing about trust is decided outside.
 //! Read in this order: [`offers`] and [`codes`] (what may be used once), [`sessions`] (who may come
 //! back), `rows` (how that becomes durable), `book` (memory in step with the disk), then the
-//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `reconnect`, `live` and its `requests`, and `asking` for what waits for an answer. On a stopped machine the same verbs are
+//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `reconnect`, `live` and its `requests`, and `asking` with `answering` for what waits for an answer. On a stopped machine the same verbs are
 //! [`OfflineHost`]'s.
 
 mod accept;
+mod answering;
 mod asking;
 #[cfg(test)]
 mod asking_tests;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::asking;
+use super::answering;
 use super::book::Known;
 use super::live::Live;
 use super::rows;
@@ -34,9 +34,9 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Enrol => enrol(live, &row, read(params)?).await,
         Method::Devices => value(page(live, read(params)?)),
         Method::Revoke => revoke(live, &row, read(params)?).await,
-        Method::Inbox => value(asking::inbox(&live.shared)),
-        Method::Accept => value(asking::accept(live, &row, read(params)?).await?),
-        Method::Refuse => value(asking::refuse(live, read(params)?).await?),
+        Method::Inbox => value(answering::inbox(&live.shared)),
+        Method::Accept => value(answering::accept(live, &row, read(params)?).await?),
+        Method::Refuse => value(answering::refuse(live, read(params)?).await?),
     }
 }
 
