@@ -12,7 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pairpin_core::role::Role;
 use pairpin_core::wire::{Address, DEFAULT_PORT};
 
-use crate::device::{InviteArgs, JoinArgs, MachinesArgs};
+use crate::device::{AnswerArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
+use crate::machine::{AskArgs, AsksVerb, NotifyArgs};
 use crate::output::time::parse_duration;
 
 /// `pairpin --version`: the commit it was built from and the protocol it speaks.
@@ -23,6 +24,7 @@ const FIRST_STEPS: &str = "\
 First steps:
   on the machine       run `pairpin serve`, scan its QR with the Pairpin app
   another device       run `pairpin pair` there; on a computer `pairpin join`
+  a script asks you    run `pairpin ask TEXT -- CMD` in it; a device says yes or no
   a device is lost     run `pairpin devices revoke NAME` on the machine
   something is wrong   run `pairpin doctor` on the machine
 
@@ -82,6 +84,24 @@ pub enum Verb {
     Join(JoinArgs),
     /// On an owner device: make an offer on a machine from afar, and show it here
     Invite(InviteArgs),
+    /// Ask the owner and operator devices, and wait for a signed yes or no: the exit code is the answer
+    Ask(AskArgs),
+    /// List, show or take back the asks that wait for an answer
+    Asks {
+        /// What to do with them [default: list]
+        #[command(subcommand)]
+        verb: Option<AsksVerb>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Tell the connected owner and operator devices something that needs no answer
+    Notify(NotifyArgs),
+    /// On a device: what waits for an answer on the machines it is paired with
+    Inbox(InboxArgs),
+    /// On a device: say yes to something in its inbox
+    Approve(AnswerArgs),
+    /// On a device: say no to something in its inbox
+    Deny(AnswerArgs),
     /// On a device: list, watch, rename or forget the machines it is paired with
     Machines(MachinesArgs),
     /// Print shell completions
@@ -119,6 +139,12 @@ pub struct ServeArgs {
     /// An address under which devices reach this machine, tried first; may be repeated
     #[arg(long, value_name = "HOST[:PORT]", env = "PAIRPIN_ADVERTISE", hide_env = true, value_delimiter = ',')]
     pub advertise: Vec<Address>,
+    /// Open a second socket for callers of this group, which takes `ask` and `notify` only
+    #[arg(long, value_name = "GROUP", env = "PAIRPIN_ASK_GROUP", hide_env = true)]
+    pub ask_group: Option<String>,
+    /// Where that socket is [default: ask.sock in /run/pairpin for root, else in /tmp/pairpin-UID]
+    #[arg(long, value_name = "FILE", requires = "ask_group", env = "PAIRPIN_ASK_SOCKET", hide_env = true)]
+    pub ask_socket: Option<PathBuf>,
     /// A key is lost: make it anew and keep the database; if it was identity.key, each device scans once more
     #[arg(long, env = "PAIRPIN_NEW_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
     pub new_key: bool,

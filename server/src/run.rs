@@ -13,12 +13,15 @@ use crate::{device, help, machine, platform};
 /// # Errors
 /// What to tell the person, with the exit code.
 pub fn run(cli: Cli) -> Result<(), Failure> {
-    // Before there is a secret in memory.
-    platform::forbid_core_dumps().map_err(|error| {
-        Failure::failed(format!(
-            "cannot forbid core dumps, which would hold keys: {error}, check the limits of this process"
-        ))
-    })?;
+    // Before there is a secret in memory. `ask` and `notify` have none; a process that hides its memory hides its
+    // program and directory too, which are shown to who answers, and what `ask` runs would inherit the limit.
+    if !matches!(cli.verb, Verb::Ask(_) | Verb::Notify(_)) {
+        platform::forbid_core_dumps().map_err(|error| {
+            Failure::failed(format!(
+                "cannot forbid core dumps, which would hold keys: {error}, check the limits of this process"
+            ))
+        })?;
+    }
     #[cfg(feature = "fault-points")]
     machine::logging::start();
     // What needs no state comes before the state directory is looked for.
@@ -45,6 +48,12 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Verb::Join(args) => device::run_join(dir, args).await,
             Verb::Invite(args) => device::run_invite(dir, args).await,
             Verb::Machines(args) => device::run_machines(dir, args).await,
+            Verb::Ask(args) => machine::ask::run(dir, args).await,
+            Verb::Asks { verb, json } => machine::asks::run(dir, verb, json.json).await,
+            Verb::Notify(args) => machine::ask::notify(dir, args).await,
+            Verb::Inbox(args) => device::run_inbox(dir, args).await,
+            Verb::Approve(args) => device::run_answer(dir, args, device::Decision::Approve).await,
+            Verb::Deny(args) => device::run_answer(dir, args, device::Decision::Deny).await,
             Verb::Completions { .. } | Verb::Man { .. } => Ok(()),
         }
     })

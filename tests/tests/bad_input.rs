@@ -344,7 +344,14 @@ fn unknown_flags_and_verbs_are_usage_errors() {
 #[test]
 fn without_a_daemon_verbs_that_need_one_are_exit_5() {
     let (machine, _phone) = stopped_pair();
-    for arguments in [&["pair", "--no-wait"][..], &["offers", "list"], &["offers", "cancel", "--all"]] {
+    for arguments in [
+        &["pair", "--no-wait"][..],
+        &["offers", "list"],
+        &["offers", "cancel", "--all"],
+        &["ask", "Deploy?"],
+        &["asks"],
+        &["notify", "done"],
+    ] {
         let refused = machine.run(arguments).expect(5).says("pairpin serve");
         check_message(&refused);
     }

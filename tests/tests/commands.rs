@@ -261,7 +261,10 @@ fn a_screenshot_pairs_as_png_and_as_jpeg() {
 #[test]
 fn help_completions_and_manual_come_without_any_state() {
     let plain = |arguments: &[&str]| run(Command::new(binary()).args(arguments).env_clear(), "").expect(0).stdout;
-    let verbs = ["serve", "pair", "offers", "devices", "status", "doctor", "audit", "key", "join", "machines"];
+    let verbs = [
+        "serve", "pair", "offers", "devices", "status", "doctor", "audit", "key", "join", "machines", "ask", "asks",
+        "notify", "inbox", "approve", "deny",
+    ];
     let help = plain(&["--help"]);
     for verb in verbs {
         assert!(help.contains(&format!("\n  {verb} ")), "{verb} is not in\n{help}");

@@ -126,6 +126,38 @@ fn a_device_lists_its_machines_in_their_shape() {
     assert!(text.contains(&machine.pin().fingerprint()), "the key fingerprint is not in {text}");
 }
 
+/// What a waiting ask has, on the machine and in a device's inbox.
+#[track_caller]
+fn check_ask(ask: &Value) {
+    check(ask, &[("id", "s"), ("asked_at", "s"), ("expires_at", "s"), ("expires_in_seconds", "n")]);
+    check(ask, &[("known", "o"), ("observed", "o"), ("claimed", "o")]);
+    check(&ask["known"], &[("uid", "n"), ("user", "?s"), ("process", "?n")]);
+    let observed = &[("executable", "?s"), ("arguments", "a"), ("arguments_left_out", "n"), ("directory", "?s")];
+    check(&ask["observed"], observed);
+    check(&ask["claimed"], &[("text", "s"), ("detail", "?s")]);
+    check_time(&ask["expires_at"]);
+}
+
+#[test]
+fn an_ask_and_its_answer_have_their_shape_on_both_sides() {
+    let (machine, device) = (Machine::started(), Device::new());
+    device.join(machine.offer(&[]).link_text()).expect(0);
+    let mut ask = pairpin_tests::process::Background::start(&mut machine.command(&["ask", "Deploy?", "--json"]), None);
+    let asked = ask.event("asked");
+    check(&asked, &[("ask", "o"), ("may_answer", "n"), ("online", "n")]);
+    check_ask(&asked["ask"]);
+    let id = asked["ask"]["id"].as_str().unwrap();
+    check_ask(&machine.json(&["asks", "--json"])["asks"][0]);
+    check_ask(&machine.json(&["asks", "show", id, "--json"])["ask"]);
+    let inbox = device.run(&["inbox", "--json"]).expect(0).json();
+    check(&inbox, &[("items", "a"), ("unasked", "a")]);
+    check(&inbox["items"][0], &[("kind", "s"), ("machine", "s")]);
+    check_ask(&inbox["items"][0]);
+    let answered = device.run(&["approve", id, "--json"]).expect(0).json();
+    check(&answered, &[("item", "o"), ("taken", "b"), ("how", "s"), ("by", "s")]);
+    check(&ask.event("answered"), &[("answer", "s"), ("by", "s")]);
+}
+
 #[test]
 fn json_is_the_only_thing_on_stdout() {
     let machine = Machine::started();

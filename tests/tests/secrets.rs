@@ -156,10 +156,25 @@ fn at_the_shell(story: &mut Story) {
         &["devices", "show", "nobody"],
         &["serve"],
         &["offers", "cancel", "99"],
+        &["asks"],
+        &["asks", "--json"],
+        &["asks", "show", "nothing"],
+        &["ask", "Deploy?", "--timeout", "1s"],
+        &["ask", "Deploy?", "--timeout", "1s", "--json"],
+        &["notify", "done"],
     ] {
         story.shell(verb);
     }
-    for verb in [&["machines"][..], &["machines", "--json"], &["machines", "rename", "homebox", "home"], &["join"]] {
+    for verb in [
+        &["machines"][..],
+        &["machines", "--json"],
+        &["inbox"],
+        &["inbox", "--json"],
+        &["approve", "nothing"],
+        &["deny", "nothing"],
+        &["machines", "rename", "homebox", "home"],
+        &["join"],
+    ] {
         story.on_laptop(verb, "");
     }
     let mut waiting = plain.waiting.unwrap();

@@ -153,5 +153,8 @@ fn processes_that_share_one_record_go_through_rotations_together() {
     let row = machine.only_device();
     assert_eq!((&row["id"], &row["suspended"]), (&id, &Value::Null));
     let kinds = machine.audit_kinds();
-    assert_eq!(kinds.iter().filter(|kind| *kind != "started" && *kind != "stopped").collect::<Vec<_>>(), ["paired"]);
+    assert_eq!(
+        kinds.iter().filter(|kind| *kind != "started" && *kind != "stopped").collect::<Vec<_>>(),
+        ["paired", "approval-key"]
+    );
 }

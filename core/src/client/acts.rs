@@ -15,7 +15,8 @@ use crate::handshake::{Addressee, Stated, Statement};
 use crate::identity::{DeviceId, PublicKey, Signature};
 use crate::role::Role;
 use crate::wire::{
-    ApprovalGuard, Enrol, Method, MintRequest, MintedOffer, NonceGiven, RevokeRequest, Signed, StatementKind,
+    AcceptAsk, ApprovalGuard, Enrol, Method, MintRequest, MintedOffer, NonceGiven, RequestHash, RevokeRequest, Signed,
+    StatementKind,
 };
 
 /// What a person may decide on a machine from here.
@@ -27,6 +28,13 @@ pub enum Act {
         key: PublicKey,
         /// What guards it.
         guard: ApprovalGuard,
+    },
+    /// Yes to an ask.
+    Answer {
+        /// Its id.
+        ask: String,
+        /// What was shown.
+        request: RequestHash,
     },
     /// A device loses its access.
     Revoke {
@@ -69,6 +77,7 @@ impl Act {
     fn stated<'a>(&'a self, device: &DeviceId) -> Stated<'a> {
         match self {
             Self::Enrol { key, guard } => Stated::Enrol { device: *device, key: *key, guard: *guard },
+            Self::Answer { ask, request } => Stated::Answer { ask, request: *request },
             Self::Revoke { device, reason } => {
                 Stated::Revoke { device: *device, reason: reason.as_deref().unwrap_or_default() }
             }
@@ -83,6 +92,7 @@ impl Act {
     fn method(&self) -> Method {
         match self {
             Self::Enrol { .. } => Method::Enrol,
+            Self::Answer { .. } => Method::Accept,
             Self::Revoke { .. } => Method::Revoke,
             Self::Invite { .. } => Method::Mint,
         }
@@ -94,6 +104,7 @@ impl Act {
         }
         match self {
             Self::Enrol { key, guard } => value(Enrol { key, guard, signed }),
+            Self::Answer { ask, .. } => value(AcceptAsk { id: ask, signed }),
             Self::Revoke { device, reason } => value(RevokeRequest { device, reason, signed }),
             Self::Invite { role, name, lifetime } => {
                 value(MintRequest { role, name, lifetime_seconds: lifetime.map(|life| life.as_secs()), signed })
@@ -153,9 +164,12 @@ impl MachineSession {
     ///
     /// # Errors
     /// The secret store cannot be opened, or there is no such key.
-    pub async fn sign_here(&self, prepared: &Prepared) -> Result<Signature, ClientError> {
-        let (row, message) = (self.row.clone(), prepared.to_sign().to_vec());
-        self.client.durable(move |ledger| ledger.sign_approval(&row, &message)).await
+    pub fn sign_here(
+        &self,
+        prepared: &Prepared,
+    ) -> impl Future<Output = Result<Signature, ClientError>> + Send + use<> {
+        let (client, row, message) = (self.client.clone(), self.row.clone(), prepared.to_sign().to_vec());
+        async move { client.durable(move |ledger| ledger.sign_approval(&row, &message)).await }
     }
 
     /// Sees to it that the machine has the software approval key of this device, making one at the first time:

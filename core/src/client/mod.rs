@@ -2,7 +2,7 @@
 //!
 //! Start at [`Client`]. A pairing is `preview` (what is this offer for, what do we have already),
 //! then `pair`, or `code` for a typed code; `resume` is one reconnect, `watch` and `connection` a
-//! live one, `session` and `acts` ask a machine and decide on it, `machines` the list, `forget` its end. What is durable is in `ledger`; every method
+//! live one, `session`, `inbox` and `acts` ask a machine and decide on it, `machines` the list, `forget` its end. What is durable is in `ledger`; every method
 //! may be dropped at any await, since its durable steps run to their end by themselves.
 
 mod acts;
@@ -17,6 +17,7 @@ mod fakes;
 mod forget;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod inbox;
 mod ledger;
 mod line;
 mod machines;
@@ -45,6 +46,7 @@ pub use code::CodePreview;
 pub use config::ClientConfig;
 pub use error::{ClientError, ErrorKind, Told, Tried};
 pub use forget::Forgotten;
+pub use inbox::{AskItem, InboxItem, answered, clean_end};
 pub use machines::{MachineState, MachineView};
 pub use pair::Paired;
 pub use preview::{PairPreview, PairQuestion};

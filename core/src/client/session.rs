@@ -158,26 +158,14 @@ impl MachineSession {
                 }
                 self.events.push_back(event);
             }
-            Frame::Closing(closing) => return Err(self.closed(&closing).await),
+            Frame::Closing(closing) => {
+                // Not a method: a session is not to be borrowed across a wait, or its future could not move
+                // between threads.
+                return Err(closed(self.client.clone(), self.row.clone(), &closing).await);
+            }
             _ => {}
         }
         Ok(None)
-    }
-
-    /// The machine ends the session, and says why.
-    async fn closed(&self, closing: &Closing) -> ClientError {
-        let (name, told) = (self.row.name.clone(), Told::of(&closing.by, Some(closing.at), &closing.reason));
-        match closing.code {
-            CloseCode::Revoked => {
-                let (row, erased) = (self.row.clone(), told.clone());
-                let stored = self.client.durable(move |ledger| ledger.revoked(&row, &erased)).await;
-                self.client.inner.changed();
-                stored.err().unwrap_or(ClientError::Revoked { name, told })
-            }
-            CloseCode::Suspended => ClientError::Suspended { name, told },
-            CloseCode::Expired => ClientError::Expired { name, skew_seconds: None },
-            _ => self.lost(),
-        }
     }
 
     fn lost(&self) -> ClientError {
@@ -201,5 +189,21 @@ impl MachineSession {
             Some(RequestError::Failed) => ClientError::MachineFailed,
             Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
         }
+    }
+}
+
+/// The machine ends the session, and says why.
+async fn closed(client: Client, row: MachineRow, closing: &Closing) -> ClientError {
+    let (name, told) = (row.name.clone(), Told::of(&closing.by, Some(closing.at), &closing.reason));
+    match closing.code {
+        CloseCode::Revoked => {
+            let erased = told.clone();
+            let stored = client.durable(move |ledger| ledger.revoked(&row, &erased)).await;
+            client.inner.changed();
+            stored.err().unwrap_or(ClientError::Revoked { name, told })
+        }
+        CloseCode::Suspended => ClientError::Suspended { name, told },
+        CloseCode::Expired => ClientError::Expired { name, skew_seconds: None },
+        _ => line::interrupted(&name),
     }
 }

@@ -22,7 +22,7 @@ pub use keys::{MacKey, Purpose};
 pub use preview::{AwaitPreview, PreviewOpened, PreviewProven, PreviewReceived};
 pub use resume::{AwaitWelcome, ResumeDraft, ResumeOpened, ResumeProven};
 pub use scan::{AwaitGrant, DeviceDetails, GrantReceived, Granted, ScanDraft, ScanOpened, ScanProven};
-pub use statement::{Addressee, Stated, Statement};
+pub use statement::{Addressee, Stated, Statement, request_hash};
 pub use transcript::{Channel, CheckDigits, EXPORTER_LABEL, Transcript, TranscriptHash};
 
 use crate::wire::{MessageError, VERSION};

@@ -5,11 +5,18 @@
 //! and checks. Nothing in it comes from the other side unseen: the pin is the one that TLS proved, the
 //! machine id and the epoch are those of the row (docs/protocol.md, section 12).
 
+use sha2::{Digest as _, Sha256};
+
 use super::HandshakeError;
 use super::transcript::length_prefixed;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, Signature};
 use crate::role::Role;
 use crate::wire::{ApprovalGuard, NonceGiven, RequestHash, Signed, StatementKind, VERSION};
+
+/// What a yes is to: the ask's message, as it was sent.
+pub fn request_hash(message: &str) -> RequestHash {
+    RequestHash::from_bytes(Sha256::digest(length_prefixed(&[b"pairpin v1 ask", message.as_bytes()])).into())
+}
 
 /// The machine that a statement is for, as the side that builds it knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

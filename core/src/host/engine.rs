@@ -94,6 +94,7 @@ impl Host {
             failures: super::failures::FailureLog::default(),
             events: EventLog::new(),
             told: EventLog::new(),
+            asking: super::asking::Asking::default(),
             offers: Mutex::default(),
             logs: Mutex::default(),
             offers_changed: tokio::sync::Notify::new(),
@@ -121,6 +122,7 @@ impl Host {
         }
         shared.spawn(flush_sightings(Arc::clone(&shared)));
         shared.spawn(end_offers(Arc::clone(&shared)));
+        shared.spawn(super::asking::end_asks(Arc::clone(&shared)));
         shared.addresses.send_replace(shared.addresses_for_devices());
         shared.spawn(refresh_addresses(Arc::clone(&shared)));
         Ok(Self { shared })

@@ -3,10 +3,15 @@
 //! The daemon makes one [`Host`] and translates for people; nothing about trust is decided outside.
 //! Read in this order: [`offers`] and [`codes`] (what may be used once), [`sessions`] (who may come
 //! back), `rows` (how that becomes durable), `book` (memory in step with the disk), then the
-//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `reconnect`, `live` and its `requests`. On a stopped machine the same verbs are
+//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `reconnect`, `live` and its `requests`, and `asking` with `answering` for what waits for an answer. On a stopped machine the same verbs are
 //! [`OfflineHost`]'s.
 
 mod accept;
+mod answering;
+mod asking;
+#[cfg(test)]
+mod asking_tests;
+mod asks;
 mod book;
 mod code_pairing;
 pub mod codes;
@@ -31,6 +36,7 @@ mod offers_tests;
 mod offline;
 mod pairing;
 mod proven;
+mod questions;
 mod reconnect;
 mod registry;
 mod requests;
@@ -46,12 +52,15 @@ mod views;
 mod visitor;
 
 pub use crate::net::addresses::ReachableAddress;
+pub use asking::{Answerers, AskView, AskWaiting};
+pub use asks::TooMany;
 pub use engine::{Host, HostConfig};
 pub use error::HostError;
 pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
 pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE, unreadable_keys};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
+pub use questions::{AskError, Question};
 pub use rows::SHELL;
 pub use views::{
     AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView, TombstoneView,

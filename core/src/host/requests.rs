@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::answering;
 use super::book::Known;
 use super::live::Live;
 use super::offers::MintError;
@@ -39,7 +40,9 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Devices => value(page(live, read(params)?)),
         Method::Revoke => revoke(live, &row, read(params)?).await,
         Method::Mint => mint(live, &row, read(params)?),
-        Method::Inbox | Method::Accept | Method::Refuse => Err(RequestError::Unknown),
+        Method::Inbox => value(answering::inbox(&live.shared)),
+        Method::Accept => value(answering::accept(live, &row, read(params)?).await?),
+        Method::Refuse => value(answering::refuse(live, read(params)?).await?),
     }
 }
 
@@ -65,7 +68,7 @@ fn nonce(live: &mut Live) -> Result<Value, RequestError> {
 }
 
 /// Checks a statement: its nonce first, which is spent by that, then the signature of the key.
-fn check(
+pub(super) fn check(
     live: &mut Live,
     key: Option<crate::identity::PublicKey>,
     signed: &Signed,
@@ -94,7 +97,7 @@ async fn enrol(live: &mut Live, row: &DeviceRow, asked: Enrol) -> Result<Value, 
     match live.shared.book.change(device, change).await {
         Ok(true) => {
             live.shared.tell_last_audit().await;
-            Ok(Value::Null)
+            Ok(json!({}))
         }
         Ok(false) => Err(RequestError::Exists),
         Err(_) => Err(RequestError::Failed),

@@ -50,6 +50,7 @@ pub(super) struct Shared {
     pub(super) events: EventLog<HostEvent>,
     /// What connected devices are told.
     pub(super) told: EventLog<DeviceEvent>,
+    pub(super) asking: super::asking::Asking,
     pub(super) offers: Mutex<Offers>,
     pub(super) logs: Mutex<BTreeMap<OfferNumber, EventLog<OfferEvent>>>,
     pub(super) offers_changed: tokio::sync::Notify,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
+use crate::wire::{AskEnd, AskKnown, PendingAsk};
 
 /// Something happened that a device of the right role should know at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,29 @@ pub enum DeviceEvent {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         name: Option<String>,
     },
+    /// Somebody asks, and waits for an answer.
+    AskPending {
+        /// The ask.
+        #[serde(flatten)]
+        ask: PendingAsk,
+    },
+    /// An ask needs no answer any more.
+    AskGone {
+        /// Its id.
+        id: String,
+        /// How it ended.
+        #[serde(flatten)]
+        end: AskEnd,
+    },
+    /// Somebody at the machine says something, and waits for no answer.
+    Notice {
+        /// Who, as the machine knows.
+        known: AskKnown,
+        /// What; claimed.
+        text: String,
+        /// When.
+        at: UnixMillis,
+    },
     /// Some were lost, because this device did not read for long: ask for everything anew.
     Missed,
     /// One that this build does not know.
@@ -68,6 +92,7 @@ impl DeviceEvent {
     pub fn least_role(&self) -> Role {
         match self {
             Self::DeviceAdded { .. } | Self::DeviceRevoked { .. } | Self::Alarm { .. } => Role::Owner,
+            Self::AskPending { .. } | Self::AskGone { .. } | Self::Notice { .. } => Role::Operator,
             Self::Missed | Self::Unknown => Role::Viewer,
         }
     }

@@ -75,3 +75,32 @@ pub const NONCE_TIME: Duration = Duration::from_secs(2 * 60);
 pub const NONCES: usize = 4;
 /// Devices in one page of the list that owner devices see.
 pub const DEVICES_PAGE: usize = 100;
+
+/// An ask as it is sent, at most (characters of its base64url text): [`ASKS`] of them fit into one [`FRAME`].
+pub const ASK_MESSAGE: usize = 3_500;
+/// Asks that wait for an answer, in all.
+pub const ASKS: usize = 16;
+/// Asks that wait for an answer, of one user.
+pub const ASKS_PER_USER: usize = 4;
+/// How long an ask waits unless told otherwise.
+pub const ASK_TIME: Duration = Duration::from_secs(5 * 60);
+/// How long an ask may wait.
+pub const ASK_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The question of an ask, at most (bytes after cleaning).
+pub const ASK_TEXT: usize = 240;
+/// The detail of an ask, at most (bytes after cleaning).
+pub const ASK_DETAIL: usize = 1_000;
+/// Each of an ask's observed paths (bytes); longer ones are cut.
+pub const ASK_PATH: usize = 160;
+/// An ask's observed arguments in all (bytes); those that do not fit are counted.
+pub const ASK_ARGUMENTS: usize = 320;
+/// Asks that have ended and whose end is remembered, to tell who answers late.
+pub const ASKS_ENDED: usize = 64;
+/// Asks begun within a minute, of one user.
+pub const ASKS_A_MINUTE_PER_USER: usize = 30;
+/// Asks begun within a minute, in all.
+pub const ASKS_A_MINUTE: usize = 120;
+/// Notices a minute, of one user.
+pub const NOTICES_PER_USER: usize = 6;
+/// Notices a minute, in all.
+pub const NOTICES: usize = 24;

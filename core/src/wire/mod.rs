@@ -4,6 +4,7 @@
 //! `docs/protocol.md`.
 
 mod address;
+mod asks;
 mod envelope;
 mod events;
 mod frames;
@@ -14,6 +15,10 @@ mod refusal;
 mod statements;
 
 pub use address::{Address, AddressKind, UnreadableAddress};
+pub use asks::{
+    AcceptAsk, AskAnswered, AskClaimed, AskEnd, AskKnown, AskMessage, AskObserved, Inbox, PendingAsk, RefuseAsk,
+    clean_lines,
+};
 pub use envelope::{Envelope, Flow, Mac, MessageError};
 pub use events::{DeviceEvent, DeviceListed, DevicesAfter, DevicesPage};
 pub use frames::{CloseCode, Closing, Frame};

@@ -17,7 +17,16 @@ use crate::platform::owner_of;
 /// A daemon that was there a moment ago.
 #[derive(Debug)]
 pub struct AdminClient {
-    state_dir: PathBuf,
+    place: Place,
+}
+
+/// Where a daemon listens.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// In its state directory, for its own user.
+    State(PathBuf),
+    /// At its second socket, for callers of other users.
+    Socket(PathBuf),
 }
 
 /// The lines that answer one request. Dropping it closes the connection, which ends what waits.
@@ -25,7 +34,7 @@ pub struct AdminClient {
 pub struct Replies {
     lines: Lines<BufReader<OwnedReadHalf>>,
     // Closing it would tell the daemon that nobody waits any more.
-    _writer: OwnedWriteHalf,
+    writer: OwnedWriteHalf,
 }
 
 /// One line of the answer.
@@ -42,20 +51,30 @@ impl From<AdminError> for Failure {
         let exit = match error.kind {
             ErrorKind::Failed => Exit::Failed,
             ErrorKind::Usage => Exit::Usage,
+            ErrorKind::Nobody => Exit::Nobody,
             ErrorKind::NotRunning => Exit::NotRunning,
         };
         Self::new(exit, error.message)
     }
 }
 
-async fn connect(state_dir: &Path) -> Result<Option<UnixStream>, Failure> {
-    socket::connect(state_dir).await.map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            let owner = owner_of(state_dir).unwrap_or_else(|| "another user".into());
-            let place = state_dir.display();
+async fn connect(place: &Place) -> Result<Option<UnixStream>, Failure> {
+    let (connected, path) = match place {
+        Place::State(dir) => (socket::connect(dir).await, dir),
+        Place::Socket(file) => (socket::connect_to(file).await, file),
+    };
+    connected.map_err(|error| match (error.kind(), place) {
+        (io::ErrorKind::PermissionDenied, Place::State(dir)) => {
+            let owner = owner_of(dir).unwrap_or_else(|| "another user".into());
+            let place = dir.display();
             Failure::failed(format!("{place} belongs to {owner}, run this as that user, as with `sudo -H -u {owner}`"))
         }
-        _ => Failure::failed(format!("cannot talk to pairpin serve through {}: {error}", state_dir.display())),
+        (io::ErrorKind::PermissionDenied, Place::Socket(file)) => Failure::failed(format!(
+            "{} is not open to you: its group is the one that `pairpin serve --ask-group` names, ask who runs it to \
+             put you in",
+            file.display()
+        )),
+        _ => Failure::failed(format!("cannot talk to pairpin serve through {}: {error}", path.display())),
     })
 }
 
@@ -65,7 +84,15 @@ impl AdminClient {
     /// # Errors
     /// It runs, but as another user.
     pub async fn find(state_dir: &Path) -> Result<Option<Self>, Failure> {
-        Ok(connect(state_dir).await?.map(|_| Self { state_dir: state_dir.to_owned() }))
+        Self::find_at(Place::State(state_dir.to_owned())).await
+    }
+
+    /// The daemon that listens there, if it runs.
+    ///
+    /// # Errors
+    /// It runs, but this user may not ask it.
+    pub async fn find_at(place: Place) -> Result<Option<Self>, Failure> {
+        Ok(connect(&place).await?.map(|_| Self { place }))
     }
 
     /// Sends a request; the answer is read from what this returns.
@@ -73,10 +100,10 @@ impl AdminClient {
     /// # Errors
     /// The daemon has gone away.
     pub async fn send(&self, request: &Request) -> Result<Replies, Failure> {
-        let stream = connect(&self.state_dir).await?.ok_or_else(gone)?;
+        let stream = connect(&self.place).await?.ok_or_else(gone)?;
         let (reader, mut writer) = stream.into_split();
         write_line(&mut writer, request).await.map_err(|_| gone())?;
-        Ok(Replies { lines: Lines::new(BufReader::new(reader), ANSWER), _writer: writer })
+        Ok(Replies { lines: Lines::new(BufReader::new(reader), ANSWER), writer })
     }
 
     /// Asks something that does not wait.
@@ -94,6 +121,11 @@ impl AdminClient {
 }
 
 impl Replies {
+    /// The user whose daemon answers, by the kernel's word.
+    pub fn daemon(&self) -> Option<u32> {
+        Some(self.writer.as_ref().peer_cred().ok()?.uid())
+    }
+
     /// The next line. May be dropped at any time.
     ///
     /// # Errors

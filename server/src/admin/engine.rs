@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use pairpin_core::host::offers::MintError;
-use pairpin_core::host::{DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
+use pairpin_core::host::{AskError, DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
-use super::views::{AuditRecord, DeviceRecord, MachineRecord, OfferRecord, RevokedRecord, TombstoneRecord};
+use super::views::{AskRecord, AuditRecord, DeviceRecord, MachineRecord, OfferRecord, RevokedRecord, TombstoneRecord};
 
 /// The engine behind a verb.
 pub enum Engine {
@@ -26,6 +26,20 @@ impl From<HostError> for AdminError {
         let kind = match error {
             HostError::NameEmpty | HostError::Lifetime | HostError::Mint(MintError::Lifetime) => ErrorKind::Usage,
             _ => ErrorKind::Failed,
+        };
+        Self { kind, message: error.to_string() }
+    }
+}
+
+impl From<AskError> for AdminError {
+    fn from(error: AskError) -> Self {
+        let kind = match error {
+            AskError::Nobody => ErrorKind::Nobody,
+            AskError::Empty | AskError::Text | AskError::Detail | AskError::Message | AskError::Time => {
+                ErrorKind::Usage
+            }
+            AskError::Host(error) => return error.into(),
+            AskError::TooMany(_) | AskError::Often | AskError::NoAsk(_) => ErrorKind::Failed,
         };
         Self { kind, message: error.to_string() }
     }
@@ -86,7 +100,15 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         }
         Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines).await?),
         Request::ResetClock => value(host.reset_clock().await?),
-        Request::Pair(_) | Request::FollowAudit { .. } => Err(AdminError::failed("this verb waits")),
+        Request::Asks => records::<_, AskRecord>(host.asks()),
+        Request::ShowAsk { id } => {
+            let ask = host.asks().into_iter().find(|ask| ask.shown.id == id);
+            value(AskRecord::from(ask.ok_or(AskError::NoAsk(id))?))
+        }
+        Request::CancelAsk { id } => value(host.cancel_ask(&id)?),
+        Request::Pair(_) | Request::FollowAudit { .. } | Request::Ask(_) | Request::Notify { .. } => {
+            Err(AdminError::failed("this verb waits"))
+        }
     }
 }
 
@@ -118,7 +140,12 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
         | Request::CancelOffer { .. }
         | Request::CancelOffers
         | Request::Pair(_)
-        | Request::FollowAudit { .. } => {
+        | Request::FollowAudit { .. }
+        | Request::Ask(_)
+        | Request::Asks
+        | Request::ShowAsk { .. }
+        | Request::CancelAsk { .. }
+        | Request::Notify { .. } => {
             Err(AdminError { kind: ErrorKind::NotRunning, message: "pairpin serve is not running".into() })
         }
     }

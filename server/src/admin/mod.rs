@@ -2,8 +2,11 @@
 //!
 //! `socket` opens it and decides who may, `protocol` says what crosses it, `views` the records
 //! inside (they are the `--json` shapes too), `server` answers in the daemon, `client` asks,
-//! `engine` does what is asked on a running host or a stopped machine.
+//! `engine` does what is asked on a running host or a stopped machine. `ask_socket` is the second socket, for
+//! callers of other users, and `asks` what both do with an ask.
 
+pub mod ask_socket;
+mod asks;
 pub mod client;
 pub mod engine;
 pub mod protocol;

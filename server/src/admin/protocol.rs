@@ -68,6 +68,25 @@ pub enum Request {
         /// How many, at most.
         lines: usize,
     },
+    /// Ask the devices, and wait: events follow, and closing the connection takes it back.
+    Ask(AskRequest),
+    /// Asks that wait.
+    Asks,
+    /// One ask.
+    ShowAsk {
+        /// Its id.
+        id: String,
+    },
+    /// Take an ask back.
+    CancelAsk {
+        /// Its id.
+        id: String,
+    },
+    /// Tell the devices something that needs no answer; the answer is how many are connected.
+    Notify {
+        /// What.
+        text: String,
+    },
     /// Forget the latest time at which a device was welcomed.
     ResetClock,
     /// Audit lines from now on, one event each, until the connection is closed.
@@ -75,6 +94,31 @@ pub enum Request {
         /// Lines after this number.
         after: i64,
     },
+}
+
+/// What a caller of another user may ask of the daemon, by its second socket: this and nothing else.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum CallerRequest {
+    /// See [`Request::Ask`].
+    Ask(AskRequest),
+    /// See [`Request::Notify`].
+    Notify {
+        /// What.
+        text: String,
+    },
+}
+
+/// A question for the devices.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskRequest {
+    /// The question.
+    pub text: String,
+    /// More about it.
+    pub detail: Option<String>,
+    /// How long it waits.
+    pub timeout_seconds: u64,
 }
 
 /// What to change about a device.
@@ -135,6 +179,8 @@ pub enum ErrorKind {
     Failed,
     /// The request makes no sense.
     Usage,
+    /// No device is paired that may answer.
+    Nobody,
     /// It needs a running daemon.
     NotRunning,
 }

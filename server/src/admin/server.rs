@@ -12,19 +12,21 @@ use tokio::io::{AsyncBufRead, AsyncWrite, BufReader};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
+use super::asks;
 use super::engine::{Engine, offer_request};
 use super::protocol::{AdminError, Lines, PairRequest, REQUEST, Reply, Request, write_line};
 use super::socket::AdminListener;
 use super::views::{AuditRecord, NewOfferRecord, PairEvent};
+use crate::platform::Caller;
 
 /// Clients at once, at most.
 pub const CLIENTS: usize = 64;
 /// How long a client may take to say what it wants.
-const REQUEST_TIME: Duration = Duration::from_secs(5);
+pub(super) const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// Audit lines read at once.
 const AUDIT_PAGE: usize = 1_000;
 /// How long to wait when the system is out of files.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves clients until dropped.
 pub async fn run(listener: AdminListener, host: Host) {
@@ -48,10 +50,19 @@ pub async fn run(listener: AdminListener, host: Host) {
 }
 
 async fn client(stream: UnixStream, engine: Arc<Engine>, host: Host) {
+    let caller = Caller::of(&stream);
     let (reader, mut writer) = stream.into_split();
     let mut reader = Lines::new(BufReader::new(reader), REQUEST);
     let reply = match tokio::time::timeout(REQUEST_TIME, reader.next::<Request>()).await {
         Ok(Ok(Some(Request::Pair(request)))) => pair(&host, &request, &mut reader, &mut writer).await,
+        Ok(Ok(Some(Request::Ask(request)))) => match &caller {
+            Ok(caller) => asks::ask(&host, caller, request, &mut reader, &mut writer).await,
+            Err(error) => Err(asks::unknown_caller(error)),
+        },
+        Ok(Ok(Some(Request::Notify { text }))) => match &caller {
+            Ok(caller) => asks::notify(&host, caller, &text),
+            Err(error) => Err(asks::unknown_caller(error)),
+        },
         Ok(Ok(Some(Request::FollowAudit { after }))) => follow(&host, after, &mut reader, &mut writer).await,
         Ok(Ok(Some(request))) => engine.answer(request).await.map(Some),
         Ok(Ok(None)) | Err(_) => return,
@@ -59,12 +70,17 @@ async fn client(stream: UnixStream, engine: Arc<Engine>, host: Host) {
             "the daemon does not understand this pairpin, one of them is older: restart pairpin serve",
         )),
     };
+    finish(&mut writer, reply).await;
+}
+
+/// Writes the last line, where there is somebody to read it.
+pub(super) async fn finish(writer: &mut (impl AsyncWrite + Unpin), reply: Answer) {
     let line = match reply {
         Ok(Some(answer)) => Reply::Ok(answer),
         Ok(None) => return,
         Err(error) => Reply::Error(error),
     };
-    let _ = write_line(&mut writer, &line).await;
+    let _ = write_line(writer, &line).await;
 }
 
 /// Withdraws an offer unless told that it has ended: its `pair` has gone away.
@@ -81,7 +97,8 @@ impl Drop for Withdraw<'_> {
     }
 }
 
-type Answer = Result<Option<Value>, AdminError>;
+/// The last line; none where the client has gone away.
+pub(super) type Answer = Result<Option<Value>, AdminError>;
 
 async fn pair(
     host: &Host,
@@ -152,11 +169,11 @@ async fn follow(
     }
 }
 
-fn json<T: Serialize>(value: &T) -> Result<Value, AdminError> {
+pub(super) fn json<T: Serialize>(value: &T) -> Result<Value, AdminError> {
     serde_json::to_value(value).map_err(|error| AdminError::failed(format!("cannot write the answer: {error}")))
 }
 
 /// Sends one event; `None` where the client has gone away.
-async fn event<T: Serialize>(writer: &mut (impl AsyncWrite + Unpin), happened: &T) -> Option<()> {
+pub(super) async fn event<T: Serialize>(writer: &mut (impl AsyncWrite + Unpin), happened: &T) -> Option<()> {
     write_line(writer, &Reply::Event(json(happened).ok()?)).await.ok()
 }

@@ -75,13 +75,28 @@ fn may_ask(peer: u32, own: u32) -> bool {
 /// # Errors
 /// There is one, but it may not be asked.
 pub async fn connect(state_dir: &Path) -> io::Result<Option<UnixStream>> {
+    connect_in(state_dir, SOCKET).await
+}
+
+/// Connects to a socket by its path; `None` where none listens.
+///
+/// # Errors
+/// There is one, but it may not be asked.
+pub async fn connect_to(file: &Path) -> io::Result<Option<UnixStream>> {
+    match (file.parent(), file.file_name().and_then(|name| name.to_str())) {
+        (Some(directory), Some(name)) => connect_in(directory, name).await,
+        _ => Ok(None),
+    }
+}
+
+async fn connect_in(directory: &Path, name: &str) -> io::Result<Option<UnixStream>> {
     let absent = |error: &io::Error| {
         matches!(
             error.kind(),
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory
         )
     };
-    let connected = match ShortPath::of(state_dir, SOCKET) {
+    let connected = match ShortPath::of(directory, name) {
         Ok(short) => UnixStream::connect(short.path()).await,
         Err(error) => Err(error),
     };

@@ -1,4 +1,4 @@
-//! The flags of `join`, `invite` and `machines`.
+//! The flags of the verbs of a device.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -123,4 +123,32 @@ pub enum MachinesVerb {
         #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
         yes: bool,
     },
+}
+
+/// `pairpin inbox`.
+#[derive(Debug, Args)]
+pub struct InboxArgs {
+    /// Stay connected and print what comes and goes
+    #[arg(long, short, env = "PAIRPIN_INBOX_FOLLOW", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub follow: bool,
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Print JSON (docs/json.md)
+    #[arg(long, env = "PAIRPIN_JSON", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+/// `pairpin approve` and `pairpin deny`.
+#[derive(Debug, Args)]
+pub struct AnswerArgs {
+    /// Its id, as `pairpin inbox` lists it
+    pub id: String,
+    /// On this machine: its name here, or the beginning of its name or key fingerprint [default: looks at all]
+    #[arg(long, value_name = "MACHINE", env = "PAIRPIN_ON", hide_env = true)]
+    pub on: Option<String>,
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Print JSON (docs/json.md)
+    #[arg(long, env = "PAIRPIN_JSON", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub json: bool,
 }

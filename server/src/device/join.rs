@@ -62,6 +62,7 @@ pub async fn run_join(state_dir: &Path, mut args: JoinArgs) -> Result<(), Failur
         Target::Code(address) => by_code(&client, address, &args).await?,
     };
     finished(&paired, &args)?;
+    enrol(&client, paired.machine.row).await;
     if let Some(notice) = notice {
         note(notice);
     }
@@ -172,6 +173,20 @@ async fn agreed(shown: &Shown<'_>, args: &JoinArgs) -> Result<bool, Failure> {
     } else {
         Failure::usage("nobody can be asked here, compare the key fingerprint and repeat it with --yes")
     })
+}
+
+/// Brings the approval key, so that this device counts as one that may answer. It is paired without it too, and
+/// `approve` brings it then.
+async fn enrol(client: &Client, row: i64) {
+    let enrolled = async {
+        let mut session = client.open_session(row).await?;
+        let brought = session.enrol_here().await;
+        session.close().await;
+        brought
+    };
+    if let Err(error) = enrolled.await {
+        note(format!("this device cannot answer asks yet: {error}"));
+    }
 }
 
 fn declined() -> Failure {

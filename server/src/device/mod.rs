@@ -1,12 +1,15 @@
-//! The verbs of a device: `join`, `machines`, `invite`, and `devices --on MACHINE`. They ask and print; what is decided is decided in
+//! The verbs of a device: `join`, `machines`, `inbox`, `approve` and `deny`, `invite`, and `devices --on MACHINE`. They ask
+//! and print; what is decided is decided in
 //! `pairpin_core::client`.
 //!
 //! Called by the command's dispatcher with the state directory. `join` is a pairing, `machines` the
-//! list of what is paired, `ask` the questions, `secret_store` where keys are kept.
+//! list of what is paired, `inbox` what waits for an answer and `answer` the answer, `ask` the questions, `secret_store` where keys are kept.
 
+mod answer;
 mod ask;
 mod cli;
 pub mod devices;
+mod inbox;
 mod invite;
 mod join;
 mod link_in;
@@ -14,7 +17,9 @@ mod machines;
 mod views;
 mod watch;
 
-pub use cli::{InviteArgs, JoinArgs, MachinesArgs};
+pub use answer::{Decision, run_answer};
+pub use cli::{AnswerArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
+pub use inbox::run_inbox;
 pub use invite::run_invite;
 pub use join::run_join;
 pub use machines::run_machines;

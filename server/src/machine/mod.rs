@@ -4,6 +4,9 @@
 //! happens to an offer. The other verbs ask the daemon, or the stopped machine, through
 //! [`Machine`].
 
+pub mod ask;
+mod ask_cli;
+pub mod asks;
 pub mod audit;
 pub mod devices;
 pub mod doctor;
@@ -22,4 +25,5 @@ pub mod serve;
 mod signals;
 pub mod status;
 
+pub use ask_cli::{AskArgs, AsksVerb, NotifyArgs};
 pub use reach::Machine;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pairpin_core::host::{HostError, OfflineHost};
 use serde::de::DeserializeOwned;
 
-use crate::admin::client::{AdminClient, parse};
+use crate::admin::client::{AdminClient, Place, parse};
 use crate::admin::engine::Engine;
 use crate::admin::protocol::{AdminError, Request};
 use crate::exit::{Exit, Failure};
@@ -73,6 +73,20 @@ impl Machine {
 /// Exit code 5 where it does not run, with who runs one instead.
 pub async fn daemon(state_dir: &Path) -> Result<AdminClient, Failure> {
     AdminClient::find(state_dir).await?.ok_or_else(|| absent("pairpin serve is not running", state_dir))
+}
+
+/// The running daemon, by its second socket where one is named.
+///
+/// # Errors
+/// Exit code 5 where none listens there.
+pub async fn daemon_at(state_dir: &Path, socket: Option<&Path>) -> Result<AdminClient, Failure> {
+    let Some(socket) = socket else { return daemon(state_dir).await };
+    let found = AdminClient::find_at(Place::Socket(socket.to_owned())).await?;
+    found.ok_or_else(|| {
+        let place = socket.display();
+        let cause = format!("no pairpin serve listens at {place}, start it with `pairpin serve --ask-group GROUP`");
+        Failure::new(Exit::NotRunning, cause)
+    })
 }
 
 fn absent(cause: &str, state_dir: &Path) -> Failure {

@@ -2,7 +2,7 @@
 //! device, then writes a line for whatever happens, until a signal ends it.
 
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pairpin_core::clock::{Clock as _, SystemClock};
@@ -16,6 +16,7 @@ use super::logging;
 use super::offering::{alarm_text, paired_text};
 use super::signals::Signals;
 use super::status::{address_lines, out_of_reach};
+use crate::admin::ask_socket::{self, AskListener};
 use crate::admin::server;
 use crate::admin::socket::AdminListener;
 use crate::admin::views::{AuditRecord, MachineRecord};
@@ -23,7 +24,7 @@ use crate::cli::ServeArgs;
 use crate::exit::Failure;
 use crate::output::style::{Style, printable};
 use crate::output::time::Moment;
-use crate::output::{say, say_lines};
+use crate::output::{note, say, say_lines};
 use crate::platform;
 
 /// Kinds of audit lines that have an event of their own, said in other words.
@@ -37,6 +38,7 @@ pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
     logging::start();
     // Caught from here on: a signal during the start ends it cleanly.
     let mut signals = Signals::new()?;
+    let asks = args.ask_group.map(|group| (args.ask_socket.unwrap_or_else(ask_socket::default_path), group));
     let host = Host::start(HostConfig {
         state_dir: state_dir.to_owned(),
         bind: args.bind,
@@ -49,7 +51,7 @@ pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
     })
     .await
     .map_err(|error| cannot_start(&error))?;
-    let result = attend(&host, state_dir, &mut signals).await;
+    let result = attend(&host, state_dir, asks, &mut signals).await;
     notify("STOPPING=1");
     host.stop().await;
     result
@@ -65,10 +67,23 @@ fn cannot_start(error: &HostError) -> Failure {
     Failure::failed(format!("{error}{flag}"))
 }
 
-async fn attend(host: &Host, state_dir: &Path, signals: &mut Signals) -> Result<(), Failure> {
+/// Where the second socket is to be, and for which group.
+type AskSocket = Option<(PathBuf, String)>;
+
+async fn attend(host: &Host, state_dir: &Path, asks: AskSocket, signals: &mut Signals) -> Result<(), Failure> {
     let listener = AdminListener::bind(state_dir).map_err(|error| {
         Failure::failed(format!("cannot open the admin socket in {}: {error}", state_dir.display()))
     })?;
+    let asks = match asks {
+        Some((file, group)) => {
+            let listener = AskListener::bind(&file, &group)
+                .map_err(|error| Failure::failed(format!("cannot open the socket for asks: {error}")))?;
+            let place = file.display();
+            note(format!("asks of group {} come in at {place}: `pairpin ask --socket {place}`", printable(&group)));
+            Some(listener)
+        }
+        None => None,
+    };
     let show = async {
         // A closed stdout, or an offer that cannot be made, ends what is shown, not what is served.
         if let Err(failure) = show(host).await {
@@ -77,10 +92,17 @@ async fn attend(host: &Host, state_dir: &Path, signals: &mut Signals) -> Result<
         std::future::pending::<()>().await;
     };
     let admin = server::run(listener, host.clone());
+    let asks = async {
+        match asks {
+            Some(listener) => ask_socket::run(listener, host.clone()).await,
+            None => std::future::pending().await,
+        }
+    };
     notify("READY=1");
     tokio::select! {
         () = show => {}
         () = admin => {}
+        () = asks => {}
         () = signals.any() => {}
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! Used by every command. `table`, `time`, `width`, `json` and `style` shape the text; the texts themselves
 //! are in the commands.
 
+pub mod facts;
 pub mod json;
 pub mod qr_out;
 pub mod style;

@@ -1,7 +1,7 @@
 //! Linux: memory kept from core dumps, `sd_notify`, other users' daemons from /proc, socket paths of any length.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
+use super::caller::ProcessLooks;
 use super::{OtherServer, SOCKET_PATH};
 
 /// Tells the service manager a state, as `READY=1` (sd_notify(3)); nothing where there is none.
@@ -85,6 +86,39 @@ pub fn user_name(uid: u32) -> Option<String> {
     })
 }
 
+/// What a process looks like; `None` where there is none, or none to be seen.
+pub fn looks(process: u32) -> Option<ProcessLooks> {
+    let of = PathBuf::from(format!("/proc/{process}"));
+    let link = |name: &str| Some(fs::read_link(of.join(name)).ok()?.to_string_lossy().into_owned());
+    let mut command = Vec::new();
+    fs::File::open(of.join("cmdline")).ok()?.take(COMMAND).read_to_end(&mut command).ok()?;
+    let words = command.strip_suffix(b"\0").unwrap_or(&command).split(|byte| *byte == 0);
+    Some(ProcessLooks {
+        started: started(&fs::read_to_string(of.join("stat")).ok()?)?,
+        executable: link("exe"),
+        arguments: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect(),
+        directory: link("cwd"),
+    })
+}
+
+/// Bytes of a command line that are looked at.
+const COMMAND: u64 = 64 * 1024;
+
+/// When a process was started: field 22 of proc_pid_stat(5). The second is its name, which it can choose.
+fn started(stat: &str) -> Option<u64> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// The id of a group, by its name or number.
+pub fn group_id(group: &str) -> Option<u32> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let named = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(group)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    });
+    named.or_else(|| group.parse().ok())
+}
+
 /// A path to a socket that fits a socket address, whatever the length of the real one: a long one
 /// goes through the opened directory in /proc. Keep it until bind or connect has returned.
 #[derive(Debug)]
@@ -130,6 +164,19 @@ mod tests {
         assert_eq!(release_of("NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n").unwrap(), "Debian GNU/Linux 12");
         assert_eq!(release_of("ID=x\nNAME=Arch\n").unwrap(), "Arch");
         assert!(release_of("NAME=\n").is_none());
+    }
+
+    #[test]
+    fn the_start_of_a_process_is_not_taken_from_its_name() {
+        let fields: Vec<String> = (4..=30).map(|number| number.to_string()).collect();
+        let stat = format!("7 (a) 1 2 3 b) S {}", fields.join(" "));
+        assert_eq!(started(&stat), Some(22));
+        assert_eq!(started("7 (a"), None);
+    }
+
+    #[test]
+    fn a_group_is_found_by_name_or_number() {
+        assert_eq!((group_id("root"), group_id("4711"), group_id("no such group")), (Some(0), Some(4711), None));
     }
 
     #[test]

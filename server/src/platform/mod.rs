@@ -3,6 +3,7 @@
 //!
 //! Called by the commands and by `admin::socket`.
 
+mod caller;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
@@ -16,7 +17,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-pub use system::{ShortPath, notify, other_servers, user_name};
+pub use caller::Caller;
+pub use system::{ShortPath, group_id, notify, other_servers, user_name};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 

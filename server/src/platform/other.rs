@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::caller::ProcessLooks;
 use super::{OtherServer, SOCKET_PATH, socket_path_too_long};
 
 /// No service manager to tell.
@@ -34,6 +35,16 @@ pub fn other_servers() -> Vec<OtherServer> {
 /// Names are not looked up.
 pub fn user_name(_uid: u32) -> Option<String> {
     None
+}
+
+/// Other processes are not looked at.
+pub fn looks(_process: u32) -> Option<ProcessLooks> {
+    None
+}
+
+/// Groups are taken by their number.
+pub fn group_id(group: &str) -> Option<u32> {
+    group.parse().ok()
 }
 
 /// A path to a socket that fits a socket address.

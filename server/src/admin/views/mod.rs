@@ -1,13 +1,15 @@
 //! The records that cross the admin socket and that `--json` prints: one shape for both,
 //! documented in docs/json.md. Made from the core's views; nothing is decided here.
 //!
-//! `machine` is the machine itself, `device` the paired and the revoked ones and the audit log,
+//! `machine` is the machine itself, `ask` an ask and what becomes of it, `device` the paired and the revoked ones and the audit log,
 //! `offer` an offer and what happens to it.
 
+mod ask;
 mod device;
 mod machine;
 mod offer;
 
+pub use ask::{Answer, AskEvent, AskRecord};
 pub use device::{AuditRecord, DeviceRecord, RevokedRecord, TombstoneRecord};
 pub use machine::{AddressRecord, DaemonRecord, KeyRecord, MachineRecord};
 #[cfg(test)]

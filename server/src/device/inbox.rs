@@ -1,0 +1,298 @@
+//! `pairpin inbox`: what waits for an answer on the paired machines.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use pairpin_core::client::{AskItem, Client, ClientError, InboxItem, MachineSession, MachineState, clean_end};
+use pairpin_core::wire::{AskEnd, DeviceEvent};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::cli::InboxArgs;
+use super::open;
+use crate::admin::views::AskRecord;
+use crate::exit::{Exit, Failure};
+use crate::output::style::{printable, quoted};
+use crate::output::time::Moment;
+use crate::output::{facts, json, note, say, say_lines};
+
+/// Machines that are dialled at once, at most.
+const AT_ONCE: usize = 16;
+/// The first pause before a machine is dialled again; it doubles up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Something that waits, in `--json`. Another kind is another variant.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ItemJson {
+    Ask {
+        machine: String,
+        #[serde(flatten)]
+        ask: AskRecord,
+    },
+}
+
+impl ItemJson {
+    pub fn of(machine: &str, item: &InboxItem) -> Self {
+        match item {
+            InboxItem::Ask(ask) => Self::Ask { machine: machine.to_owned(), ask: record(ask) },
+        }
+    }
+}
+
+/// The lines that show an item to a person.
+pub fn shown(machine: &str, item: &InboxItem) -> Vec<String> {
+    match item {
+        InboxItem::Ask(ask) => facts::lines(&record(ask), machine),
+    }
+}
+
+fn record(ask: &AskItem) -> AskRecord {
+    AskRecord::of(ask.shown.clone(), ask.left)
+}
+
+/// A machine that could not be asked.
+#[derive(Debug, Serialize)]
+pub struct Unasked {
+    pub machine: String,
+    pub why: String,
+}
+
+#[derive(Serialize)]
+struct ListJson {
+    items: Vec<ItemJson>,
+    unasked: Vec<Unasked>,
+}
+
+/// A machine that was reached, and what waits there.
+pub struct Reached {
+    pub session: MachineSession,
+    pub items: Vec<InboxItem>,
+}
+
+/// Dials the machines, all of them or one, and reads what waits there.
+pub async fn look(client: &Client, on: Option<&str>) -> Result<(Vec<Reached>, Vec<Unasked>), Failure> {
+    let machines = match on {
+        Some(selector) => vec![client.find(selector).await?],
+        None => client.machines().await?,
+    };
+    let live = machines.into_iter().filter(|machine| !matches!(machine.state, MachineState::Revoked(_)));
+    let looks = live.map(|machine| async move {
+        let reached = reach(client, machine.row).await;
+        reached.map_err(|error| Unasked { machine: machine.name, why: error.to_string() })
+    });
+    let (mut reached, mut unasked) = (Vec::new(), Vec::new());
+    let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
+    while let Some(look) = looks.next().await {
+        match look {
+            Ok(found) => reached.push(found),
+            Err(why) => unasked.push(why),
+        }
+    }
+    Ok((reached, unasked))
+}
+
+async fn reach(client: &Client, row: i64) -> Result<Reached, ClientError> {
+    let mut session = client.open_session(row).await?;
+    let items = session.inbox().await?;
+    Ok(Reached { session, items })
+}
+
+/// Runs `pairpin inbox`.
+///
+/// # Errors
+/// What to tell the person; exit code 4 where no machine could be asked.
+pub async fn run_inbox(state_dir: &Path, args: InboxArgs) -> Result<(), Failure> {
+    let (client, _) = open(state_dir, args.store.secret_store, None)?;
+    if args.follow {
+        return follow(&client, args.json).await;
+    }
+    let (reached, unasked) = look(&client, None).await?;
+    let all = |reached: &Reached| -> Vec<(String, InboxItem)> {
+        let name = reached.session.name().to_owned();
+        reached.items.iter().map(|item| (name.clone(), item.clone())).collect()
+    };
+    let items: Vec<(String, InboxItem)> = reached.iter().flat_map(all).collect();
+    let nobody = reached.is_empty() && !unasked.is_empty();
+    for reached in reached {
+        reached.session.close().await;
+    }
+    unasked.iter().for_each(|unasked| note(format!("{}: {}", printable(&unasked.machine), unasked.why)));
+    if args.json {
+        let items = items.iter().map(|(machine, item)| ItemJson::of(machine, item)).collect();
+        say(json::line(&ListJson { items, unasked })?)?;
+    } else if items.is_empty() {
+        note("nothing is waiting for an answer");
+    } else {
+        for (machine, item) in &items {
+            say_lines(&shown(machine, item))?;
+        }
+        note("answer with `pairpin approve ID` or `pairpin deny ID`");
+    }
+    if nobody { Err(Failure::quiet(Exit::Nobody)) } else { Ok(()) }
+}
+
+/// A line of `inbox --follow --json`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event {
+    Pending {
+        item: ItemJson,
+    },
+    Gone {
+        machine: String,
+        id: String,
+        how: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    Notice {
+        machine: String,
+        at: Moment,
+        uid: u32,
+        user: Option<String>,
+        text: String,
+    },
+    Online {
+        machine: String,
+    },
+    Offline {
+        machine: String,
+        why: String,
+    },
+}
+
+/// What a follower tells: the event, and its lines for a person.
+type Told = (Event, Vec<String>);
+
+async fn follow(client: &Client, as_json: bool) -> Result<(), Failure> {
+    let (send, mut told) = mpsc::channel(64);
+    for machine in client.machines().await? {
+        if !matches!(machine.state, MachineState::Revoked(_)) {
+            let follower =
+                Follower { client: client.clone(), row: machine.row, name: machine.name, send: send.clone() };
+            tokio::spawn(follower.run());
+        }
+    }
+    drop(send);
+    let mut any = false;
+    while let Some((event, lines)) = told.recv().await {
+        any = true;
+        if as_json {
+            say(json::line(&event)?)?;
+        } else if matches!(event, Event::Online { .. } | Event::Offline { .. }) {
+            lines.iter().for_each(note);
+        } else {
+            say_lines(&lines)?;
+        }
+    }
+    if any { Ok(()) } else { Err(Failure::failed("no machine is paired with this device: run pairpin join here")) }
+}
+
+/// Follows one machine, and comes back to it until this device has no business there any more.
+struct Follower {
+    client: Client,
+    row: i64,
+    name: String,
+    send: mpsc::Sender<Told>,
+}
+
+impl Follower {
+    async fn run(self) {
+        let mut pause = PAUSE;
+        loop {
+            let error = match self.connected(&mut pause).await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            let (machine, why) = (self.name.clone(), error.to_string());
+            let line = format!("{}: {why}", printable(&machine));
+            let heard = self.send.send((Event::Offline { machine, why }, vec![line])).await;
+            let over = !matches!(error, ClientError::Unreachable { .. } | ClientError::Interrupted { .. });
+            if heard.is_err() || over {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// One connection, from its welcome to its end. `Ok` where nobody listens to this any more.
+    async fn connected(&self, pause: &mut Duration) -> Result<(), ClientError> {
+        let mut session = self.client.open_session(self.row).await?;
+        let mut known = HashSet::new();
+        let waiting = session.inbox().await?;
+        *pause = PAUSE;
+        let online = Event::Online { machine: self.name.clone() };
+        let mut all = vec![(online, vec![format!("{}: connected", printable(&self.name))])];
+        all.extend(waiting.iter().filter_map(|item| self.pending(item, &mut known)));
+        loop {
+            for told in all.drain(..) {
+                if self.send.send(told).await.is_err() {
+                    return Ok(());
+                }
+            }
+            match session.event().await? {
+                DeviceEvent::AskPending { ask } => {
+                    let item = AskItem::of(&ask).map(InboxItem::Ask);
+                    all.extend(item.and_then(|item| self.pending(&item, &mut known)));
+                }
+                DeviceEvent::AskGone { id, end } => {
+                    known.remove(&id);
+                    all.push(self.gone(id, end));
+                }
+                DeviceEvent::Notice { known, text, at } => {
+                    let (user, text) = (known.user.as_deref().map(printable), printable(&text));
+                    let who = user.clone().unwrap_or_else(|| format!("#{}", known.uid));
+                    let line = format!("{}: {who} says {}", printable(&self.name), quoted(&text));
+                    let (machine, at, uid) = (self.name.clone(), Moment(at), known.uid);
+                    all.push((Event::Notice { machine, at, uid, user, text }, vec![line]));
+                }
+                DeviceEvent::Missed => {
+                    let waiting = session.inbox().await?;
+                    all.extend(waiting.iter().filter_map(|item| self.pending(item, &mut known)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Told once.
+    fn pending(&self, item: &InboxItem, known: &mut HashSet<String>) -> Option<Told> {
+        let new = known.insert(item.id().to_owned());
+        new.then(|| (Event::Pending { item: ItemJson::of(&self.name, item) }, shown(&self.name, item)))
+    }
+
+    fn gone(&self, id: String, end: AskEnd) -> Told {
+        let (id, end) = (printable(&id), clean_end(end));
+        let (how, by) = how(&end);
+        let line = format!("{id}  on {}: {}", printable(&self.name), end_text(&end));
+        (Event::Gone { machine: self.name.clone(), id, how, by }, vec![line])
+    }
+}
+
+/// How an ask ended, in words for programs.
+pub fn how(end: &AskEnd) -> (&'static str, Option<String>) {
+    match end {
+        AskEnd::Yes { by } => ("yes", Some(by.clone())),
+        AskEnd::No { by } => ("no", Some(by.clone())),
+        AskEnd::Withdrawn => ("withdrawn", None),
+        AskEnd::Expired => ("expired", None),
+        AskEnd::Unknown => ("unknown", None),
+    }
+}
+
+/// The same for people.
+pub fn end_text(end: &AskEnd) -> String {
+    match end {
+        AskEnd::Yes { by } => format!("answered yes by {}", quoted(by)),
+        AskEnd::No { by } => format!("answered no by {}", quoted(by)),
+        AskEnd::Withdrawn => "withdrawn, who asked has gone away".into(),
+        AskEnd::Expired => "not answered in time".into(),
+        AskEnd::Unknown => "ended, in a way that this version does not know".into(),
+    }
+}
