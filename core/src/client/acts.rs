@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::error::ClientError;
+use super::joins::JoinApproval;
 use super::session::MachineSession;
-use crate::handshake::{Addressee, Stated, Statement};
+use crate::handshake::{Addressee, ApprovedJoin, Stated, Statement};
 use crate::identity::{DeviceId, PublicKey, Signature};
 use crate::wire::{ApprovalGuard, Enrol, Method, NonceGiven, RevokeRequest, Signed, StatementKind};
 
@@ -30,6 +31,9 @@ pub enum Act {
         /// Why; the device is told.
         reason: Option<String>,
     },
+    /// A device that asks is let in: made by [`MachineSession::approve_scanned`] or
+    /// [`MachineSession::approve_number`].
+    ApproveJoin(Box<JoinApproval>),
 }
 
 /// An act that waits for its signature. The nonce in it is good for two minutes, on this connection.
@@ -58,6 +62,14 @@ impl Act {
             Self::Revoke { device, reason } => {
                 Stated::Revoke { device: *device, reason: reason.as_deref().unwrap_or_default() }
             }
+            Self::ApproveJoin(join) => Stated::ApproveJoin(ApprovedJoin {
+                join: join.listed.join,
+                key: join.listed.key,
+                how: join.how,
+                role: join.role,
+                name: join.name.as_deref().unwrap_or_default(),
+                absolute_seconds: join.absolute_seconds,
+            }),
         }
     }
 
@@ -65,6 +77,7 @@ impl Act {
         match self {
             Self::Enrol { .. } => Method::Enrol,
             Self::Revoke { .. } => Method::Revoke,
+            Self::ApproveJoin(_) => Method::ApproveJoin,
         }
     }
 
@@ -75,6 +88,7 @@ impl Act {
         match self {
             Self::Enrol { key, guard } => value(Enrol { key, guard, signed }),
             Self::Revoke { device, reason } => value(RevokeRequest { device, reason, signed }),
+            Self::ApproveJoin(join) => value(join.params(signed)),
         }
     }
 }

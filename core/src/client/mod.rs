@@ -1,7 +1,7 @@
 //! The device's engine: machines, pairing, reconnecting; what a phone embeds and `pairpin join` uses.
 //!
 //! Start at [`Client`]. A pairing is `preview` (what is this offer for, what do we have already),
-//! then `pair`, or `code` for a typed code; `resume` is one reconnect, `watch` and `connection` a
+//! then `pair`, `code` for a typed code, or `join` without an offer; `resume` is one reconnect, `watch` and `connection` a
 //! live one, `session` and `acts` ask a machine and decide on it, `machines` the list, `forget` its end. What is durable is in `ledger`; every method
 //! may be dropped at any await, since its durable steps run to their end by themselves.
 
@@ -15,6 +15,8 @@ mod error_tests;
 #[cfg(test)]
 mod fakes;
 mod forget;
+mod join;
+mod joins;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod ledger;
@@ -45,6 +47,8 @@ pub use code::CodePreview;
 pub use config::ClientConfig;
 pub use error::{ClientError, ErrorKind, Told, Tried};
 pub use forget::Forgotten;
+pub use join::{JoinAsked, JoinGranted};
+pub use joins::{JoinApproval, JoinTerms};
 pub use machines::{MachineState, MachineView};
 pub use pair::Paired;
 pub use preview::{PairPreview, PairQuestion};

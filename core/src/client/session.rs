@@ -187,6 +187,8 @@ impl MachineSession {
             Some(RequestError::Nonce) => ClientError::StatementTooLate { name },
             Some(RequestError::Gone) => ClientError::NotThere { name },
             Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
+            Some(RequestError::NotThatJoin) => ClientError::NotThatJoin,
+            Some(RequestError::KeyRevoked) => ClientError::JoinerRevoked { name },
             Some(RequestError::LastOwner) => ClientError::LastOwner { name },
             Some(RequestError::Failed) => ClientError::MachineFailed,
             Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,

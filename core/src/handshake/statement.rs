@@ -8,7 +8,10 @@
 use super::HandshakeError;
 use super::transcript::length_prefixed;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, Signature};
-use crate::wire::{ApprovalGuard, NonceGiven, RequestHash, Signed, StatementKind, VERSION};
+use crate::role::Role;
+use crate::wire::{
+    ApprovalGuard, JoinHow, JoinId, NonceGiven, RequestHash, Signed, StatementKind, VERSION,
+};
 
 /// The machine that a statement is for, as the side that builds it knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,25 @@ pub enum Stated<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// This device is let in.
+    ApproveJoin(ApprovedJoin<'a>),
+}
+
+/// What a person agreed to who lets a device in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovedJoin<'a> {
+    /// The join.
+    pub join: JoinId,
+    /// The joiner's key.
+    pub key: PublicKey,
+    /// What was scanned or typed.
+    pub how: JoinHow,
+    /// The role it gets.
+    pub role: Role,
+    /// The name it is given; empty for its own.
+    pub name: &'a str,
+    /// Seconds that its session may live in all; none as every session.
+    pub absolute_seconds: Option<u64>,
 }
 
 impl Stated<'_> {
@@ -56,15 +78,33 @@ impl Stated<'_> {
             Self::Enrol { .. } => StatementKind::Enrol,
             Self::Answer { .. } => StatementKind::Answer,
             Self::Revoke { .. } => StatementKind::Revoke,
+            Self::ApproveJoin(_) => StatementKind::ApproveJoin,
         }
     }
 
-    fn fields(&self) -> Vec<&[u8]> {
+    fn fields(&self) -> Vec<Vec<u8>> {
         match self {
-            Self::Enrol { device, key, guard } => vec![device.as_bytes(), key.as_bytes(), guard.as_str().as_bytes()],
-            Self::Answer { ask, request } => vec![ask.as_bytes(), request.as_bytes(), b"yes"],
-            Self::Revoke { device, reason } => vec![device.as_bytes(), reason.as_bytes()],
+            Self::Enrol { device, key, guard } => {
+                vec![device.as_bytes().to_vec(), key.as_bytes().to_vec(), guard.as_str().into()]
+            }
+            Self::Answer { ask, request } => vec![(*ask).into(), request.as_bytes().to_vec(), b"yes".to_vec()],
+            Self::Revoke { device, reason } => vec![device.as_bytes().to_vec(), (*reason).into()],
+            Self::ApproveJoin(join) => join.fields(),
         }
+    }
+}
+
+impl ApprovedJoin<'_> {
+    /// The workspace is empty: a device is bound to none when it is let in.
+    fn fields(&self) -> Vec<Vec<u8>> {
+        let (how, transcript, number) = match &self.how {
+            JoinHow::Scan(transcript) => ("scan", transcript.as_bytes().to_vec(), String::new()),
+            JoinHow::Number(number) => ("number", Vec::new(), number.digits()),
+        };
+        let lifetime = self.absolute_seconds.map(|seconds| seconds.to_be_bytes().to_vec()).unwrap_or_default();
+        let (join, key) = (self.join.as_bytes().to_vec(), self.key.as_bytes().to_vec());
+        let (role, name, workspace) = (self.role.as_str().into(), self.name.into(), Vec::new());
+        vec![join, transcript, key, how.into(), number.into(), role, workspace, name, lifetime]
     }
 }
 
@@ -73,6 +113,7 @@ fn label(kind: StatementKind) -> &'static [u8] {
         StatementKind::Enrol => b"pairpin v1 statement enrol",
         StatementKind::Answer => b"pairpin v1 statement answer",
         StatementKind::Revoke => b"pairpin v1 statement revoke",
+        StatementKind::ApproveJoin => b"pairpin v1 statement approve join",
     }
 }
 
@@ -97,7 +138,8 @@ impl Statement {
             given.nonce.as_bytes(),
             &expires_at,
         ];
-        parts.extend(stated.fields());
+        let fields = stated.fields();
+        parts.extend(fields.iter().map(Vec::as_slice));
         Self { message: length_prefixed(&parts), given }
     }
 

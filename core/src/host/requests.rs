@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::book::Known;
 use super::live::Live;
-use super::rows;
+use super::{join_requests, rows};
 use super::verbs::Authority;
 use super::{Host, HostError};
 use crate::handshake::{Addressee, Stated, Statement};
@@ -33,6 +33,9 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Enrol => enrol(live, &row, read(params)?).await,
         Method::Devices => value(page(live, read(params)?)),
         Method::Revoke => revoke(live, &row, read(params)?).await,
+        Method::Joins => join_requests::list(live),
+        Method::ApproveJoin => join_requests::approve(live, &row, read(params)?).await,
+        Method::DenyJoin => join_requests::deny(live, &row, read(params)?).await,
         Method::Inbox | Method::Accept | Method::Refuse => Err(RequestError::Unknown),
     }
 }
@@ -41,7 +44,7 @@ fn read<T: DeserializeOwned>(params: Value) -> Result<T, RequestError> {
     serde_json::from_value(params).map_err(|_| RequestError::Params)
 }
 
-fn value<T: Serialize>(answer: T) -> Result<Value, RequestError> {
+pub(super) fn value<T: Serialize>(answer: T) -> Result<Value, RequestError> {
     serde_json::to_value(answer).map_err(|_| RequestError::Failed)
 }
 
@@ -59,7 +62,7 @@ fn nonce(live: &mut Live) -> Result<Value, RequestError> {
 }
 
 /// Checks a statement: its nonce first, which is spent by that, then the signature of the key.
-fn check(
+pub(super) fn check(
     live: &mut Live,
     key: Option<crate::identity::PublicKey>,
     signed: &Signed,

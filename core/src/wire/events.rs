@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
+use crate::wire::{JoinEnd, JoinId, JoinListed};
 
 /// Something happened that a device of the right role should know at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,18 @@ pub enum DeviceEvent {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         name: Option<String>,
     },
+    /// A device asks to be let in.
+    JoinPending(JoinListed),
+    /// It is not to be decided any more.
+    JoinGone {
+        /// Which.
+        join: JoinId,
+        /// Why.
+        end: JoinEnd,
+        /// By whom, where somebody decided.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        by: Option<String>,
+    },
     /// Some were lost, because this device did not read for long: ask for everything anew.
     Missed,
     /// One that this build does not know.
@@ -62,6 +75,7 @@ impl DeviceEvent {
     pub fn least_role(&self) -> Role {
         match self {
             Self::DeviceAdded { .. } | Self::DeviceRevoked { .. } | Self::Alarm { .. } => Role::Owner,
+            Self::JoinPending(_) | Self::JoinGone { .. } => Role::Owner,
             Self::Missed | Self::Unknown => Role::Viewer,
         }
     }

@@ -50,6 +50,12 @@ methods! {
     Accept = "accept", Operator, Some(StatementKind::Answer);
     /// No to an ask.
     Refuse = "refuse", Operator, None;
+    /// Devices that ask to be let in.
+    Joins = "joins", Owner, None;
+    /// Lets one in.
+    ApproveJoin = "approve-join", Owner, Some(StatementKind::ApproveJoin);
+    /// Says no to one.
+    DenyJoin = "deny-join", Owner, None;
     /// The machine's devices.
     Devices = "devices", Owner, None;
     /// Takes a device's access away.
@@ -99,10 +105,16 @@ pub enum RequestError {
     /// The last owner is guarded.
     #[error("it is the last owner")]
     LastOwner,
+    /// What was typed or scanned is not what this machine sees of the join: that was a no.
+    #[error("what was typed or scanned is not this join's, it is denied")]
+    NotThatJoin,
+    /// The joiner's key was revoked here, and stays out.
+    #[error("the joiner's key was revoked here")]
+    KeyRevoked,
 }
 
 impl RequestError {
-    const ALL: [(Self, i64); 9] = [
+    const ALL: [(Self, i64); 11] = [
         (Self::Unknown, -32601),
         (Self::Params, -32602),
         (Self::Failed, -32603),
@@ -112,6 +124,8 @@ impl RequestError {
         (Self::Gone, 4),
         (Self::Exists, 5),
         (Self::LastOwner, 6),
+        (Self::NotThatJoin, 20),
+        (Self::KeyRevoked, 21),
     ];
 
     /// The number in the answer.
@@ -142,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_lets_somebody_in_or_out_needs_a_statement() {
-        for method in [Method::Accept, Method::Revoke, Method::Enrol] {
+        for method in [Method::Accept, Method::Revoke, Method::Enrol, Method::ApproveJoin] {
             assert!(method.statement().is_some(), "{method:?}");
         }
     }

@@ -7,6 +7,7 @@ mod address;
 mod envelope;
 mod events;
 mod frames;
+mod joins;
 pub mod limits;
 mod messages;
 mod methods;
@@ -17,6 +18,10 @@ pub use address::{Address, AddressKind, UnreadableAddress};
 pub use envelope::{Envelope, Flow, Mac, MessageError};
 pub use events::{DeviceEvent, DeviceListed, DevicesAfter, DevicesPage};
 pub use frames::{CloseCode, Closing, Frame};
+pub use joins::{
+    ApproveJoin, DenyJoin, DenyThen, JoinAccepted, JoinCommit, JoinCommitment, JoinEnd, JoinFresh, JoinHow, JoinId,
+    JoinListed, JoinNonce, JoinNumber, JoinReveal, JoinTranscript,
+};
 pub use messages::{
     Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Grant, Message,
     MessageKind, OfferId, Preview, PreviewRequest, ResumeRequest, ScanRequest, Welcome,

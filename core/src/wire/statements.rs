@@ -27,11 +27,13 @@ pub enum StatementKind {
     Answer,
     /// A device loses its access.
     Revoke,
+    /// A device that asked is let in.
+    ApproveJoin,
 }
 
 impl StatementKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Enrol, Self::Answer, Self::Revoke];
+    pub const ALL: &[Self] = &[Self::Enrol, Self::Answer, Self::Revoke, Self::ApproveJoin];
 
     /// The word for people and pages.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +41,7 @@ impl StatementKind {
             Self::Enrol => "enrol",
             Self::Answer => "answer",
             Self::Revoke => "revoke",
+            Self::ApproveJoin => "approve-join",
         }
     }
 }

@@ -66,6 +66,7 @@ pub async fn try_start(dir: &Path, clock: &Arc<TestClock>) -> Result<Host, HostE
         platform: "test".into(),
         advertise: vec![],
         new_key: false,
+        join_from: "loopback".parse().unwrap(),
         clock,
     })
     .await
