@@ -36,7 +36,9 @@ pub struct JoinQr {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JoinQrError {
     /// It is an offer's link.
-    #[error("this is an offer to pair with a machine, not a device that asks to be let in: scan it on the device that is to be paired")]
+    #[error(
+        "this is an offer to pair with a machine, not a device that asks to be let in: scan it on the device that is to be paired"
+    )]
     Offer,
     /// It is something else.
     #[error("this is not the QR of a device that asks to be let in, scan the one that pairpin join shows")]

@@ -247,10 +247,14 @@ pub enum ClientError {
     #[error("nobody let this device in: it was denied, or a number was typed that is not its own")]
     JoinDenied,
     /// Nobody said yes in time, or the digits were not typed in time.
-    #[error("the time to be let in is over and nothing was paired, ask again, or for an offer: pairpin pair on the machine")]
+    #[error(
+        "the time to be let in is over and nothing was paired, ask again, or for an offer: pairpin pair on the machine"
+    )]
     JoinExpired,
     /// Too many have asked.
-    #[error("too many have asked there lately, so nobody was shown this device: ask for an offer, pairpin pair on the machine")]
+    #[error(
+        "too many have asked there lately, so nobody was shown this device: ask for an offer, pairpin pair on the machine"
+    )]
     JoinNotShown,
     /// What answers is not the machine that an approver let this device into.
     #[error(
@@ -274,7 +278,9 @@ pub enum ClientError {
         name: String,
     },
     /// A scanned joiner asks a machine that is not ours.
-    #[error("that device asks a machine which this device is not paired with, or one that only pretends to be ours: do not let it in")]
+    #[error(
+        "that device asks a machine which this device is not paired with, or one that only pretends to be ours: do not let it in"
+    )]
     NotOurMachine,
     /// The machine holds as many devices as it can.
     #[error("the machine cannot hold more devices, revoke one there first: pairpin devices revoke")]

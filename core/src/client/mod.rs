@@ -15,10 +15,10 @@ mod error_tests;
 #[cfg(test)]
 mod fakes;
 mod forget;
-mod join;
-mod joins;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod join;
+mod joins;
 mod ledger;
 mod line;
 mod machines;

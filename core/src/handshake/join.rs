@@ -40,6 +40,12 @@ impl JoinFacts {
         Self { transcript: JoinTranscript::from_bytes(*hash.as_bytes()) }
     }
 
+    /// What would be made of this T.
+    #[cfg(test)]
+    pub(crate) fn of_transcript(transcript: JoinTranscript) -> Self {
+        Self { transcript }
+    }
+
     /// T itself: for the QR, and for the machine to compare with what was scanned.
     pub fn transcript(&self) -> JoinTranscript {
         self.transcript

@@ -19,9 +19,7 @@ pub use code::{
     CodeAnswered, CodeAwaitConfirm, CodeAwaitGrant, CodeAwaitMachine, CodeAwaitProceed, CodeAwaitShare,
     CodeConfirmDraft, CodeConfirmReceived, CodeMet, CodeOpened, CodeProven,
 };
-pub use join::{
-    JoinAwaitReveal, JoinDraft, JoinFacts, JoinHeld, JoinMet, JoinOpened, JoinSigning, JoinWaiting,
-};
+pub use join::{JoinAwaitReveal, JoinDraft, JoinFacts, JoinHeld, JoinMet, JoinOpened, JoinSigning, JoinWaiting};
 pub use keys::{MacKey, Purpose};
 pub use preview::{AwaitPreview, PreviewOpened, PreviewProven, PreviewReceived};
 pub use resume::{AwaitWelcome, ResumeDraft, ResumeOpened, ResumeProven};

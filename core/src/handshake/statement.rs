@@ -9,9 +9,7 @@ use super::HandshakeError;
 use super::transcript::length_prefixed;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, Signature};
 use crate::role::Role;
-use crate::wire::{
-    ApprovalGuard, JoinHow, JoinId, NonceGiven, RequestHash, Signed, StatementKind, VERSION,
-};
+use crate::wire::{ApprovalGuard, JoinHow, JoinId, NonceGiven, RequestHash, Signed, StatementKind, VERSION};
 
 /// The machine that a statement is for, as the side that builds it knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

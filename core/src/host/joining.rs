@@ -33,8 +33,7 @@ use crate::store::host::devices::{self, LetIn, LetInHow, NewDevice, PairedHow};
 use crate::store::host::{audit, tokens, tombstones};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{
-    Acknowledged, DeviceEvent, Frame, Grant, JoinEnd, JoinFresh, JoinHow, JoinId, Refusal, RefusalCode, VERSION,
-    limits,
+    Acknowledged, DeviceEvent, Frame, Grant, JoinEnd, JoinFresh, JoinHow, JoinId, Refusal, RefusalCode, VERSION, limits,
 };
 
 /// How often a waiting joiner's connection looks at the clock. There are few of them.
@@ -163,11 +162,7 @@ async fn show(visitor: &Visitor, met: &JoinMet, id: JoinId, origin: Origin) -> R
 }
 
 /// Waits until somebody has decided, the time is over, or the joiner goes away.
-async fn decided(
-    shared: &Shared,
-    socket: &mut Socket,
-    id: JoinId,
-) -> Result<Result<Box<LetInAs>, JoinEnd>, Gone> {
+async fn decided(shared: &Shared, socket: &mut Socket, id: JoinId) -> Result<Result<Box<LetInAs>, JoinEnd>, Gone> {
     let mut changed = shared.joins.changed.subscribe();
     let mut tick = tokio::time::interval(TICK);
     loop {
@@ -207,13 +202,7 @@ async fn too_late(shared: &Shared, id: JoinId) {
 }
 
 /// Sends the Grant and waits for its acknowledgement, which comes when somebody has typed the four digits.
-async fn let_in(
-    visitor: Visitor,
-    mut socket: Socket,
-    met: JoinMet,
-    what: LetInAs,
-    place: Place,
-) -> Result<(), Gone> {
+async fn let_in(visitor: Visitor, mut socket: Socket, met: JoinMet, what: LetInAs, place: Place) -> Result<(), Gone> {
     let shared = Arc::clone(&visitor.shared);
     let (id, details) = (place.id, met.details().clone());
     let device = DeviceId::of(&details.key);
@@ -292,9 +281,8 @@ async fn acknowledged(
     let (asker, what) = taken.ok_or(RefusalCode::JoinExpired)?;
     let (device, now) = (DeviceId::of(&details.key), shared.judged_now());
     let from = shown(asker.from);
-    let change = move |connection: &Connection| {
-        activate(connection, &details, &asker, &what, recognition_key, &token, now)
-    };
+    let change =
+        move |connection: &Connection| activate(connection, &details, &asker, &what, recognition_key, &token, now);
     match shared.book.change(device, change).await {
         Ok(Some(Activated::New)) => {}
         Ok(Some(Activated::Again)) => return Err(RefusalCode::JoinKnown),
@@ -354,12 +342,7 @@ fn activate(
         paired_from: from.clone(),
         idle_seconds: limits::IDLE_LIFETIME.as_secs().min(absolute_seconds),
         absolute_seconds,
-        let_in: Some(LetIn {
-            device: what.by.device(),
-            by: what.by.name().to_owned(),
-            how,
-            over: over.to_owned(),
-        }),
+        let_in: Some(LetIn { device: what.by.device(), by: what.by.name().to_owned(), how, over: over.to_owned() }),
     };
     let row = devices::insert(connection, &new)?;
     tokens::set_current(connection, &id, token, now)?;

@@ -348,3 +348,28 @@ impl Joins {
         self.blocked.retain(|(until, _)| now < *until);
     }
 }
+
+/// For tests: what is inside, and what the broken twins do.
+#[cfg(test)]
+impl Joins {
+    pub(super) fn len(&self) -> usize {
+        self.joins.len()
+    }
+
+    pub(super) fn forget_slots(&mut self) {
+        self.slots.clear();
+    }
+
+    pub(super) fn forget_prompts(&mut self) {
+        self.prompts.clear();
+    }
+
+    pub(super) fn free_slots_of_gone(&mut self) {
+        self.slots = self.joins.iter().filter(|join| join.slot).map(|join| join.ends).collect();
+    }
+
+    pub(super) fn put_back(&mut self, id: JoinId, source: Source, asker: Asker, facts: JoinFacts, now: Duration) {
+        let stage = Stage::Shown(Box::new(asker), facts);
+        self.joins.push(Join { id, source, ends: now + limits::JOIN_TIME, slot: true, stage });
+    }
+}

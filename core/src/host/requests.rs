@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::book::Known;
 use super::live::Live;
-use super::{join_requests, rows};
 use super::verbs::Authority;
 use super::{Host, HostError};
+use super::{join_requests, rows};
 use crate::handshake::{Addressee, Stated, Statement};
 use crate::names::quoted;
 use crate::store::host::devices::DeviceRow;

@@ -7,6 +7,7 @@
 mod ask;
 mod cli;
 mod join;
+mod joining;
 mod link_in;
 mod machines;
 mod views;

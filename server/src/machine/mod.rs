@@ -10,6 +10,7 @@ pub mod doctor;
 mod doctor_checks;
 mod first_device;
 pub mod key;
+pub mod joins;
 mod live;
 pub mod logging;
 mod offering;
@@ -23,4 +24,5 @@ pub mod serve;
 mod signals;
 pub mod status;
 
+pub use qr_out::rows as qr_rows;
 pub use reach::Machine;
