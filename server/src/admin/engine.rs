@@ -12,7 +12,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
-use super::views::{AcceptedRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord, RevokedRecord, TombstoneRecord};
+use super::views::{
+    AcceptedRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord, RevokedRecord, TombstoneRecord,
+};
 
 /// The engine behind a verb.
 pub enum Engine {

@@ -92,10 +92,14 @@ fn show(asked: &JoinAsked, args: &JoinArgs) -> Result<(), Failure> {
     match asked.number {
         Some(number) => {
             say(format!("number {number}"))?;
-            note("to let this device in: scan this with an owner's device, or type the number there, or on the machine:");
+            note(
+                "to let this device in: scan this with an owner's device, or type the number there, or on the machine:",
+            );
             note(format!("pairpin devices approve {id} --number {}", number.digits()));
         }
-        None => note("to let this device in: scan this with an owner's device (too many have asked, so it has no number)"),
+        None => {
+            note("to let this device in: scan this with an owner's device (too many have asked, so it has no number)")
+        }
     }
     Ok(())
 }
