@@ -4,6 +4,7 @@
 //! characters, nothing that turns the direction of writing, nothing invisible, one line, bounded.
 //! `store` calls these for every name it keeps, for platforms and for reasons.
 
+use crate::identity::DeviceId;
 use crate::wire::limits;
 
 /// A device's name, cleaned: [`clean`] at [`limits::NAME`], or "device" where nothing is left.
@@ -95,6 +96,41 @@ fn is_invisible(c: char) -> bool {
         | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
         | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}'
         | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Why [`select`] found nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unselected {
+    /// Nobody has that name or id.
+    Nobody,
+    /// The beginning of an id fits several.
+    Several,
+}
+
+/// Finds one device: by its id, its exact name, or an unambiguous beginning of its id. Devices name
+/// themselves, so a name never takes the place of another device's id.
+///
+/// # Errors
+/// See [`Unselected`].
+pub fn select<'a, T>(
+    all: &'a [T],
+    selector: &str,
+    of: impl Fn(&'a T) -> (DeviceId, &'a str),
+) -> Result<&'a T, Unselected> {
+    let wanted = selector.trim().to_lowercase();
+    if let Some(device) = all.iter().find(|device| of(device).0.text() == wanted) {
+        return Ok(device);
+    }
+    let fits = |device: &&'a T| {
+        let (id, name) = of(device);
+        name_key(name) == name_key(selector.trim()) || (wanted.len() >= 4 && id.text().starts_with(&wanted))
+    };
+    let mut found = all.iter().filter(fits);
+    match (found.next(), found.next()) {
+        (Some(device), None) => Ok(device),
+        (Some(_), Some(_)) => Err(Unselected::Several),
+        (None, _) => Err(Unselected::Nobody),
+    }
 }
 
 #[cfg(test)]

@@ -189,8 +189,11 @@ pub enum OffersVerb {
 }
 
 /// `pairpin devices list`.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ListArgs {
+    /// From afar: on this machine, where this device is owner, instead of here
+    #[arg(long, value_name = "MACHINE", env = "PAIRPIN_DEVICES_ON", hide_env = true, conflicts_with = "revoked")]
+    pub on: Option<String>,
     /// Show the revoked ones instead
     #[arg(long, env = "PAIRPIN_DEVICES_REVOKED", hide_env = true, value_parser = BoolishValueParser::new())]
     pub revoked: bool,
@@ -282,6 +285,9 @@ pub struct RevokeArgs {
     /// All of them
     #[arg(long, env = "PAIRPIN_DEVICES_REVOKE_ALL", hide_env = true, value_parser = BoolishValueParser::new())]
     pub all: bool,
+    /// From afar: on this machine, where this device is owner, instead of here
+    #[arg(long, value_name = "MACHINE", env = "PAIRPIN_DEVICES_ON", hide_env = true, conflicts_with = "all")]
+    pub on: Option<String>,
     /// Why; the device is told
     #[arg(long, value_name = "TEXT", env = "PAIRPIN_DEVICES_REVOKE_REASON", hide_env = true)]
     pub reason: Option<String>,

@@ -86,7 +86,7 @@ pub fn flood(arguments: &[String]) -> Result<bool, String> {
 fn write_table(page: &Path, table: &str) -> Result<(), String> {
     let told = |error: std::io::Error| format!("{}: {error}", page.display());
     let text = fs::read_to_string(page).map_err(told)?;
-    let place = format!("{} of {}, {}", said("date", &["+%F"]), said("uname", &["-sm"]), processor());
+    let place = format!("{} on {}, {}", said("date", &["+%F"]), said("uname", &["-sm"]), processor());
     let text = with_table(&text, &format!("{place}:\n\n{table}"))
         .ok_or_else(|| format!("{}: no place for the figures between {BEGIN} and {END}", page.display()))?;
     fs::write(page, text).map_err(told)

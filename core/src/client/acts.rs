@@ -124,6 +124,17 @@ impl MachineSession {
         self.ask(method, &params).await
     }
 
+    /// Submits the same statement twice, as whoever has recorded it would.
+    #[doc(hidden)]
+    pub async fn submit_twice(
+        &mut self,
+        prepared: Prepared,
+        signature: Signature,
+    ) -> (Result<Value, ClientError>, Result<Value, ClientError>) {
+        let again = Prepared { act: prepared.act.clone(), statement: prepared.statement.clone() };
+        (self.submit(prepared, signature).await, self.submit(again, signature).await)
+    }
+
     /// The machine as this device knows it: by the pin that TLS proved, which is the row's.
     fn addressee(&self) -> Addressee {
         Addressee { pin: self.row.pin, machine: self.row.machine_id, epoch: self.row.epoch }

@@ -3,7 +3,7 @@
 //! The device asks the machine for a nonce, builds the [`Statement`], shows the person what it says, and
 //! lets the approval key sign [`Statement::to_sign`]. The machine builds the same from what it knows itself
 //! and checks. Nothing in it comes from the other side unseen: the pin is the one that TLS proved, the
-//! machine id and the epoch are those of the row (docs/protocol.md, section 8).
+//! machine id and the epoch are those of the row (docs/protocol.md, section 12).
 
 use super::HandshakeError;
 use super::transcript::length_prefixed;

@@ -9,7 +9,7 @@ use super::views::{AuditView, DeviceChange, DeviceView, TombstoneView};
 use super::{HostError, sessions};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
-use crate::names::{name_key, quoted};
+use crate::names::{self, Unselected, quoted};
 use crate::role::Role;
 use crate::store::StoreError;
 use crate::store::host::audit::AuditRow;
@@ -214,19 +214,12 @@ pub(super) fn reset_clock(connection: &Connection, now: UnixMillis) -> Result<()
     devices::forget_later_than(connection, now)
 }
 
-/// Finds one device: by its id, its exact name, or an unambiguous beginning of its id. Devices name
-/// themselves, so a name never takes the place of another device's id.
+/// Finds one device, by [`names::select`].
 pub(super) fn select(rows: &[DeviceRow], selector: &str) -> Result<DeviceRow, HostError> {
-    let wanted = selector.trim().to_lowercase();
-    if let Some(row) = rows.iter().find(|row| row.id.text() == wanted) {
-        return Ok(row.clone());
-    }
-    let begins = |row: &DeviceRow| wanted.len() >= 4 && row.id.text().starts_with(&wanted);
-    let mut fits = rows.iter().filter(|row| same_name(&row.name, selector) || begins(row));
-    match (fits.next(), fits.next()) {
-        (Some(row), None) => Ok(row.clone()),
-        (Some(_), Some(_)) => Err(HostError::Ambiguous(selector.to_owned())),
-        (None, _) => Err(HostError::NoDevice(selector.to_owned())),
+    match names::select(rows, selector, |row| (row.id, &row.name)) {
+        Ok(row) => Ok(row.clone()),
+        Err(Unselected::Several) => Err(HostError::Ambiguous(selector.to_owned())),
+        Err(Unselected::Nobody) => Err(HostError::NoDevice(selector.to_owned())),
     }
 }
 
@@ -250,6 +243,7 @@ pub(super) fn view(row: &DeviceRow, connected: usize, now: UnixMillis) -> Device
         expires_at: sessions::expires_at(row),
         expired: sessions::is_expired(row, now),
         suspended: row.suspended.as_ref().map(|suspension| suspension.why.clone()),
+        approval: row.approval.as_ref().map(|approval| approval.guard),
     }
 }
 
@@ -278,8 +272,4 @@ fn in_words(seconds: u64) -> String {
         Some((unit, name)) => format!("{} {name}", seconds / unit),
         None => format!("{seconds} seconds"),
     }
-}
-
-fn same_name(a: &str, b: &str) -> bool {
-    name_key(a) == name_key(b.trim())
 }

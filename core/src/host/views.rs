@@ -10,6 +10,7 @@ use crate::net::addresses::ReachableAddress;
 use crate::role::Role;
 use crate::secrets::{KeyKind, TypedCode};
 use crate::store::host::devices::{LetIn, PairedHow};
+use crate::wire::ApprovalGuard;
 
 /// The machine and what goes on.
 #[derive(Debug, Clone)]
@@ -118,6 +119,8 @@ pub struct DeviceView {
     pub expired: bool,
     /// Why it is suspended, if it is.
     pub suspended: Option<String>,
+    /// What it says guards its approval key; none where it has brought no key, so that it answers nothing.
+    pub approval: Option<ApprovalGuard>,
 }
 
 /// A device that was revoked. Its key stays out for ever.

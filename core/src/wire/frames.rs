@@ -103,10 +103,15 @@ struct Raw {
     method: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     params: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
     result: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     error: Option<RawError>,
+}
+
+/// A result that is there and null is a result.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -186,6 +191,7 @@ mod tests {
         let closing = Closing { code: CloseCode::Revoked, by: Some("Ana".into()), at: 5, reason: None };
         for frame in [
             Frame::Request { id: 1, method: "acknowledge".into(), params: Value::from(1) },
+            Frame::Answer { id: 1, result: Ok(Value::Null) },
             Frame::Answer { id: 1, result: Err((-32601, "no".into())) },
             Frame::Addresses(vec!["homebox:1".parse().unwrap()]),
             Frame::Closing(closing),

@@ -99,7 +99,7 @@ async fn a_device_is_let_in_by_its_number_with_the_role_name_and_life_that_the_o
     assert_eq!((let_in.how.as_str(), let_in.over.as_str()), ("number", "loopback"));
     assert!(let_in.device.is_some());
     let lines = last_lines(&machine).await;
-    let said = format!("paired \"guest\" as viewer from 127.0.0.1, let in by \"{}\", by number, loopback", let_in.by);
+    let said = format!("paired “guest” as viewer from 127.0.0.1, let in by “{}”, by number, loopback", let_in.by);
     assert!(lines.iter().any(|line| line.contains(&said)), "{lines:?}");
     // It is a device like any other now.
     assert!(matches!(joiner.client.check(paired.machine.row).await.unwrap().state, MachineState::Online { .. }));

@@ -1,4 +1,4 @@
-//! The verbs of a device: `join` and `machines`. They ask and print; what is decided is decided in
+//! The verbs of a device: `join`, `machines`, and `devices --on MACHINE`. They ask and print; what is decided is decided in
 //! `pairpin_core::client`.
 //!
 //! Called by the command's dispatcher with the state directory. `join` is a pairing, `machines` the
@@ -6,6 +6,7 @@
 
 mod ask;
 mod cli;
+pub mod devices;
 mod join;
 mod joining;
 mod link_in;

@@ -11,6 +11,7 @@ use super::{Machine, joins};
 use crate::admin::protocol::{Change, Request};
 use crate::admin::views::{DeviceRecord, JoinRecord, RevokedRecord, TombstoneRecord};
 use crate::cli::{DevicesVerb, ListArgs, RevokeArgs};
+use crate::device;
 use crate::exit::Failure;
 use crate::output::style::{printable, quoted};
 use crate::output::table::{Table, fields};
@@ -22,8 +23,12 @@ use crate::output::{confirm, json, note, say, say_lines, say_table};
 /// # Errors
 /// The machine cannot be asked, or says no.
 pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -> Result<(), Failure> {
+    let verb = match from_afar(state_dir, verb, &outer).await? {
+        Some(verb) => verb,
+        None => return Ok(()),
+    };
     let machine = Machine::find(state_dir).await?;
-    match verb.unwrap_or(DevicesVerb::List(outer)) {
+    match verb {
         DevicesVerb::List(options) => {
             let as_json = outer.json.json || options.json.json;
             if outer.revoked || options.revoked {
@@ -53,6 +58,26 @@ pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -
         DevicesVerb::Approve(args) => joins::approve(&machine, args, outer.json.json).await,
         DevicesVerb::Deny(args) => joins::deny(&machine, args).await,
     }
+}
+
+/// Does what is asked for on another machine; gives the verb back where it is about this one.
+async fn from_afar(
+    state_dir: &Path,
+    verb: Option<DevicesVerb>,
+    outer: &ListArgs,
+) -> Result<Option<DevicesVerb>, Failure> {
+    let verb = verb.unwrap_or_else(|| DevicesVerb::List(outer.clone()));
+    match verb {
+        DevicesVerb::List(ListArgs { on: Some(on), json, .. }) => {
+            device::devices::list(state_dir, &on, json.json || outer.json.json).await?;
+        }
+        DevicesVerb::Revoke(RevokeArgs { on: Some(on), devices, reason, yes, json, .. }) => {
+            let json = json.json || outer.json.json;
+            device::devices::revoke(state_dir, &on, device::devices::Revoke { devices, reason, yes, json }).await?;
+        }
+        verb => return Ok(Some(verb)),
+    }
+    Ok(None)
 }
 
 fn lifetime(seconds: u64) -> String {
@@ -153,6 +178,7 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
         ("role", device.role.to_string()),
         ("platform", printable(&device.platform)),
         ("key kept in", device.key_kind.clone()),
+        ("approval key", approval(device)),
         (
             "paired",
             format!("{} by {} from {}", device.paired_at.local(), device.paired_how, printable(&device.paired_from)),
@@ -175,6 +201,16 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
         rows.push(("suspended", format!("{}, a fresh offer lifts it", printable(why))));
     }
     say_lines(&fields(&rows))
+}
+
+/// What stands between whoever holds the device and its yes.
+fn approval(device: &DeviceRecord) -> String {
+    match device.approval_guard.as_deref() {
+        None => "none: it answers nothing".into(),
+        Some("lock") => "guarded by its lock".into(),
+        Some("nothing") => "guarded by nothing: whoever uses it answers".into(),
+        Some(other) => format!("guarded by a {}", printable(other)),
+    }
 }
 
 async fn revoke(machine: &Machine, args: RevokeArgs, as_json: bool) -> Result<(), Failure> {

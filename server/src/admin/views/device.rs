@@ -46,6 +46,8 @@ pub struct DeviceRecord {
     pub expired: bool,
     /// Why it is suspended, if it is.
     pub suspended: Option<String>,
+    /// What guards its approval key: "lock", "passphrase" or "nothing"; `null` where it has none.
+    pub approval_guard: Option<String>,
 }
 
 impl From<DeviceView> for DeviceRecord {
@@ -69,6 +71,7 @@ impl From<DeviceView> for DeviceRecord {
             expires_at: Moment(view.expires_at),
             expired: view.expired,
             suspended: view.suspended,
+            approval_guard: view.approval.map(|guard| guard.as_str().to_owned()),
         }
     }
 }

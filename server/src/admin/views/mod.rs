@@ -45,6 +45,7 @@ pub mod tests {
             expires_at: Moment(1_802_592_060_000),
             expired: false,
             suspended: None,
+            approval_guard: None,
         }
     }
 
