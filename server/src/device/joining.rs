@@ -89,17 +89,13 @@ fn show(asked: &JoinAsked, args: &JoinArgs) -> Result<(), Failure> {
     } else {
         say(asked.qr.to_text())?;
     }
+    // With the countdown below it all fits a terminal of 80x24, under a QR of 21 rows.
     match asked.number {
         Some(number) => {
             say(format!("number {number}"))?;
-            note(
-                "to let this device in: scan this with an owner's device, or type the number there, or on the machine:",
-            );
-            note(format!("pairpin devices approve {id} --number {}", number.digits()));
+            note(format!("or at the machine's shell: pairpin devices approve {id} --number {}", number.digits()));
         }
-        None => {
-            note("to let this device in: scan this with an owner's device (too many have asked, so it has no number)")
-        }
+        None => note("too many have asked there lately, so this device has no number: only a scan lets it in"),
     }
     Ok(())
 }
@@ -108,7 +104,7 @@ fn show(asked: &JoinAsked, args: &JoinArgs) -> Result<(), Failure> {
 async fn wait(asked: JoinAsked, args: &JoinArgs) -> Result<JoinGranted, Failure> {
     let (ends, drawn) = (Instant::now() + asked.time, io::stderr().is_terminal() && !args.json);
     if !drawn {
-        note(format!("waiting {} to be let in", countdown(asked.time)));
+        note(format!("scan it, or type the number, on an owner's device: waiting {}", countdown(asked.time)));
     }
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     let mut waiting = std::pin::pin!(asked.wait());
@@ -117,7 +113,7 @@ async fn wait(asked: JoinAsked, args: &JoinArgs) -> Result<JoinGranted, Failure>
             granted = &mut waiting => break granted,
             _ = tick.tick(), if drawn => {
                 let left = countdown(ends.saturating_duration_since(Instant::now()));
-                draw(&format!("waiting to be let in, {left}"));
+                draw(&format!("scan it, or type the number, on an owner's device: waiting {left}"));
             }
         }
     };

@@ -62,7 +62,7 @@ pub fn show(joins: &[JoinRecord]) -> Result<(), Failure> {
         table.row(vec![
             name,
             join.from.clone(),
-            join.network.clone(),
+            join.network.as_str().to_owned(),
             join.asked_at.ago(now),
             countdown(std::time::Duration::from_secs(join.seconds_left)),
             join.id.clone(),

@@ -1,7 +1,7 @@
 //! A device that asks to be let in.
 
 use pairpin_core::role::Role;
-use pairpin_core::wire::{JoinAccepted, JoinListed};
+use pairpin_core::wire::{AddressKind, JoinAccepted, JoinListed};
 use serde::{Deserialize, Serialize};
 
 use crate::output::time::Moment;
@@ -17,8 +17,8 @@ pub struct JoinRecord {
     pub platform: String,
     /// Where it asks from.
     pub from: String,
-    /// What network that is: "LAN", "tailnet" and so on.
-    pub network: String,
+    /// What network that is.
+    pub network: AddressKind,
     /// Whether it is in the machine's own network.
     pub same_network: bool,
     /// When it asked.
@@ -38,7 +38,7 @@ impl From<JoinListed> for JoinRecord {
             name: listed.name,
             platform: listed.platform,
             from: listed.from,
-            network: listed.network.as_str().to_owned(),
+            network: listed.network,
             same_network: listed.same_network,
             asked_at: Moment(listed.asked_at),
             seconds_left: listed.seconds_left,
