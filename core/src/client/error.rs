@@ -248,7 +248,7 @@ pub enum ClientError {
     JoinDenied,
     /// Nobody said yes in time, or the digits were not typed in time.
     #[error(
-        "the time to be let in is over and nothing was paired, ask again, or for an offer: pairpin pair on the machine"
+        "nobody has let this device in in time (or may do so any more) and nothing was paired: ask again, or for an offer with pairpin pair on the machine"
     )]
     JoinExpired,
     /// Too many have asked.

@@ -254,7 +254,15 @@ impl JoinGranted {
         };
         let adopt = pairing.clone();
         let prepared = client.durable(move |ledger| ledger.adopt(draft, &adopt)).await?;
-        client.accept(socket, received, pairing, prepared.row, self.address).await
+        let outcome = client.accept(socket, received, pairing, prepared.row, self.address).await;
+        if outcome.is_err() {
+            // Too late, or whoever let it in may not any more. Where the machine knows nothing of this device,
+            // nothing of the machine stays here; where it cannot be asked now, the next join asks.
+            if let Ok(true) = client.finish_begun(&self.pin).await {
+                return Err(ClientError::JoinExpired);
+            }
+        }
+        outcome
     }
 
     /// The person says no after all.

@@ -317,3 +317,124 @@ impl JoinMet {
         Ok(Envelope::of(refusal)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{DeviceId, KeyPair, MachineId, Pin};
+    use crate::role::Role;
+    use crate::secrets::{KeyKind, RecognitionKey, Secret};
+    use crate::token::SessionToken;
+
+    fn channel(exporter: u8) -> Channel {
+        Channel { exporter: Secret::from_bytes([exporter; 32]), pin: Pin::from_bytes([2; 32]) }
+    }
+
+    fn details(key: &KeyPair) -> DeviceDetails {
+        DeviceDetails {
+            key: key.public_key().unwrap(),
+            key_kind: KeyKind::File,
+            name: "laptop".into(),
+            platform: "test".into(),
+        }
+    }
+
+    fn grant(key: &KeyPair) -> Grant {
+        Grant {
+            version: VERSION,
+            token: SessionToken::from_bytes([4; 32]),
+            device: DeviceId::of(&key.public_key().unwrap()),
+            device_name: "laptop".into(),
+            role: Role::Operator,
+            machine: MachineId::from_bytes([5; 16]),
+            name: "homebox".into(),
+            platform: "test".into(),
+            recognition_key: RecognitionKey::from_bytes([6; 32]),
+            addresses: Vec::new(),
+            next_pin: Pin::from_bytes([7; 32]),
+            epoch: 0,
+            counter: 0,
+            idle_seconds: 60,
+            expires_at: 1,
+        }
+    }
+
+    /// As far as the reveal: what is sent, and both sides.
+    fn asked(key: &KeyPair, device: u8, machine: u8) -> (Envelope, JoinWaiting, JoinAwaitReveal) {
+        let fresh = JoinFresh::from_bytes([8; 32]);
+        let (commit, draft) = JoinDraft::new(&channel(device), &details(key), fresh).unwrap();
+        let opened = JoinOpened::open(&channel(machine), &commit).unwrap();
+        let (nonce, wait) = opened.answer(JoinId::from_bytes([1; 5]), JoinFresh::from_bytes([9; 32]), true).unwrap();
+        let signing = draft.receive(&nonce).unwrap();
+        let signature = key.sign(&signing.to_sign()).unwrap();
+        let (reveal, waiting) = signing.signed(signature);
+        (reveal, waiting, wait)
+    }
+
+    #[test]
+    fn both_sides_make_the_same_of_one_channel_and_nothing_of_two() {
+        let key = KeyPair::generate().unwrap();
+        let (reveal, waiting, wait) = asked(&key, 1, 1);
+        let met = wait.receive(&reveal).unwrap();
+        assert_eq!(met.facts().transcript(), waiting.qr().transcript);
+        assert_eq!(Some(met.facts().number()), waiting.number());
+        assert_eq!((waiting.join(), waiting.qr().pin), (JoinId::from_bytes([1; 5]), Pin::from_bytes([2; 32]).prefix()));
+        let (reveal, _, wait) = asked(&key, 1, 3);
+        assert_eq!(wait.receive(&reveal).unwrap_err(), HandshakeError::Proof, "two channels with a middle between");
+    }
+
+    #[test]
+    fn a_reveal_is_taken_only_as_it_was_committed_to_and_signed() {
+        let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let good = asked(&key, 1, 1).0;
+        let written_otherwise = {
+            let nonce = good.read::<JoinReveal>().unwrap().nonce;
+            let mut envelope = Envelope::of_any(&serde_json::json!({ "nonce": nonce, "more": 1 })).unwrap();
+            envelope.signature = good.signature;
+            envelope
+        };
+        assert_eq!(written_otherwise.read::<JoinReveal>(), good.read::<JoinReveal>(), "the same to a reader");
+        let another = Envelope::of(&JoinReveal { nonce: JoinFresh::from_bytes([0; 32]) }).unwrap();
+        let (mut by_other, mut unsigned) = (good.clone(), good.clone());
+        by_other.signature = Some(other.sign(b"x").unwrap());
+        unsigned.signature = None;
+        for wrong in [written_otherwise, another, by_other, unsigned] {
+            let (_, _, wait) = asked(&key, 1, 1);
+            assert_eq!(wait.receive(&wrong).unwrap_err(), HandshakeError::Proof);
+        }
+        let (reveal, _, wait) = asked(&key, 1, 1);
+        wait.receive(&reveal).expect("the control");
+    }
+
+    #[test]
+    fn a_grant_is_nothing_without_the_four_digits_of_the_machines_t() {
+        let key = KeyPair::generate().unwrap();
+        let (reveal, waiting, wait) = asked(&key, 1, 1);
+        let met = wait.receive(&reveal).unwrap();
+        let (envelope, granted) = met.grant(&grant(&key)).unwrap();
+        let digits = met.facts().digits().to_string();
+        assert_eq!(granted.digits.to_string(), digits);
+        let held = || waiting.receive(&envelope).unwrap();
+        let received = held().typed(&format!(" {digits}\n")).expect("the control");
+        granted.acknowledged(&received.acknowledge()).expect("and its token is the one that was granted");
+        let wrong = (0..10_000).map(|n| format!("{n:04}")).filter(|other| *other != digits);
+        assert!(wrong.chain([String::new(), format!("{digits}0")]).all(|typed| held().typed(&typed).is_err()));
+    }
+
+    #[test]
+    fn number_digits_and_qr_are_told_apart_by_their_labels() {
+        let facts = JoinFacts::of_transcript(JoinTranscript::from_bytes([3; 32]));
+        assert_ne!(facts.first_bytes(b"pairpin v1 join number"), facts.first_bytes(b"pairpin v1 join check digits"));
+        assert!(!facts.number().digits().ends_with(&facts.digits().to_string()));
+    }
+
+    #[test]
+    fn a_device_of_another_version_is_told_apart_before_anything_is_kept() {
+        let key = KeyPair::generate().unwrap();
+        let (commit, _) = JoinDraft::new(&channel(1), &details(&key), JoinFresh::from_bytes([8; 32])).unwrap();
+        let mut other: JoinCommit = commit.read().unwrap();
+        other.versions = vec![VERSION + 1];
+        let other = Envelope::of(&other).unwrap();
+        assert_eq!(JoinOpened::open(&channel(1), &other).unwrap_err(), HandshakeError::Version);
+    }
+}
