@@ -33,6 +33,7 @@ fn start(state: &std::path::Path) -> Host {
         platform: "a benchmark".to_owned(),
         advertise: Vec::new(),
         new_key: false,
+        join_from: Default::default(),
         clock: Arc::new(SystemClock),
     };
     pollster(Host::start(config)).unwrap_or_else(|error| panic!("{error}"))

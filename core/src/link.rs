@@ -60,6 +60,9 @@ pub struct Link {
 /// Why a text is not a link that this build can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
+    /// It is the QR of a device that asks to be let in.
+    #[error("this is a device that asks to be let in, not an offer: scan it on an owner's device, with pairpin")]
+    AJoin,
     /// It does not begin with `pairpin:`.
     #[error("this is not a pairpin link, scan the QR or copy the line that begins with \"pairpin:\"")]
     NotALink,
@@ -129,7 +132,7 @@ impl Link {
     pub fn parse(text: &str) -> Result<Self, LinkError> {
         let start: String = text.chars().filter(|c| !c.is_whitespace()).take(SCHEME.len()).collect();
         if !start.eq_ignore_ascii_case(SCHEME) {
-            return Err(LinkError::NotALink);
+            return Err(if crate::join_qr::is_meant(text) { LinkError::AJoin } else { LinkError::NotALink });
         }
         if text.len() > TEXT_MAX {
             return Err(LinkError::Damaged);

@@ -181,6 +181,73 @@ fn a_whole_scan() {
 }
 
 #[test]
+fn a_whole_join() {
+    let (key, ..) = kept_signature();
+    let details =
+        DeviceDetails { key, key_kind: KeyKind::File, name: "Ana’s laptop".into(), platform: "Fedora 44".into() };
+    let join = JoinId::from_bytes([0x77; 5]);
+    let (commit, draft) = JoinDraft::new(&channel(), &details, JoinFresh::from_bytes([0x88; 32])).unwrap();
+    let opened = JoinOpened::open(&channel(), &commit).unwrap();
+    let (nonce, _) = opened.answer(join, JoinFresh::from_bytes([0x99; 32]), true).unwrap();
+    let signing = draft.receive(&nonce).unwrap();
+    let to_sign = signing.to_sign();
+    let (reveal, waiting) = signing.signed(Signature::from_bytes([0; 64]));
+    let (qr, number) = (waiting.qr(), waiting.number().unwrap());
+    let grant = Grant {
+        version: VERSION,
+        token: SessionToken::from_bytes(TOKEN),
+        device: DeviceId::of(&key),
+        device_name: "Ana’s laptop".into(),
+        role: Role::Viewer,
+        machine: MachineId::from_bytes([0x55; 16]),
+        name: "homebox".into(),
+        platform: "Debian 12".into(),
+        recognition_key: RecognitionKey::from_bytes(R),
+        addresses: Vec::new(),
+        next_pin: Pin::from_bytes([0x66; 32]),
+        epoch: 3,
+        counter: 7,
+        idle_seconds: 604_800,
+        expires_at: 1_800_000_000_000,
+    };
+    // The digits are T's, whatever the Grant says: those that hold are found by trying all.
+    let holds = |digits: &str| waiting.receive(&Envelope::of(&grant).unwrap()).unwrap().typed(digits).is_ok();
+    let digits: Vec<String> = (0..10_000).map(|n| format!("{n:04}")).filter(|digits| holds(digits)).collect();
+    assert_eq!(digits.len(), 1);
+    let addressee = Addressee { pin: channel().pin, machine: MachineId::from_bytes([0x55; 16]), epoch: 3 };
+    let given = NonceGiven { nonce: Nonce::from_bytes([0xaa; 16]), expires_at: 1_800_000_000_000 };
+    let statement = |how, role, name, absolute_seconds| {
+        let stated = Stated::ApproveJoin(ApprovedJoin { join, key, how, role, name, absolute_seconds });
+        hex(Statement::new(&addressee, given, &stated).to_sign())
+    };
+    check(
+        "join.json",
+        json!({
+            "exporter": hex(&EXPORTER),
+            "pin": hex(channel().pin.as_bytes()),
+            "key": hex(key.as_bytes()),
+            "join": hex(join.as_bytes()),
+            "join_text": join.text(),
+            "commit": commit.message,
+            "nonce": nonce.message,
+            "reveal": reveal.message,
+            "transcript": hex(qr.transcript.as_bytes()),
+            "session_key_signs": hex(&to_sign),
+            "number": number.digits(),
+            "check_digits": digits[0],
+            "qr": qr.to_text(),
+            "machine": hex(&[0x55; 16]),
+            "statement_nonce": hex(&[0xaa; 16]),
+            "statement_expires_at": given.expires_at,
+            "statements": {
+                "scan": statement(JoinHow::Scan(qr.transcript), Role::Operator, "", None),
+                "number": statement(JoinHow::Number(number), Role::Viewer, "Ana’s laptop", Some(604_800)),
+            },
+        }),
+    );
+}
+
+#[test]
 fn links() {
     let link = |addresses: &[&str]| Link {
         pin: channel().pin.prefix(),

@@ -10,6 +10,7 @@ pub mod bytes;
 pub mod database;
 pub mod handshake;
 pub mod image;
+pub mod join_qr;
 pub mod link;
 pub mod luma;
 pub mod messages;
@@ -26,6 +27,7 @@ pub type Target = fn(&[u8]);
 /// Every target that must hold, by name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("link", link::run),
+    ("join_qr", join_qr::run),
     ("messages", messages::run),
     ("request", request::run),
     ("answer", answer::run),

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pairpin_core::wire::{
     Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Envelope, Frame,
-    Grant, Preview, PreviewRequest, Refusal, ResumeRequest, ScanRequest, Welcome,
+    Grant, JoinCommit, JoinNonce, JoinReveal, Preview, PreviewRequest, Refusal, ResumeRequest, ScanRequest, Welcome,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 /// The first byte says what the rest is to be read as.
 pub fn run(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
-    match kind % 18 {
+    match kind % 21 {
         0 => frame(rest),
         1 => json::<Envelope>(rest),
         2 => message::<PreviewRequest>(rest),
@@ -34,7 +34,10 @@ pub fn run(data: &[u8]) {
         15 => message::<Refusal>(rest),
         // The text of a message as it travels, which may be no base64url at all.
         16 => sent::<Grant>(rest),
-        _ => sent::<Welcome>(rest),
+        17 => sent::<Welcome>(rest),
+        18 => message::<JoinCommit>(rest),
+        19 => message::<JoinNonce>(rest),
+        _ => message::<JoinReveal>(rest),
     }
 }
 

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pairpin_core::host::JoinFrom;
 use pairpin_core::role::Role;
-use pairpin_core::wire::{Address, DEFAULT_PORT};
+use pairpin_core::wire::{Address, DEFAULT_PORT, JoinNumber};
 
 use crate::device::{AnswerArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
+use crate::machine::joins::parse_number;
 use crate::machine::{AskArgs, AsksVerb, NotifyArgs};
 use crate::output::time::parse_duration;
 
@@ -60,7 +62,7 @@ pub enum Verb {
         #[command(flatten)]
         json: Json,
     },
-    /// List, rename, change or revoke the paired devices
+    /// List, rename, change or revoke the paired devices; let in those that ask
     Devices {
         /// What to do with them [default: list]
         #[command(subcommand)]
@@ -80,7 +82,7 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeyVerb,
     },
-    /// On a device: pair it with a machine, by its link, its QR or its code
+    /// On a device: pair it with a machine, by its link, its QR or its code, or ask to be let in
     Join(JoinArgs),
     /// On an owner device: make an offer on a machine from afar, and show it here
     Invite(InviteArgs),
@@ -145,6 +147,9 @@ pub struct ServeArgs {
     /// Where that socket is [default: ask.sock in /run/pairpin for root, else in /tmp/pairpin-UID]
     #[arg(long, value_name = "FILE", requires = "ask_group", env = "PAIRPIN_ASK_SOCKET", hide_env = true)]
     pub ask_socket: Option<PathBuf>,
+    /// From which networks devices without an offer may ask to be let in: lan, tailnet, loopback; any; none
+    #[arg(long, value_name = "NETWORKS", default_value = "lan,tailnet", env = "PAIRPIN_JOIN_FROM", hide_env = true)]
+    pub join_from: JoinFrom,
     /// A key is lost: make it anew and keep the database; if it was identity.key, each device scans once more
     #[arg(long, env = "PAIRPIN_NEW_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
     pub new_key: bool,
@@ -261,6 +266,43 @@ pub enum DevicesVerb {
     /// Take a device's access away and cut its open connections; returns when they are cut
     #[command(group = clap::ArgGroup::new("which").required(true).args(["devices", "all"]))]
     Revoke(RevokeArgs),
+    /// Let a device in that asks: by the number on its screen
+    Approve(ApproveArgs),
+    /// Say no to a device that asks to be let in
+    Deny(DenyArgs),
+}
+
+/// `pairpin devices approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// Its id among those that ask, as `pairpin devices` lists it, or the beginning of it
+    #[arg(value_name = "ID")]
+    pub join: String,
+    /// The seven digits on its screen; one attempt
+    #[arg(long, value_parser = parse_number, env = "PAIRPIN_DEVICES_APPROVE_NUMBER", hide_env = true)]
+    pub number: JoinNumber,
+    /// What it may do: owner, operator or viewer [default: owner for the first, then operator]
+    #[arg(long, env = "PAIRPIN_DEVICES_APPROVE_ROLE", hide_env = true)]
+    pub role: Option<Role>,
+    /// What to call it [default: the name it gives itself]
+    #[arg(long, env = "PAIRPIN_DEVICES_APPROVE_NAME", hide_env = true)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `pairpin devices deny`.
+#[derive(Debug, Args)]
+pub struct DenyArgs {
+    /// Its id among those that ask, as `pairpin devices` lists it, or the beginning of it
+    #[arg(value_name = "ID")]
+    pub join: String,
+    /// And nobody from its address may ask for an hour
+    #[arg(long, conflicts_with = "close", env = "PAIRPIN_DEVICES_DENY_BLOCK_SOURCE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub block_source: bool,
+    /// And nobody at all may ask for an hour
+    #[arg(long, env = "PAIRPIN_DEVICES_DENY_CLOSE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub close: bool,
 }
 
 /// `pairpin devices revoke`.
@@ -344,6 +386,10 @@ mod tests {
             "pairpin serve --loud",
             "pairpin offers cancel",
             "pairpin devices set x",
+            "pairpin devices approve abcd",
+            "pairpin devices approve abcd --number 12",
+            "pairpin devices deny abcd --close --block-source",
+            "pairpin serve --join-from any,lan",
             "pairpin devices revoke",
             "pairpin devices revoke a --all",
         ] {
@@ -354,6 +400,8 @@ mod tests {
             "pairpin devices --revoked --json",
             "pairpin devices revoke a b --yes",
             "pairpin offers cancel 3",
+            "pairpin devices approve abcd --number 123-4567",
+            "pairpin serve --join-from lan,loopback",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap();
         }

@@ -127,6 +127,33 @@ def check_scan(v):
     assert grant["version"] == 1 and grant["name"] == "homebox" and len(grant["addresses"]) == 2
 
 
+def check_join(v):
+    exporter, pin = bytes.fromhex(v["exporter"]), bytes.fromhex(v["pin"])
+    commit = json.loads(base64.urlsafe_b64decode(v["commit"] + "=" * (-len(v["commit"]) % 4)))
+    committed = sha256(lp(b"pairpin v1 join commitment", v["reveal"].encode()))
+    assert commit["commit"] == base64.urlsafe_b64encode(committed).decode().rstrip("=")
+    t = transcript("join", exporter, pin, [v["commit"], v["nonce"], v["reveal"]])
+    assert t.hex() == v["transcript"]
+    assert lp(b"pairpin v1 session key join", t).hex() == v["session_key_signs"]
+    number = int.from_bytes(sha256(lp(b"pairpin v1 join number", t))[:8], "big") % 10_000_000
+    assert f"{number:07}" == v["number"]
+    digits = int.from_bytes(sha256(lp(b"pairpin v1 join check digits", t))[:8], "big") % 10_000
+    assert f"{digits:04}" == v["check_digits"]
+    join = bytes.fromhex(v["join"])
+    body = bytes([0x10]) + pin[:16] + join + t
+    assert "PAIRPIN-JOIN/" + base32(body + sha256(body)[:2]) == v["qr"]
+    assert base64.b32decode(v["join_text"].upper()) == join
+    key = bytes.fromhex(v["key"])
+    head = [(1).to_bytes(2, "big"), pin, bytes.fromhex(v["machine"]), (3).to_bytes(8, "big")]
+    head += [bytes.fromhex(v["statement_nonce"]), v["statement_expires_at"].to_bytes(8, "big")]
+    week = (604_800).to_bytes(8, "big")
+    for how, fields in (
+        ("scan", [join, t, key, b"scan", b"", b"operator", b"", b"", b""]),
+        ("number", [join, b"", key, b"number", v["number"].encode(), b"viewer", b"", "Ana’s laptop".encode(), week]),
+    ):
+        assert lp(b"pairpin v1 statement approve join", *head, *fields).hex() == v["statements"][how], how
+
+
 def split(address):
     host, _, port = address.rpartition(":")
     if not host or (":" in host and not host.endswith("]")):

@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::error::ClientError;
+use super::joins::JoinApproval;
 use super::session::MachineSession;
-use crate::handshake::{Addressee, Stated, Statement};
+use crate::handshake::{Addressee, ApprovedJoin, Stated, Statement};
 use crate::identity::{DeviceId, PublicKey, Signature};
 use crate::role::Role;
 use crate::wire::{
@@ -52,6 +53,9 @@ pub enum Act {
         /// Its life; the machine's own where it is left out.
         lifetime: Option<Duration>,
     },
+    /// A device that asks is let in: made by [`MachineSession::approve_scanned`] or
+    /// [`MachineSession::approve_number`].
+    ApproveJoin(Box<JoinApproval>),
 }
 
 /// An act that waits for its signature. The nonce in it is good for two minutes, on this connection.
@@ -86,6 +90,14 @@ impl Act {
                 name: name.as_deref().unwrap_or_default(),
                 lifetime_seconds: lifetime.unwrap_or_default().as_secs(),
             },
+            Self::ApproveJoin(join) => Stated::ApproveJoin(ApprovedJoin {
+                join: join.listed.join,
+                key: join.listed.key,
+                how: join.how,
+                role: join.role,
+                name: join.name.as_deref().unwrap_or_default(),
+                absolute_seconds: join.absolute_seconds,
+            }),
         }
     }
 
@@ -95,6 +107,7 @@ impl Act {
             Self::Answer { .. } => Method::Accept,
             Self::Revoke { .. } => Method::Revoke,
             Self::Invite { .. } => Method::Mint,
+            Self::ApproveJoin(_) => Method::ApproveJoin,
         }
     }
 
@@ -109,6 +122,7 @@ impl Act {
             Self::Invite { role, name, lifetime } => {
                 value(MintRequest { role, name, lifetime_seconds: lifetime.map(|life| life.as_secs()), signed })
             }
+            Self::ApproveJoin(join) => value(join.params(signed)),
         }
     }
 }

@@ -220,13 +220,13 @@ fn no_code(versions: Option<String>) -> ClientError {
 
 /// Keeps a socket alive while the person is asked: the machine's pings want an answer. Dropping it
 /// closes the connection.
-struct Waiting {
+pub(super) struct Waiting {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Option<Socket>>,
 }
 
 impl Waiting {
-    fn start(mut socket: Socket) -> Self {
+    pub(super) fn start(mut socket: Socket) -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             loop {
@@ -244,7 +244,7 @@ impl Waiting {
     }
 
     /// Gives the socket back, if the machine is still there.
-    async fn end(mut self, name: &str) -> Result<Socket, ClientError> {
+    pub(super) async fn end(mut self, name: &str) -> Result<Socket, ClientError> {
         drop(self.stop.take());
         (&mut self.task).await.ok().flatten().ok_or_else(|| line::interrupted(name))
     }

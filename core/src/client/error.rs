@@ -231,6 +231,57 @@ pub enum ClientError {
     /// The person took too long to say yes.
     #[error("the question waited too long, start again with a new code: pairpin pair --code on the machine")]
     AnswerTooLate,
+    /// The machine lets nobody ask from here.
+    #[error(
+        "what answers there lets no device ask from this network (only from its own or its tailnet, unless it was told \
+         otherwise, and not while somebody has closed it), ask for an offer: pairpin pair on the machine"
+    )]
+    NoJoins,
+    /// A join by a device that is paired.
+    #[error("this device is paired with {name} already, see pairpin machines; to pair anew, scan an offer from there")]
+    AlreadyPaired {
+        /// The machine.
+        name: String,
+    },
+    /// Somebody said no.
+    #[error("nobody let this device in: it was denied, or a number was typed that is not its own")]
+    JoinDenied,
+    /// Nobody said yes in time, or the digits were not typed in time.
+    #[error(
+        "nobody has let this device in in time (or may do so any more) and nothing was paired: ask again, or for an offer with pairpin pair on the machine"
+    )]
+    JoinExpired,
+    /// Too many have asked.
+    #[error(
+        "too many have asked there lately, so nobody was shown this device: ask for an offer, pairpin pair on the machine"
+    )]
+    JoinNotShown,
+    /// What answers is not the machine that an approver let this device into.
+    #[error(
+        "these are not the digits: what answers is not the machine that let this device in, somebody may stand between; \
+         nothing was stored; ask for an offer instead: pairpin pair on the machine"
+    )]
+    JoinDigitsWrong,
+    /// The join has no slot for a number.
+    #[error("too many have asked there lately, this device has no number: scan its QR instead, or pair it by an offer")]
+    JoinWithoutNumber,
+    /// Another number, or another QR.
+    #[error(
+        "that is not what the machine sees of it, the join is denied: if number or QR are that device's own, somebody may \
+         stand between; pair it by an offer instead"
+    )]
+    NotThatJoin,
+    /// The joiner's key was revoked there.
+    #[error("the device that asks was revoked on {name} and its key stays out, pair it there by an offer")]
+    JoinerRevoked {
+        /// The machine.
+        name: String,
+    },
+    /// A scanned joiner asks a machine that is not ours.
+    #[error(
+        "that device asks a machine which this device is not paired with, or one that only pretends to be ours: do not let it in"
+    )]
+    NotOurMachine,
     /// The machine holds as many devices as it can.
     #[error("the machine cannot hold more devices, revoke one there first: pairpin devices revoke")]
     Full,
@@ -347,6 +398,7 @@ impl ClientError {
             | Self::Expired { .. }
             | Self::AnswerTooLate
             | Self::CodeClosed
+            | Self::JoinExpired
             | Self::NoCode
             | Self::Restored { .. } => ErrorKind::Expired,
             Self::NoAddress | Self::Unreachable { .. } | Self::Interrupted { .. } | Self::NotPairpin { .. } => {
@@ -372,6 +424,10 @@ pub(super) fn of_pairing_refusal(refusal: &Refusal, name: &str) -> ClientError {
         RefusalCode::Expired => ClientError::Expired { name: name.to_owned(), skew_seconds: None },
         RefusalCode::Full => ClientError::Full,
         RefusalCode::Unavailable => ClientError::MachineFailed,
+        RefusalCode::JoinDenied => ClientError::JoinDenied,
+        RefusalCode::JoinExpired => ClientError::JoinExpired,
+        RefusalCode::JoinNotShown => ClientError::JoinNotShown,
+        RefusalCode::JoinKnown => ClientError::AlreadyPaired { name: name.to_owned() },
         RefusalCode::TokenReplaced | RefusalCode::TokenUnknown | RefusalCode::Unknown => ClientError::Protocol,
     }
 }

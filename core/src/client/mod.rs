@@ -1,8 +1,8 @@
 //! The device's engine: machines, pairing, reconnecting; what a phone embeds and `pairpin join` uses.
 //!
 //! Start at [`Client`]. A pairing is `preview` (what is this offer for, what do we have already),
-//! then `pair`, or `code` for a typed code; `resume` is one reconnect, `watch` and `connection` a
-//! live one, `session`, `inbox` and `acts` ask a machine and decide on it, `machines` the list, `forget` its end. What is durable is in `ledger`; every method
+//! then `pair`, `code` for a typed code, or `join` without an offer; `resume` is one reconnect, `watch` and `connection` a
+//! live one, `session`, `inbox`, `joins` and `acts` ask a machine and decide on it, `machines` the list, `forget` its end. What is durable is in `ledger`; every method
 //! may be dropped at any await, since its durable steps run to their end by themselves.
 
 mod acts;
@@ -18,6 +18,8 @@ mod forget;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod inbox;
+mod join;
+mod joins;
 mod ledger;
 mod line;
 mod machines;
@@ -47,6 +49,8 @@ pub use config::ClientConfig;
 pub use error::{ClientError, ErrorKind, Told, Tried};
 pub use forget::Forgotten;
 pub use inbox::{AskItem, InboxItem, answered, clean_end};
+pub use join::{JoinAsked, JoinGranted};
+pub use joins::{JoinApproval, JoinTerms};
 pub use machines::{MachineState, MachineView};
 pub use pair::Paired;
 pub use preview::{PairPreview, PairQuestion};

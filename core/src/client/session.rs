@@ -184,6 +184,8 @@ impl MachineSession {
             Some(RequestError::Nonce) => ClientError::StatementTooLate { name },
             Some(RequestError::Gone) => ClientError::NotThere { name },
             Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
+            Some(RequestError::NotThatJoin) => ClientError::NotThatJoin,
+            Some(RequestError::KeyRevoked) => ClientError::JoinerRevoked { name },
             Some(RequestError::LastOwner) => ClientError::LastOwner { name },
             Some(RequestError::Full) => ClientError::TooMany { name },
             Some(RequestError::Failed) => ClientError::MachineFailed,

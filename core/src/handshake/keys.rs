@@ -47,6 +47,8 @@ pub enum Purpose {
     /// Device: this session key is mine (a signature).
     SessionKeyCode,
     /// Device: this session key is mine (a signature).
+    SessionKeyJoin,
+    /// Device: this session key is mine (a signature).
     SessionKeyResume,
 }
 
@@ -70,6 +72,7 @@ impl Purpose {
             Self::ResumeRefusal => b"pairpin v1 resume refusal",
             Self::SessionKeyScan => b"pairpin v1 session key scan",
             Self::SessionKeyCode => b"pairpin v1 session key code",
+            Self::SessionKeyJoin => b"pairpin v1 session key join",
             Self::SessionKeyResume => b"pairpin v1 session key resume",
         }
     }

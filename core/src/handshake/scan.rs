@@ -120,6 +120,11 @@ impl AwaitGrant {
 }
 
 impl GrantReceived {
+    /// Of a join: a person has vouched for it.
+    pub(super) fn unproven(grant: Grant, digits: CheckDigits, transcript: Transcript) -> Self {
+        Self { grant, digits, transcript, recognition: None }
+    }
+
     /// Whether the Grant also proves R, the recognition key of a row the device has: only then may
     /// that row be re-pinned.
     pub fn recognised(&self, key: &RecognitionKey) -> bool {

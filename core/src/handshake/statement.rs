@@ -11,7 +11,7 @@ use super::HandshakeError;
 use super::transcript::length_prefixed;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, Signature};
 use crate::role::Role;
-use crate::wire::{ApprovalGuard, NonceGiven, RequestHash, Signed, StatementKind, VERSION};
+use crate::wire::{ApprovalGuard, JoinHow, JoinId, NonceGiven, RequestHash, Signed, StatementKind, VERSION};
 
 /// What a yes is to: the ask's message, as it was sent.
 pub fn request_hash(message: &str) -> RequestHash {
@@ -64,6 +64,25 @@ pub enum Stated<'a> {
         /// Its life; 0 where it is the machine's own.
         lifetime_seconds: u64,
     },
+    /// This device is let in.
+    ApproveJoin(ApprovedJoin<'a>),
+}
+
+/// What a person agreed to who lets a device in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovedJoin<'a> {
+    /// The join.
+    pub join: JoinId,
+    /// The joiner's key.
+    pub key: PublicKey,
+    /// What was scanned or typed.
+    pub how: JoinHow,
+    /// The role it gets.
+    pub role: Role,
+    /// The name it is given; empty for its own.
+    pub name: &'a str,
+    /// Seconds that its session may live in all; none as every session.
+    pub absolute_seconds: Option<u64>,
 }
 
 impl Stated<'_> {
@@ -74,6 +93,7 @@ impl Stated<'_> {
             Self::Answer { .. } => StatementKind::Answer,
             Self::Revoke { .. } => StatementKind::Revoke,
             Self::Mint { .. } => StatementKind::Mint,
+            Self::ApproveJoin(_) => StatementKind::ApproveJoin,
         }
     }
 
@@ -88,7 +108,22 @@ impl Stated<'_> {
             Self::Mint { role, name, lifetime_seconds } => {
                 vec![text(role.as_str()), text(name), lifetime_seconds.to_be_bytes().to_vec()]
             }
+            Self::ApproveJoin(join) => join.fields(),
         }
+    }
+}
+
+impl ApprovedJoin<'_> {
+    /// The workspace is empty: a device is bound to none when it is let in.
+    fn fields(&self) -> Vec<Vec<u8>> {
+        let (how, transcript, number) = match &self.how {
+            JoinHow::Scan(transcript) => ("scan", transcript.as_bytes().to_vec(), String::new()),
+            JoinHow::Number(number) => ("number", Vec::new(), number.digits()),
+        };
+        let lifetime = self.absolute_seconds.map(|seconds| seconds.to_be_bytes().to_vec()).unwrap_or_default();
+        let (join, key) = (self.join.as_bytes().to_vec(), self.key.as_bytes().to_vec());
+        let (role, name, workspace) = (self.role.as_str().into(), self.name.into(), Vec::new());
+        vec![join, transcript, key, how.into(), number.into(), role, workspace, name, lifetime]
     }
 }
 
@@ -98,6 +133,7 @@ fn label(kind: StatementKind) -> &'static [u8] {
         StatementKind::Answer => b"pairpin v1 statement answer",
         StatementKind::Revoke => b"pairpin v1 statement revoke",
         StatementKind::Mint => b"pairpin v1 statement mint",
+        StatementKind::ApproveJoin => b"pairpin v1 statement approve join",
     }
 }
 

@@ -72,6 +72,7 @@ fn flow_label(flow: Flow) -> &'static [u8] {
         Flow::Preview => b"pairpin v1 flow preview exporter",
         Flow::Scan => b"pairpin v1 flow scan exporter",
         Flow::Code => b"pairpin v1 flow code exporter",
+        Flow::Join => b"pairpin v1 flow join exporter",
         Flow::Resume => b"pairpin v1 flow resume exporter",
     }
 }
@@ -91,7 +92,8 @@ pub(super) fn length_prefixed(parts: &[&[u8]]) -> Vec<u8> {
     joined
 }
 
-/// Four digits of the Grant's T that both ends show after a pairing by offer.
+/// Four digits: of the Grant's T, which both ends show after a pairing by offer; or of a join's, which the
+/// approver reads out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckDigits(u16);
 
@@ -100,6 +102,10 @@ impl CheckDigits {
         let hash = Sha256::digest(length_prefixed(&[b"pairpin v1 check digits", grant.as_bytes()]));
         let mut first = [0; 8];
         first.copy_from_slice(&hash[..8]);
+        Self::of_bytes(first)
+    }
+
+    pub(super) fn of_bytes(first: [u8; 8]) -> Self {
         Self((u64::from_be_bytes(first) % 10_000) as u16)
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::shared::Shared;
 use super::visitor::{Gone, Standing, Visitor};
-use super::{code_pairing, pairing, reconnect};
+use super::{code_pairing, joining, pairing, reconnect};
 use crate::net::gate::{Ear, Ticket};
 use crate::net::tls;
 use crate::net::upgrade::{self};
@@ -105,6 +105,7 @@ async fn greet(
     standing: watch::Sender<Standing>,
 ) -> Result<(), Gone> {
     let config = Arc::clone(&shared.tls);
+    let to = socket.local_addr().ok().map(|local| local.ip().to_canonical());
     let accepted = tls::accept(socket, config, shared.pin, limits::STRANGER_TIME).await.map_err(|_| Gone)?;
     // It speaks TLS: whoever only opens connections goes before it.
     ear.heard();
@@ -114,6 +115,7 @@ async fn greet(
         shared,
         channel: accepted.channel,
         from,
+        to,
         limit: accepted.limit,
         standing,
         stream: Mutex::new(Some(stream)),
@@ -127,6 +129,7 @@ async fn greet(
             Flow::Preview => pairing::preview(visitor, request).await,
             Flow::Scan => pairing::scan(visitor, request).await,
             Flow::Code => code_pairing::code(visitor, request).await,
+            Flow::Join => joining::join(visitor, request).await,
             Flow::Resume => reconnect::resume(visitor, request).await,
         },
     }

@@ -11,6 +11,8 @@ use tokio::task::JoinSet;
 use super::book::Book;
 use super::decoys::Decoys;
 use super::events::{EventLog, EventWatch, HostEvent, OfferEvent};
+use super::join_from::JoinFrom;
+use super::joining::JoinDesk;
 use super::shared::{Shared, lock};
 use super::{DATABASE_FILE, HostError, LOCK_FILE, WAL_FILE, accept, identity, marker};
 use crate::clock::Clock;
@@ -39,6 +41,8 @@ pub struct HostConfig {
     pub advertise: Vec<Address>,
     /// A key is lost, the identity key or the next one: make what is missing anew beside the existing database.
     pub new_key: bool,
+    /// From which networks a device may ask to be let in.
+    pub join_from: JoinFrom,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
 }
@@ -98,6 +102,7 @@ impl Host {
             offers: Mutex::default(),
             logs: Mutex::default(),
             offers_changed: tokio::sync::Notify::new(),
+            joins: JoinDesk::new(config.join_from),
             addresses: watch::Sender::new(Vec::new()),
             found: Mutex::default(),
             recent_addresses: Mutex::default(),

@@ -97,6 +97,24 @@ pub enum HostError {
     /// The last owner may not be demoted.
     #[error("{0:?} is the last owner: pair another owner first with `pairpin pair --role owner`")]
     LastOwner(String),
+    /// No such join.
+    #[error("no device asks to be let in as {0:?} (any more), see `pairpin devices`")]
+    NoJoin(String),
+    /// Another number than the joiner shows, or another QR.
+    #[error(
+        "that is not what this machine sees of it: the join is denied; if the number was read from the device's own \
+         screen, somebody may stand between, so pair it by an offer: `pairpin pair`"
+    )]
+    NotThatJoin,
+    /// It may be let in by a scan alone.
+    #[error(
+        "too many have asked lately, this device has no number: scan its QR with an owner's device, or pair it by an \
+         offer: `pairpin pair`"
+    )]
+    JoinWithoutNumber,
+    /// The joiner's key has a tombstone.
+    #[error("the device that asks was revoked by {0} and its key stays out: pair it by an offer, `pairpin pair`")]
+    JoinRevoked(String),
     /// A device could not be answered.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),

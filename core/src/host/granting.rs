@@ -318,7 +318,7 @@ fn put_back(shared: &Shared, offer: Offer, claim: Option<Claim>) {
 }
 
 /// Waits for the acknowledgement; anything else ends the connection.
-async fn acknowledgement(socket: &mut Socket) -> Result<(u64, Acknowledge), Gone> {
+pub(super) async fn acknowledgement(socket: &mut Socket) -> Result<(u64, Acknowledge), Gone> {
     match frame(socket).await? {
         Frame::Request { id, method, params } if method == "acknowledge" => {
             Ok((id, serde_json::from_value::<Acknowledge>(params).map_err(|_| Gone)?))

@@ -3,7 +3,8 @@
 //! The daemon makes one [`Host`] and translates for people; nothing about trust is decided outside.
 //! Read in this order: [`offers`] and [`codes`] (what may be used once), [`sessions`] (who may come
 //! back), `rows` (how that becomes durable), `book` (memory in step with the disk), then the
-//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `reconnect`, `live` and its `requests`, and `asking` with `answering` for what waits for an answer. On a stopped machine the same verbs are
+//! connections: `accept`, `pairing` and `code_pairing`, `granting`, `joining` (who asks without an offer: `joins`), `reconnect`,
+//! `live` and its `requests`, and `asking` with `answering` for what waits for an answer. On a stopped machine the same verbs are
 //! [`OfflineHost`]'s.
 
 mod accept;
@@ -27,6 +28,13 @@ mod frames;
 pub(crate) mod fuzzing;
 mod granting;
 mod identity;
+mod join_from;
+mod join_requests;
+mod join_verbs;
+mod joining;
+mod joins;
+#[cfg(test)]
+mod joins_tests;
 mod live;
 mod marker;
 mod nonces;
@@ -58,6 +66,7 @@ pub use engine::{Host, HostConfig};
 pub use error::HostError;
 pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
 pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE, unreadable_keys};
+pub use join_from::{JoinFrom, UnknownNetworks};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
 pub use questions::{AskError, Question};

@@ -15,9 +15,9 @@ use super::answering;
 use super::book::Known;
 use super::live::Live;
 use super::offers::MintError;
-use super::rows;
 use super::verbs::Authority;
 use super::{Host, HostError, MintedBy, OfferRequest};
+use super::{join_requests, rows};
 use crate::handshake::{Addressee, Stated, Statement};
 use crate::names::quoted;
 use crate::store::host::devices::DeviceRow;
@@ -43,6 +43,9 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Inbox => value(answering::inbox(&live.shared)),
         Method::Accept => value(answering::accept(live, &row, read(params)?).await?),
         Method::Refuse => value(answering::refuse(live, read(params)?).await?),
+        Method::Joins => join_requests::list(live),
+        Method::ApproveJoin => join_requests::approve(live, &row, read(params)?).await,
+        Method::DenyJoin => join_requests::deny(live, &row, read(params)?).await,
     }
 }
 
@@ -50,7 +53,7 @@ fn read<T: DeserializeOwned>(params: Value) -> Result<T, RequestError> {
     serde_json::from_value(params).map_err(|_| RequestError::Params)
 }
 
-fn value<T: Serialize>(answer: T) -> Result<Value, RequestError> {
+pub(super) fn value<T: Serialize>(answer: T) -> Result<Value, RequestError> {
     serde_json::to_value(answer).map_err(|_| RequestError::Failed)
 }
 

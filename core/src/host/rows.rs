@@ -4,6 +4,7 @@
 use rusqlite::Connection;
 
 use super::offers::{Claim, ClaimDetails, Offer};
+use super::verbs::Authority;
 use super::views::{AuditView, DeviceChange, DeviceView, TombstoneView};
 use super::{HostError, sessions};
 use crate::clock::UnixMillis;
@@ -21,6 +22,14 @@ use crate::wire::{ApprovalGuard, Enrol, limits};
 
 /// Who acts when somebody acts at the machine's shell.
 pub const SHELL: &str = "the machine's shell";
+
+/// Who acts, as a line of the log has it.
+pub(super) fn actor(by: &Authority) -> String {
+    match by {
+        Authority::Console(name) => name.clone(),
+        Authority::Owner { name, .. } => quoted(name),
+    }
+}
 
 /// What an acknowledgement led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +186,7 @@ pub(super) fn rename(connection: &Connection, id: DeviceId, name: &str, now: Uni
 }
 
 /// Ten years of 366 days, in seconds: the longest life of a session.
-const TEN_YEARS: u64 = 316_224_000;
+pub(super) const TEN_YEARS: u64 = 316_224_000;
 
 /// Changes a device's role or lifetimes.
 pub(super) fn set(
@@ -240,6 +249,7 @@ pub(super) fn view(row: &DeviceRow, connected: usize, now: UnixMillis) -> Device
         paired_at: row.paired_at,
         paired_how: row.paired_how,
         paired_from: row.paired_from.clone(),
+        let_in: row.let_in.clone(),
         last_seen: row.last_seen,
         last_address: row.last_address.clone(),
         connected,

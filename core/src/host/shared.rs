@@ -54,6 +54,7 @@ pub(super) struct Shared {
     pub(super) offers: Mutex<Offers>,
     pub(super) logs: Mutex<BTreeMap<OfferNumber, EventLog<OfferEvent>>>,
     pub(super) offers_changed: tokio::sync::Notify,
+    pub(super) joins: super::joining::JoinDesk,
     pub(super) addresses: watch::Sender<Vec<Address>>,
     /// The addresses that were found last.
     pub(super) found: Mutex<Vec<ReachableAddress>>,

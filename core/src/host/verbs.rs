@@ -40,6 +40,14 @@ impl Authority {
         }
     }
 
+    /// The device, where it is one.
+    pub(super) fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::Console(_) => None,
+            Self::Owner { device, .. } => Some(*device),
+        }
+    }
+
     /// Whether it still holds, in this transaction: what was right when it was said may have been overtaken.
     pub(super) fn stands(&self, connection: &Connection) -> Result<bool, StoreError> {
         match self {

@@ -9,7 +9,7 @@ use crate::link::Link;
 use crate::net::addresses::ReachableAddress;
 use crate::role::Role;
 use crate::secrets::{KeyKind, TypedCode};
-use crate::store::host::devices::PairedHow;
+use crate::store::host::devices::{LetIn, PairedHow};
 use crate::wire::ApprovalGuard;
 
 /// The machine and what goes on.
@@ -103,6 +103,8 @@ pub struct DeviceView {
     pub paired_how: PairedHow,
     /// The address it was paired from.
     pub paired_from: String,
+    /// Who let it in, where it had no offer.
+    pub let_in: Option<LetIn>,
     /// When it was last connected.
     pub last_seen: Option<UnixMillis>,
     /// From where.

@@ -56,6 +56,7 @@ pub(super) struct Visitor {
     pub(super) shared: Arc<Shared>,
     pub(super) channel: Channel,
     pub(super) from: IpAddr,
+    pub(super) to: Option<IpAddr>,
     pub(super) limit: Limit,
     pub(super) standing: watch::Sender<Standing>,
     pub(super) stream: Mutex<Option<BoxedStream>>,
@@ -72,6 +73,11 @@ impl Visitor {
 
     pub(super) fn from(&self) -> IpAddr {
         self.from
+    }
+
+    /// The address of ours that it came to.
+    pub(super) fn to(&self) -> Option<IpAddr> {
+        self.to
     }
 
     /// It has proven something: a stranger's bounds do not hold for it any more.

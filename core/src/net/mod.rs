@@ -8,9 +8,11 @@
 pub mod addresses;
 pub mod dial;
 pub mod gate;
+mod gateways;
 mod heartbeat;
 pub mod limited;
 pub mod listen;
+pub mod origin;
 pub mod socket;
 pub mod tls;
 pub mod upgrade;

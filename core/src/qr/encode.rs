@@ -8,6 +8,7 @@ use qrcode::{Color, EcLevel, Version};
 use zeroize::Zeroizing;
 
 use super::{QUIET_ZONE, QrError};
+use crate::join_qr::JoinQr;
 use crate::link::{Link, SCHEME};
 
 /// What is tried, in this order. A version less beats a level of correction more: the modules get
@@ -39,15 +40,26 @@ impl QrCode {
     pub fn of_link(link: &Link) -> Result<Self, QrError> {
         let text = link.to_text();
         let body = text.strip_prefix(SCHEME).ok_or(QrError::TooLong)?;
-        CHOICES.iter().find_map(|(version, level)| Self::draw(body, *version, *level)).ok_or(QrError::TooLong)
+        CHOICES.iter().find_map(|(version, level)| Self::draw(SCHEME, body, *version, *level)).ok_or(QrError::TooLong)
+    }
+
+    /// The QR of a device that asks to be let in: always version 4.
+    ///
+    /// # Errors
+    /// [`QrError::TooLong`]: never in practice, its text has one length.
+    pub fn of_join(join: &JoinQr) -> Result<Self, QrError> {
+        let text = join.to_text();
+        CHOICES.iter().find_map(|(version, level)| Self::draw("", &text, *version, *level)).ok_or(QrError::TooLong)
     }
 
     /// `None` where the body does not fit.
-    fn draw(body: &str, version: i16, level: EcLevel) -> Option<Self> {
+    fn draw(scheme: &str, body: &str, version: i16, level: EcLevel) -> Option<Self> {
         let mut bits = Bits::new(Version::Normal(version));
         // Segments by hand: the crate's optimiser cuts a body that has runs of digits into more of
         // them and spills into the next version.
-        bits.push_byte_data(SCHEME.as_bytes()).ok()?;
+        if !scheme.is_empty() {
+            bits.push_byte_data(scheme.as_bytes()).ok()?;
+        }
         bits.push_alphanumeric_data(body.as_bytes()).ok()?;
         bits.push_terminator(level).ok()?;
         let code = qrcode::QrCode::with_bits(bits, level).ok()?;
@@ -92,7 +104,7 @@ mod tests {
 
     fn fits(length: usize, version: i16, level: EcLevel) -> bool {
         // Digits are the body that the crate's optimiser would treat differently.
-        QrCode::draw(&"7".repeat(length), version, level).is_some()
+        QrCode::draw(SCHEME, &"7".repeat(length), version, level).is_some()
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Flow {
     Scan,
     /// Pairs by a typed code.
     Code,
+    /// Asks to be let in.
+    Join,
     /// Reconnects a paired device.
     Resume,
 }
@@ -36,13 +38,14 @@ impl Flow {
             Self::Preview => "preview",
             Self::Scan => "scan",
             Self::Code => "code",
+            Self::Join => "join",
             Self::Resume => "resume",
         }
     }
 
     /// Reads the header's value.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Preview, Self::Scan, Self::Code, Self::Resume].into_iter().find(|flow| flow.as_str() == text)
+        [Self::Preview, Self::Scan, Self::Code, Self::Join, Self::Resume].into_iter().find(|flow| flow.as_str() == text)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
-use crate::wire::{AskEnd, AskKnown, PendingAsk};
+use crate::wire::{AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk};
 
 /// Something happened that a device of the right role should know at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,18 @@ pub enum DeviceEvent {
         /// When.
         at: UnixMillis,
     },
+    /// A device asks to be let in.
+    JoinPending(JoinListed),
+    /// It is not to be decided any more.
+    JoinGone {
+        /// Which.
+        join: JoinId,
+        /// Why.
+        end: JoinEnd,
+        /// By whom, where somebody decided.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        by: Option<String>,
+    },
     /// Some were lost, because this device did not read for long: ask for everything anew.
     Missed,
     /// One that this build does not know.
@@ -93,6 +105,7 @@ impl DeviceEvent {
         match self {
             Self::DeviceAdded { .. } | Self::DeviceRevoked { .. } | Self::Alarm { .. } => Role::Owner,
             Self::AskPending { .. } | Self::AskGone { .. } | Self::Notice { .. } => Role::Operator,
+            Self::JoinPending(_) | Self::JoinGone { .. } => Role::Owner,
             Self::Missed | Self::Unknown => Role::Viewer,
         }
     }

@@ -69,6 +69,27 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Silence after a ping after which the connection counts as dead.
 pub const HEARTBEAT_DEADLINE: Duration = Duration::from_secs(10);
 
+/// Joins that wait for a decision, at most; the oldest of the busiest source goes.
+pub const JOINS: usize = 32;
+/// Joins of one source (a /64 for IPv6) that wait, at most.
+pub const JOINS_PER_SOURCE: usize = 4;
+/// How long a join waits for a decision, and how long a slot for a number is held.
+pub const JOIN_TIME: Duration = Duration::from_secs(10 * 60);
+/// Joins that may be let in by a number at once: a guess costs a slot for all of its time.
+pub const JOIN_SLOTS: usize = 3;
+/// Numbers begun in an hour from all sources together, at most: what a guesser has.
+pub const JOIN_NUMBERS_AN_HOUR: usize = 20;
+/// Joins of one source that are shown to people in an hour, at most.
+pub const JOIN_PROMPTS_PER_SOURCE: usize = 3;
+/// Joins of all sources that are shown to people in an hour, at most.
+pub const JOIN_PROMPTS: usize = 10;
+/// How long after it was let in a joiner may take to acknowledge: somebody types four digits.
+pub const JOIN_ACKNOWLEDGE_TIME: Duration = Duration::from_secs(2 * 60);
+/// How long a person's "nobody from there" or "nobody at all" holds.
+pub const JOIN_CLOSED_TIME: Duration = Duration::from_secs(60 * 60);
+/// Sources that are kept out by a person's word at once, at most; the oldest word goes.
+pub const JOINS_BLOCKED: usize = 64;
+
 /// How long a nonce for a statement is good: the person reads, and finds a finger.
 pub const NONCE_TIME: Duration = Duration::from_secs(2 * 60);
 /// Nonces that a connection may hold at once; the oldest goes.

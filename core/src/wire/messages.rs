@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Refusal};
+use super::{Address, JoinCommit, JoinNonce, JoinReveal, Refusal};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
 use crate::role::Role;
@@ -198,7 +198,7 @@ pub struct Welcome {
     pub idle_seconds: u64,
     /// When the session ends whatever happens, by the machine's clock.
     pub expires_at: UnixMillis,
-    /// Approvals that wait for an owner. Joins and asks are not in version 1 yet: always empty.
+    /// Approvals that wait for an owner. Always empty in version 1: `inbox` and `joins` are asked for.
     #[serde(default)]
     pub approvals: Vec<String>,
     /// The approval key that the machine has of this device; none where it has yet to bring one.
@@ -260,6 +260,12 @@ messages! {
     CodeWelcome,
     /// [`CodeProceed`]
     CodeProceed,
+    /// [`JoinCommit`]
+    JoinCommit,
+    /// [`JoinNonce`]
+    JoinNonce,
+    /// [`JoinReveal`]
+    JoinReveal,
     /// [`ResumeRequest`]
     ResumeRequest,
     /// [`Welcome`]

@@ -50,6 +50,12 @@ methods! {
     Accept = "accept", Operator, Some(StatementKind::Answer);
     /// No to an ask.
     Refuse = "refuse", Operator, None;
+    /// Devices that ask to be let in.
+    Joins = "joins", Owner, None;
+    /// Lets one in.
+    ApproveJoin = "approve-join", Owner, Some(StatementKind::ApproveJoin);
+    /// Says no to one.
+    DenyJoin = "deny-join", Owner, None;
     /// The machine's devices.
     Devices = "devices", Owner, None;
     /// Takes a device's access away.
@@ -104,10 +110,16 @@ pub enum RequestError {
     /// There are as many as the machine can hold.
     #[error("there are as many as this machine can hold")]
     Full,
+    /// What was typed or scanned is not what this machine sees of the join: that was a no.
+    #[error("what was typed or scanned is not this join's, it is denied")]
+    NotThatJoin,
+    /// The joiner's key was revoked here, and stays out.
+    #[error("the joiner's key was revoked here")]
+    KeyRevoked,
 }
 
 impl RequestError {
-    const ALL: [(Self, i64); 10] = [
+    const ALL: [(Self, i64); 12] = [
         (Self::Unknown, -32601),
         (Self::Params, -32602),
         (Self::Failed, -32603),
@@ -118,6 +130,8 @@ impl RequestError {
         (Self::Exists, 5),
         (Self::LastOwner, 6),
         (Self::Full, 7),
+        (Self::NotThatJoin, 20),
+        (Self::KeyRevoked, 21),
     ];
 
     /// The number in the answer.
@@ -148,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_lets_somebody_in_or_out_needs_a_statement() {
-        for method in [Method::Accept, Method::Revoke, Method::Enrol, Method::Mint] {
+        for method in [Method::Accept, Method::Revoke, Method::Enrol, Method::Mint, Method::ApproveJoin] {
             assert!(method.statement().is_some(), "{method:?}");
         }
     }

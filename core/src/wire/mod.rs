@@ -8,6 +8,7 @@ mod asks;
 mod envelope;
 mod events;
 mod frames;
+mod joins;
 pub mod limits;
 mod messages;
 mod methods;
@@ -22,6 +23,10 @@ pub use asks::{
 pub use envelope::{Envelope, Flow, Mac, MessageError};
 pub use events::{DeviceEvent, DeviceListed, DevicesAfter, DevicesPage};
 pub use frames::{CloseCode, Closing, Frame};
+pub use joins::{
+    ApproveJoin, DenyJoin, DenyThen, JoinAccepted, JoinCommit, JoinCommitment, JoinEnd, JoinFresh, JoinHow, JoinId,
+    JoinListed, JoinNonce, JoinNumber, JoinReveal, JoinTranscript,
+};
 pub use messages::{
     Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Grant, Message,
     MessageKind, OfferId, Preview, PreviewRequest, ResumeRequest, ScanRequest, Welcome,

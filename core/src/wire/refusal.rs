@@ -37,6 +37,14 @@ pub enum RefusalCode {
     Full,
     /// The machine could not write its state.
     Unavailable,
+    /// Somebody said no to the join.
+    JoinDenied,
+    /// Nobody has let the join in while there was time.
+    JoinExpired,
+    /// Too many have asked lately: nobody is shown this join. An offer is the way in.
+    JoinNotShown,
+    /// The join's key is paired here already.
+    JoinKnown,
     /// A code that this build does not know.
     #[serde(other)]
     Unknown,

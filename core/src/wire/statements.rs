@@ -30,11 +30,13 @@ pub enum StatementKind {
     Revoke,
     /// An offer is made.
     Mint,
+    /// A device that asked is let in.
+    ApproveJoin,
 }
 
 impl StatementKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Enrol, Self::Answer, Self::Revoke, Self::Mint];
+    pub const ALL: &[Self] = &[Self::Enrol, Self::Answer, Self::Revoke, Self::Mint, Self::ApproveJoin];
 
     /// The word for people and pages.
     pub fn as_str(self) -> &'static str {
@@ -43,6 +45,7 @@ impl StatementKind {
             Self::Answer => "answer",
             Self::Revoke => "revoke",
             Self::Mint => "mint",
+            Self::ApproveJoin => "approve-join",
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Without one it pairs and welcomes the real device engine: that is its control, and each cell runs it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -71,6 +71,10 @@ struct State {
     /// What it said last time, when it was good.
     said: Mutex<HashMap<MessageKind, Envelope>>,
     devices: Mutex<HashMap<DeviceId, (PublicKey, RecognitionKey)>>,
+    /// Of the last join: what the approver's screen would show.
+    digits: Mutex<Option<String>>,
+    /// It lets no join in.
+    no_grants: AtomicBool,
 }
 
 impl FalseMachine {
@@ -90,6 +94,8 @@ impl FalseMachine {
             manner: Mutex::default(),
             said: Mutex::default(),
             devices: Mutex::default(),
+            digits: Mutex::default(),
+            no_grants: AtomicBool::default(),
         });
         let serving = state.clone();
         tokio::spawn(async move {
@@ -105,6 +111,16 @@ impl FalseMachine {
     /// It has paired this key.
     pub fn know(&self, device: DeviceId, key: PublicKey) {
         self.state.devices.lock().unwrap().insert(device, (key, RecognitionKey::generate().unwrap()));
+    }
+
+    /// The four digits of the last join that it has let in.
+    pub fn join_digits(&self) -> Option<String> {
+        self.state.digits.lock().unwrap().clone()
+    }
+
+    /// It leaves joins waiting.
+    pub fn grants_nothing(&self) {
+        self.state.no_grants.store(true, Ordering::Relaxed);
     }
 
     pub fn set(&self, manner: Manner) {
@@ -219,6 +235,7 @@ impl State {
                 self.pair(socket, key, &grant, envelope, granted).await
             }
             Flow::Code => self.code(stream, &channel, &request).await,
+            Flow::Join => self.join(stream, &channel, &request).await,
             Flow::Resume => {
                 let opened = ResumeOpened::open(&channel, &request.envelope).ok()?;
                 let known = self.devices.lock().unwrap().get(&opened.device()).cloned();
@@ -264,6 +281,46 @@ impl State {
         let grant = self.grant(key);
         let (envelope, granted) = answered.grant(&grant, None).ok()?;
         self.pair(socket, key, &grant, envelope, granted).await
+    }
+
+    /// It lets everybody in by itself. The digits are those of the nonce that it meant to send: what an approver
+    /// would see.
+    async fn join(
+        &self,
+        stream: pairpin_core::net::BoxedStream,
+        channel: &Channel,
+        request: &UpgradeRequest,
+    ) -> Option<()> {
+        let opened = JoinOpened::open(channel, &request.envelope).ok()?;
+        let fresh = JoinFresh::from_bytes(*Secret::<32>::generate().ok()?.expose());
+        let (nonce, wait) = opened.answer(JoinId::from_bytes([3; 5]), fresh, true).ok()?;
+        let mut socket = switch(stream, request).await?;
+        socket.send(Frame::Handshake(self.show(MessageKind::JoinNonce, nonce).await)).await.ok()?;
+        let reveal = handshake(&mut socket).await?;
+        let faulty = self.manner().fault.is_some_and(|(message, _)| message == MessageKind::JoinNonce);
+        let met = match wait.receive(&reveal) {
+            Ok(met) => met,
+            // The joiner signed another T, for it was shown another nonce: it is granted all the same.
+            Err(_) if faulty => return self.grant_blindly(socket, request).await,
+            Err(_) => return None,
+        };
+        *self.digits.lock().unwrap() = Some(met.facts().digits().to_string());
+        if self.no_grants.load(Ordering::Relaxed) {
+            while let Ok(Some(_)) = socket.recv().await {}
+            return None;
+        }
+        let key = met.details().key;
+        let grant = self.grant(key);
+        let (envelope, granted) = met.grant(&grant).ok()?;
+        self.pair(socket, key, &grant, envelope, granted).await
+    }
+
+    async fn grant_blindly(&self, mut socket: Socket, request: &UpgradeRequest) -> Option<()> {
+        let key = request.envelope.read::<JoinCommit>().ok()?.key;
+        *self.digits.lock().unwrap() = Some("0000".into());
+        socket.send(Frame::Handshake(Envelope::of(&self.grant(key)).ok()?)).await.ok()?;
+        while let Ok(Some(_)) = socket.recv().await {}
+        Some(())
     }
 
     fn grant(&self, key: PublicKey) -> Grant {

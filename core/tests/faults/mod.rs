@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
 pub mod false_machine;
+pub mod joins;
 pub mod table;
 pub mod to_device;
 pub mod to_machine;
@@ -99,6 +100,21 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
         (MessageKind::CodeProceed, AfterBurn) => Told(RefusalCode::OfferUsed),
         (MessageKind::CodeProceed, AfterRevoke) => Told(RefusalCode::Revoked),
 
+        (MessageKind::JoinCommit, Malformed | Truncated) => Stranger,
+        // A commitment proves nothing; it has a place among those that wait, which are few.
+        (MessageKind::JoinCommit, Replayed | OtherSession) => Answered,
+        (MessageKind::JoinCommit, Late) => {
+            Nothing("it is the first of its flow, and stands on nothing that could be over")
+        }
+        // All slots are taken: without a number, and only a scan lets it in.
+        (MessageKind::JoinCommit, AfterBurn) => Answered,
+        // Whoever decides is shown who revoked it, and cannot let it in.
+        (MessageKind::JoinCommit, AfterRevoke) => Answered,
+
+        (MessageKind::JoinReveal, Malformed | Truncated | Replayed | OtherSession) => Closed,
+        (MessageKind::JoinReveal, Late | AfterBurn) => Told(RefusalCode::JoinExpired),
+        (MessageKind::JoinReveal, AfterRevoke) => Answered,
+
         (MessageKind::ResumeRequest, Malformed | Truncated | Replayed | OtherSession) => Stranger,
         (MessageKind::ResumeRequest, Late) => Told(RefusalCode::Expired),
         (MessageKind::ResumeRequest, AfterBurn) => Told(RefusalCode::TokenReplaced),
@@ -116,6 +132,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::Grant
             | MessageKind::CodeShareAnswer
             | MessageKind::CodeWelcome
+            | MessageKind::JoinNonce
             | MessageKind::Refusal,
             Malformed | Truncated | Replayed | OtherSession | Late,
         ) => NotBelieved,
@@ -126,6 +143,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::Acknowledged
             | MessageKind::CodeShareAnswer
             | MessageKind::CodeWelcome
+            | MessageKind::JoinNonce
             | MessageKind::Welcome
             | MessageKind::Refusal,
             AfterBurn,
@@ -136,6 +154,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::Acknowledged
             | MessageKind::CodeShareAnswer
             | MessageKind::CodeWelcome
+            | MessageKind::JoinNonce
             | MessageKind::Welcome
             | MessageKind::Refusal,
             AfterRevoke,
@@ -151,6 +170,7 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::Acknowledged
         | MessageKind::CodeShareAnswer
         | MessageKind::CodeWelcome
+        | MessageKind::JoinNonce
         | MessageKind::Welcome
         | MessageKind::Refusal => true,
         MessageKind::PreviewRequest
@@ -159,6 +179,8 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::CodeShare
         | MessageKind::CodeConfirm
         | MessageKind::CodeProceed
+        | MessageKind::JoinCommit
+        | MessageKind::JoinReveal
         | MessageKind::ResumeRequest => false,
     }
 }

@@ -21,19 +21,23 @@ use crate::common::{Device, TestClock};
 pub async fn show(message: MessageKind, fault: Fault) -> Comes {
     let machine = FalseMachine::start().await;
     let clock = Arc::new(TestClock::default());
-    let by_code = matches!(message, MessageKind::CodeShareAnswer | MessageKind::CodeWelcome);
+    let by = match message {
+        MessageKind::CodeShareAnswer | MessageKind::CodeWelcome => Flow::Code,
+        MessageKind::JoinNonce => Flow::Join,
+        _ => Flow::Scan,
+    };
     // It goes well once, with another device: what is replayed is from there, and the machine is no dud.
     let good = Manner { refuses: message == MessageKind::Refusal, ..Manner::default() };
     machine.set(good);
     let other = Device::new(&clock);
-    let first = pair(&other.client, &machine, by_code).await;
+    let first = pair(&other.client, &machine, by).await;
     assert_eq!(first.is_err(), good.refuses, "{first:?}");
     let device = Device::new(&clock);
     if message == MessageKind::Welcome {
         return welcome(&machine, &device, fault).await;
     }
     machine.set(Manner { fault: Some((message, fault)), ..good });
-    let failed = pair(&device.client, &machine, by_code).await;
+    let failed = pair(&device.client, &machine, by).await;
     let error = failed.expect_err("a faulty message was believed");
     assert!(!matches!(error, ClientError::State(_) | ClientError::Secrets(_) | ClientError::OfferUsed), "{error:?}");
     // A Grant that was stored before its answer came is no session yet; nothing else is stored at all.
@@ -43,23 +47,31 @@ pub async fn show(message: MessageKind, fault: Fault) -> Comes {
     let online = device.client.machines().await.unwrap();
     assert!(!online.iter().any(|view| matches!(view.state, MachineState::Online { .. })), "{online:?}");
     machine.set(Manner::default());
-    pair(&device.client, &machine, by_code).await.expect("the next honest run works");
+    pair(&device.client, &machine, by).await.expect("the next honest run works");
     Comes::NotBelieved
 }
 
-async fn pair(client: &Client, machine: &FalseMachine, by_code: bool) -> Result<(), ClientError> {
-    if by_code {
-        let preview = client.begin_code(machine.address.clone(), machine.code.clone()).await?;
-        preview.confirm().await?;
-    } else {
-        let preview = client.preview(&machine.link).await?;
-        client.pair(preview).await?;
+async fn pair(client: &Client, machine: &FalseMachine, by: Flow) -> Result<(), ClientError> {
+    match by {
+        Flow::Code => {
+            let preview = client.begin_code(machine.address.clone(), machine.code.clone()).await?;
+            preview.confirm().await?;
+        }
+        // The person types what the machine's approver would see.
+        Flow::Join => {
+            let granted = client.ask_to_join(machine.address.clone()).await?.wait().await?;
+            granted.typed(&machine.join_digits().unwrap()).await?;
+        }
+        _ => {
+            let preview = client.preview(&machine.link).await?;
+            client.pair(preview).await?;
+        }
     }
     Ok(())
 }
 
 async fn welcome(machine: &FalseMachine, device: &Device, fault: Fault) -> Comes {
-    pair(&device.client, machine, false).await.unwrap();
+    pair(&device.client, machine, Flow::Scan).await.unwrap();
     let row = device.client.machines().await.unwrap()[0].row;
     let seen = device.client.check(row).await.unwrap();
     assert!(matches!(seen.state, MachineState::Online { .. }), "{seen:?}");
@@ -82,7 +94,7 @@ async fn welcome(machine: &FalseMachine, device: &Device, fault: Fault) -> Comes
 pub async fn careless(machine: &FalseMachine, fault: Fault) -> Comes {
     let clock = Arc::new(TestClock::default());
     let honest = Device::new(&clock);
-    pair(&honest.client, machine, false).await.unwrap();
+    pair(&honest.client, machine, Flow::Scan).await.unwrap();
     let row = honest.client.machines().await.unwrap()[0].row;
     honest.client.check(row).await.unwrap();
     // Its key is of no interest to a machine that asks nobody.

@@ -30,6 +30,9 @@ pub async fn show(message: MessageKind, fault: Fault) -> Comes {
         MessageKind::CodeShare => share(&machine, &link, &code, fault).await,
         MessageKind::CodeConfirm => confirm(&machine, &link, &code, &phone, fault).await,
         MessageKind::CodeProceed => proceed(&machine, &link, &code, &phone, fault).await,
+        MessageKind::JoinCommit | MessageKind::JoinReveal => {
+            return super::joins::show(&machine, &phone, message, fault).await;
+        }
         MessageKind::ResumeRequest => return resume(&machine, &link, &phone, fault).await,
         other => panic!("{other:?} is the machine's"),
     };
@@ -45,7 +48,7 @@ pub async fn show(message: MessageKind, fault: Fault) -> Comes {
 }
 
 /// All that the disk says of devices.
-fn rows(machine: &Machine) -> Vec<String> {
+pub(super) fn rows(machine: &Machine) -> Vec<String> {
     let conn = rusqlite::Connection::open(machine.dir.path().join("state/machine.db")).unwrap();
     let sql = "SELECT hex(id) || role || coalesce(suspended_at, '') FROM devices
                UNION ALL SELECT hex(hash) || state FROM tokens UNION ALL SELECT hex(device) FROM tombstones";
@@ -57,7 +60,7 @@ fn rows(machine: &Machine) -> Vec<String> {
 }
 
 /// The device has a row, by an offer of its own, and is revoked.
-async fn revoke(machine: &Machine, phone: &Device) {
+pub(super) async fn revoke(machine: &Machine, phone: &Device) {
     phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
     machine.host.revoke(phone.id(), pairpin_core::host::SHELL, None).await.unwrap();
 }

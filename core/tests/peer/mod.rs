@@ -75,6 +75,7 @@ async fn start_with(dir: &Path, clock: &Arc<TestClock>, new_key: bool) -> Result
         platform: "test".into(),
         advertise: vec![],
         new_key,
+        join_from: "loopback".parse().unwrap(),
         clock,
     })
     .await

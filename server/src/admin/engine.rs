@@ -7,11 +7,15 @@ use pairpin_core::host::offers::MintError;
 use pairpin_core::host::{AskError, DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
+use pairpin_core::wire::JoinNumber;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
-use super::views::{AskRecord, AuditRecord, DeviceRecord, MachineRecord, OfferRecord, RevokedRecord, TombstoneRecord};
+use super::views::{
+    AcceptedRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord, RevokedRecord,
+    TombstoneRecord,
+};
 
 /// The engine behind a verb.
 pub enum Engine {
@@ -98,6 +102,17 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         Request::Revoke { device, reason } => {
             value(RevokedRecord::from(host.revoke(whole_id(&device)?, SHELL, reason).await?))
         }
+        Request::Joins => records::<_, JoinRecord>(host.joins()),
+        Request::ApproveJoin { join, number, role, name } => {
+            let number = JoinNumber::parse(&number).ok_or_else(|| AdminError::failed("a number has seven digits"))?;
+            let join = host.find_join(&join)?.join;
+            value(AcceptedRecord::from(host.approve_join(join, number, role, name.as_deref()).await?))
+        }
+        Request::DenyJoin { join, then } => {
+            let listed = host.find_join(&join)?;
+            host.deny_join(listed.join, then).await?;
+            value(JoinRecord::from(listed))
+        }
         Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines).await?),
         Request::ResetClock => value(host.reset_clock().await?),
         Request::Asks => records::<_, AskRecord>(host.asks()),
@@ -120,6 +135,8 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
             let (key, next_key) = (pin.into(), next_pin.into());
             value(MachineRecord { running: false, key, next_key, devices: devices.len(), owners, daemon: None })
         }
+        // Nobody waits at a machine that is stopped.
+        Request::Joins => value(Vec::<JoinRecord>::new()),
         Request::Devices => records::<_, DeviceRecord>(host.devices()?),
         Request::Tombstones => records::<_, TombstoneRecord>(host.tombstones()?),
         Request::Device { device } => value(DeviceRecord::from(host.find_device(&device)?)),
@@ -139,6 +156,8 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
         Request::Offers
         | Request::CancelOffer { .. }
         | Request::CancelOffers
+        | Request::ApproveJoin { .. }
+        | Request::DenyJoin { .. }
         | Request::Pair(_)
         | Request::FollowAudit { .. }
         | Request::Ask(_)

@@ -6,6 +6,7 @@
 use std::io;
 
 use pairpin_core::role::Role;
+use pairpin_core::wire::DenyThen;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -62,6 +63,26 @@ pub enum Request {
         device: String,
         /// Why.
         reason: Option<String>,
+    },
+    /// Devices that ask to be let in.
+    Joins,
+    /// Let one in; the answer has the digits for it.
+    ApproveJoin {
+        /// Its id, or the beginning of it.
+        join: String,
+        /// The seven digits on its screen.
+        number: String,
+        /// Its role.
+        role: Option<Role>,
+        /// Its name.
+        name: Option<String>,
+    },
+    /// Say no to one; the answer is what it was.
+    DenyJoin {
+        /// Its id, or the beginning of it.
+        join: String,
+        /// And besides.
+        then: Option<DenyThen>,
     },
     /// The last lines of the audit log.
     Audit {

@@ -15,7 +15,8 @@ use crate::secret_store::Choice;
 /// `pairpin join`.
 #[derive(Debug, Args)]
 pub struct JoinArgs {
-    /// With --code the machine's address; - reads a link from standard input [default: asks for the link]
+    /// The machine's address: asks it to let this device in, or with --code types its code; - reads a link from
+    /// standard input [default: asks for the link]
     #[arg(value_name = "HOST[:PORT]|-")]
     pub target: Option<String>,
     /// One word too many: taken only to be refused with a better word than clap has, and not repeated.

@@ -10,6 +10,7 @@ use pairpin_core::wire::Address;
 use serde::Serialize;
 
 use super::cli::JoinArgs;
+use super::joining::by_asking;
 use super::link_in::{Target, target};
 use super::views::{MachineJson, ToldJson, question_key};
 use super::{ask, open};
@@ -60,6 +61,7 @@ pub async fn run_join(state_dir: &Path, mut args: JoinArgs) -> Result<(), Failur
     let paired = match target {
         Target::Offer(link) => by_offer(&client, &link, &args).await?,
         Target::Code(address) => by_code(&client, address, &args).await?,
+        Target::Machine(address) => by_asking(&client, address, &args).await?,
     };
     finished(&paired, &args)?;
     enrol(&client, paired.machine.row).await;

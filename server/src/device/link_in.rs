@@ -19,6 +19,8 @@ pub enum Target {
     Offer(Link),
     /// A machine whose code will be typed.
     Code(Address),
+    /// A machine that is asked to let this device in.
+    Machine(Address),
 }
 
 /// Finds out what to join.
@@ -35,7 +37,7 @@ pub async fn target(args: &mut JoinArgs) -> Result<Target, Failure> {
         None if code => Err(Failure::usage("name the machine: pairpin join HOST --code")),
         Some("-") => offer(&ask::all_of_stdin().await?),
         Some(text) if is_link(text) => offer(text),
-        Some(text) => Err(without_offer(&address(text)?)),
+        Some(text) => Ok(Target::Machine(address(text)?)),
         None if ask::possible() => typed_link().await,
         None => Err(Failure::usage("no terminal to ask on: pipe the link into pairpin join -")),
     }
@@ -91,13 +93,6 @@ async fn typed_link() -> Result<Target, Failure> {
 
 fn address(text: &str) -> Result<Address, Failure> {
     text.parse().map_err(|_| Failure::usage("that is neither a link nor HOST[:PORT], see pairpin join --help"))
-}
-
-fn without_offer(address: &Address) -> Failure {
-    Failure::usage(format!(
-        "to join {address} you need an offer from it: run pairpin pair there, then here pairpin join and paste its \
-         link, or pairpin join {address} --code and type its code"
-    ))
 }
 
 async fn from_picture(path: &Path) -> Result<Zeroizing<String>, Failure> {

@@ -12,6 +12,7 @@ pub mod devices;
 mod inbox;
 mod invite;
 mod join;
+mod joining;
 mod link_in;
 mod machines;
 mod views;

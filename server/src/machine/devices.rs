@@ -7,9 +7,9 @@ use pairpin_core::clock::{Clock as _, SystemClock, UnixMillis};
 use pairpin_core::role::Role;
 use serde::Serialize;
 
-use super::Machine;
+use super::{Machine, joins};
 use crate::admin::protocol::{Change, Request};
-use crate::admin::views::{DeviceRecord, RevokedRecord, TombstoneRecord};
+use crate::admin::views::{DeviceRecord, JoinRecord, RevokedRecord, TombstoneRecord};
 use crate::cli::{DevicesVerb, ListArgs, RevokeArgs};
 use crate::device;
 use crate::exit::Failure;
@@ -55,6 +55,8 @@ pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -
             say(format!("{name}: role {}, session ends after {idle} unused or {absolute} in all", device.role))
         }
         DevicesVerb::Revoke(args) => revoke(&machine, args, outer.json.json).await,
+        DevicesVerb::Approve(args) => joins::approve(&machine, args, outer.json.json).await,
+        DevicesVerb::Deny(args) => joins::deny(&machine, args).await,
     }
 }
 
@@ -84,12 +86,13 @@ fn lifetime(seconds: u64) -> String {
 
 async fn list(machine: &Machine, as_json: bool) -> Result<(), Failure> {
     let devices: Vec<DeviceRecord> = machine.ask(Request::Devices).await?;
+    let joins: Vec<JoinRecord> = machine.ask(Request::Joins).await?;
     if as_json {
-        return say(json::member("devices", &devices)?);
+        return say(json::line(&Listing { devices, joins })?);
     }
     if devices.is_empty() {
         note("no device is paired, pair one with `pairpin pair`");
-        return Ok(());
+        return joins::show(&joins);
     }
     let now = SystemClock.wall_ms();
     let mut table = Table::new(&["NAME", "ROLE", "SEEN", "FROM", "ID", "PLATFORM"]);
@@ -104,7 +107,14 @@ async fn list(machine: &Machine, as_json: bool) -> Result<(), Failure> {
             printable(&device.platform),
         ]);
     }
-    say_table(&table)
+    say_table(&table)?;
+    joins::show(&joins)
+}
+
+#[derive(Serialize)]
+struct Listing {
+    devices: Vec<DeviceRecord>,
+    joins: Vec<JoinRecord>,
 }
 
 /// What a listing says about a device in one cell.
@@ -161,6 +171,7 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
         (Some(how), count) => format!("{how}, {count} of them"),
     };
     let from = device.last_address.as_deref().map(|from| format!(", from {}", printable(from))).unwrap_or_default();
+    let let_in = device.let_in.as_deref().map(printable).unwrap_or_else(|| "an offer".into());
     let mut rows = vec![
         ("name", printable(&device.name)),
         ("id", device.id.clone()),
@@ -172,6 +183,7 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
             "paired",
             format!("{} by {} from {}", device.paired_at.local(), device.paired_how, printable(&device.paired_from)),
         ),
+        ("let in by", let_in),
         ("connection", connection),
         ("last seen", format!("{}{from}", seen(device, now))),
         (

@@ -12,6 +12,7 @@ pub mod devices;
 pub mod doctor;
 mod doctor_checks;
 mod first_device;
+pub mod joins;
 pub mod key;
 mod live;
 pub mod logging;

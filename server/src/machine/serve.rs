@@ -47,6 +47,7 @@ pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
         platform: platform::description(),
         advertise: args.advertise,
         new_key: args.new_key,
+        join_from: args.join_from,
         clock: Arc::new(SystemClock),
     })
     .await

@@ -91,8 +91,12 @@ impl QrFile {
 /// The QR's rows for the terminal; none where the offer does not fit a QR. It keeps its two
 /// colours under `NO_COLOR`: without them it cannot be read in a light theme.
 pub fn terminal_rows(link: &Link, format: QrFormat) -> Vec<String> {
-    let color = !dumb_terminal();
-    QrCode::of_link(link).map(|code| code.render_terminal(style(format), color)).unwrap_or_default()
+    QrCode::of_link(link).map(|code| rows(&code, format)).unwrap_or_default()
+}
+
+/// The same of any QR.
+pub fn rows(code: &QrCode, format: QrFormat) -> Vec<String> {
+    code.render_terminal(style(format), !dumb_terminal())
 }
 
 fn style(format: QrFormat) -> TerminalStyle {

@@ -16,6 +16,10 @@ use crate::store::{Lock, StoreError};
 const CODE_DRAFT: &str = "code-draft";
 /// Held for as long as that key may be used.
 const CODE_DRAFT_LOCK: &str = "code-draft.lock";
+/// Names the key of a join that has no row yet.
+const JOIN_DRAFT: &str = "join-draft";
+/// Held for as long as that key may be used.
+const JOIN_DRAFT_LOCK: &str = "join-draft.lock";
 /// Names the key of a scan that has no row yet; the device's lock is held meanwhile.
 const SCAN_DRAFT: &str = "scan-draft";
 
@@ -41,8 +45,17 @@ impl Ledger {
         if let Some(row) = self.live_by_pin(pin)? {
             return self.draft_of(row);
         }
-        let alone = self.draft_lock()?;
+        let alone = self.draft_lock(CODE_DRAFT_LOCK, "pairing by code")?;
         Ok(KeyDraft { _alone: Some(Arc::new(alone)), ..self.new_draft(CODE_DRAFT)? })
+    }
+
+    /// The same for a join, which may wait for minutes.
+    pub(in crate::client) fn join_draft_key(&self, pin: &Pin) -> Result<KeyDraft, ClientError> {
+        if let Some(row) = self.live_by_pin(pin)? {
+            return self.draft_of(row);
+        }
+        let alone = self.draft_lock(JOIN_DRAFT_LOCK, "join")?;
+        Ok(KeyDraft { _alone: Some(Arc::new(alone)), ..self.new_draft(JOIN_DRAFT)? })
     }
 
     /// The same for a pairing that gives it its row before the device's lock is let go.
@@ -64,16 +77,14 @@ impl Ledger {
     }
 
     /// Waits a little for a step of a dropped future; a typing that is under way keeps the lock.
-    fn draft_lock(&self) -> Result<Lock, ClientError> {
+    fn draft_lock(&self, lock: &str, what: &str) -> Result<Lock, ClientError> {
         for _ in 0..100 {
-            match self.dir.lock(CODE_DRAFT_LOCK) {
+            match self.dir.lock(lock) {
                 Err(StoreError::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(20)),
                 other => return Ok(other?),
             }
         }
-        Err(ClientError::State(
-            "another pairing by code is under way on this device, finish it or stop it first".into(),
-        ))
+        Err(ClientError::State(format!("another {what} is under way on this device, finish it or stop it first")))
     }
 
     /// At the start: what a killed process left behind goes. A typing that is under way in another
@@ -81,10 +92,12 @@ impl Ledger {
     pub(super) fn forget_left_drafts(&self) -> Result<(), ClientError> {
         let _lock = self.lock()?;
         self.erase_left_draft(SCAN_DRAFT)?;
-        match self.dir.lock(CODE_DRAFT_LOCK) {
-            Ok(_alone) => self.erase_left_draft(CODE_DRAFT),
-            Err(_) => Ok(()),
+        for (lock, note) in [(CODE_DRAFT_LOCK, CODE_DRAFT), (JOIN_DRAFT_LOCK, JOIN_DRAFT)] {
+            if let Ok(_alone) = self.dir.lock(lock) {
+                self.erase_left_draft(note)?;
+            }
         }
+        Ok(())
     }
 
     /// Erases the noted key if it never got a row.

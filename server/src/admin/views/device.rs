@@ -21,10 +21,13 @@ pub struct DeviceRecord {
     pub key_kind: String,
     /// When it was paired.
     pub paired_at: Moment,
-    /// "scan" or "code".
+    /// "scan", "code" or "join".
     pub paired_how: String,
     /// From where.
     pub paired_from: String,
+    /// Who let it in, how, and over which network, where it had no offer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub let_in: Option<String>,
     /// When it was last connected; `null` before its first connection.
     pub last_seen: Option<Moment>,
     /// From where.
@@ -58,6 +61,7 @@ impl From<DeviceView> for DeviceRecord {
             paired_at: Moment(view.paired_at),
             paired_how: view.paired_how.as_str().to_owned(),
             paired_from: view.paired_from,
+            let_in: view.let_in.map(|let_in| format!("{}, by {}, {}", let_in.by, let_in.how.as_str(), let_in.over)),
             last_seen: view.last_seen.map(Moment),
             last_address: view.last_address,
             connected: view.connected,

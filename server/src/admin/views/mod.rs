@@ -1,16 +1,18 @@
 //! The records that cross the admin socket and that `--json` prints: one shape for both,
 //! documented in docs/json.md. Made from the core's views; nothing is decided here.
 //!
-//! `machine` is the machine itself, `ask` an ask and what becomes of it, `device` the paired and the revoked ones and the audit log,
-//! `offer` an offer and what happens to it.
+//! `machine` is the machine itself, `ask` an ask and what becomes of it, `device` the paired and the revoked ones and the audit
+//! log, `offer` an offer and what happens to it, `join` a device that asks without one.
 
 mod ask;
 mod device;
+mod join;
 mod machine;
 mod offer;
 
 pub use ask::{Answer, AskEvent, AskRecord};
 pub use device::{AuditRecord, DeviceRecord, RevokedRecord, TombstoneRecord};
+pub use join::{AcceptedRecord, JoinRecord};
 pub use machine::{AddressRecord, DaemonRecord, KeyRecord, MachineRecord};
 #[cfg(test)]
 pub use offer::Shown;
@@ -35,6 +37,7 @@ pub mod tests {
             paired_at: Moment(1_800_000_000_000),
             paired_how: "scan".into(),
             paired_from: "192.168.1.34".into(),
+            let_in: None,
             last_seen: Some(Moment(1_800_000_060_000)),
             last_address: None,
             connected: 0,

@@ -1,0 +1,172 @@
+//! Deciding on joins: at the machine's shell, and for owner devices behind `join_requests`. One way for both,
+//! and in both by the scan or the number.
+
+use super::book::Known;
+use super::joining::tell_gone;
+use super::joins::{LetInAs, NotLetIn, Pending};
+use super::shared::{Shared, shown};
+use super::verbs::Authority;
+use super::{Host, HostError, SHELL, rows};
+use crate::identity::DeviceId;
+use crate::names::{clean_name, quoted};
+use crate::role::Role;
+use crate::wire::{DenyThen, JoinAccepted, JoinEnd, JoinHow, JoinId, JoinListed, JoinNumber, limits};
+
+impl Host {
+    /// The devices that ask to be let in, oldest first. All but the address is what they say of themselves.
+    pub fn joins(&self) -> Vec<JoinListed> {
+        self.shared.joins_listed()
+    }
+
+    /// The one of this name, or of an unambiguous beginning of at least four letters.
+    ///
+    /// # Errors
+    /// [`HostError::NoJoin`].
+    pub fn find_join(&self, selector: &str) -> Result<JoinListed, HostError> {
+        let wanted = selector.trim().to_lowercase();
+        let mut fits = self.joins().into_iter().filter(|listed| {
+            let text = listed.join.text();
+            text == wanted || (wanted.len() >= 4 && text.starts_with(&wanted))
+        });
+        match (fits.next(), fits.next()) {
+            (Some(one), None) => Ok(one),
+            _ => Err(HostError::NoJoin(wanted.chars().take(limits::NAME).collect())),
+        }
+    }
+
+    /// Lets a device in at the machine's shell, by the number on its screen. Gives the four digits to type
+    /// there.
+    ///
+    /// # Errors
+    /// [`HostError::NotThatJoin`]: it was another number, and the join is denied. [`HostError::NoJoin`],
+    /// [`HostError::JoinWithoutNumber`], [`HostError::JoinRevoked`].
+    pub async fn approve_join(
+        &self,
+        join: JoinId,
+        number: JoinNumber,
+        role: Option<Role>,
+        name: Option<&str>,
+    ) -> Result<JoinAccepted, HostError> {
+        let what = LetInAs {
+            by: Authority::Console(SHELL.to_owned()),
+            how: JoinHow::Number(number),
+            role: self.shared.role_of(role),
+            name: name.map(clean_name),
+            absolute_seconds: None,
+        };
+        self.let_in(join, what).await
+    }
+
+    /// Says no at the machine's shell.
+    ///
+    /// # Errors
+    /// [`HostError::NoJoin`].
+    pub async fn deny_join(&self, join: JoinId, then: Option<DenyThen>) -> Result<(), HostError> {
+        self.deny_join_by(join, then, &Authority::Console(SHELL.to_owned())).await
+    }
+
+    pub(super) async fn let_in(&self, join: JoinId, what: LetInAs) -> Result<JoinAccepted, HostError> {
+        let shared = &self.shared;
+        let pending = shared.joins.joins().find(join, shared.clock.elapsed());
+        let pending = pending.ok_or_else(|| HostError::NoJoin(join.text()))?;
+        // Neither spends the attempt: nothing was compared.
+        if matches!(what.how, JoinHow::Number(_)) && !pending.slot {
+            return Err(HostError::JoinWithoutNumber);
+        }
+        if let Some(by) = revoked_by(shared, &pending) {
+            return Err(HostError::JoinRevoked(by));
+        }
+        let (by, role) = (what.by.clone(), what.role);
+        let name = what.name.clone().unwrap_or_else(|| pending.asker.name.clone());
+        let by_number = matches!(what.how, JoinHow::Number(_));
+        let outcome = shared.joins.joins().accept(join, what, shared.clock.elapsed());
+        shared.joins.decided();
+        let (end, result) = match outcome {
+            Ok(facts) => (JoinEnd::Accepted, Ok(JoinAccepted { digits: facts.digits().to_string(), name, role })),
+            Err(NotLetIn::Gone) => return Err(HostError::NoJoin(join.text())),
+            Err(NotLetIn::Wrong) => (JoinEnd::Denied, Err(HostError::NotThatJoin)),
+        };
+        tell_gone(shared, join, end, Some(by.name().to_owned()));
+        if result.is_err() {
+            let what = if by_number { "a wrong number was typed" } else { "another QR was scanned" };
+            let text = format!("{what} by {}, join {join} is denied: {}", rows::actor(&by), asked(&pending));
+            record(shared, "join-denied", text).await;
+        }
+        result
+    }
+
+    pub(super) async fn deny_join_by(
+        &self,
+        join: JoinId,
+        then: Option<DenyThen>,
+        by: &Authority,
+    ) -> Result<(), HostError> {
+        let shared = &self.shared;
+        let (pending, gone) = {
+            let (mut joins, now) = (shared.joins.joins(), shared.clock.elapsed());
+            (joins.find(join, now), joins.deny(join, then, now))
+        };
+        shared.joins.decided();
+        let pending = pending.ok_or_else(|| HostError::NoJoin(join.text()))?;
+        for denied in gone {
+            tell_gone(shared, denied, JoinEnd::Denied, Some(by.name().to_owned()));
+        }
+        let besides = match then {
+            None => "",
+            Some(DenyThen::BlockSource) => ", and nobody from there may ask for an hour",
+            Some(DenyThen::Close) => ", and nobody may ask for an hour",
+        };
+        let text = format!("join {join} is denied by {}{besides}: {}", rows::actor(by), asked(&pending));
+        record(shared, "join-denied", text).await;
+        Ok(())
+    }
+}
+
+/// A decision stands, whether or not the disk takes the line about it.
+async fn record(shared: &Shared, kind: &'static str, text: String) {
+    if let Err(error) = shared.audit(kind, None, text).await {
+        tracing::warn!(%error, "the audit log could not be written");
+    }
+}
+
+fn asked(pending: &Pending) -> String {
+    format!("{} from {}", quoted(&pending.asker.name), shown(pending.asker.from))
+}
+
+/// Who revoked the joiner's key here, where somebody did.
+fn revoked_by(shared: &Shared, pending: &Pending) -> Option<String> {
+    match shared.book.find(DeviceId::of(&pending.asker.key)) {
+        Some(Known::Tombstone(tombstone)) => Some(tombstone.revoked_by),
+        _ => None,
+    }
+}
+
+impl Shared {
+    pub(super) fn joins_listed(&self) -> Vec<JoinListed> {
+        let pending = self.joins.joins().pending(self.clock.elapsed());
+        pending.into_iter().map(|pending| listed(self, pending)).collect()
+    }
+
+    pub(super) fn join_listed(&self, id: JoinId) -> Option<JoinListed> {
+        let pending = self.joins.joins().find(id, self.clock.elapsed())?;
+        Some(listed(self, pending))
+    }
+}
+
+fn listed(shared: &Shared, pending: Pending) -> JoinListed {
+    let revoked_by = revoked_by(shared, &pending);
+    let Pending { id, asker, slot, left } = pending;
+    JoinListed {
+        join: id,
+        key: asker.key,
+        name: asker.name,
+        platform: asker.platform,
+        from: shown(asker.from),
+        network: asker.network,
+        same_network: asker.same_network,
+        asked_at: asker.asked_at,
+        seconds_left: left.as_secs(),
+        number: slot,
+        revoked_by,
+    }
+}

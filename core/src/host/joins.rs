@@ -1,0 +1,375 @@
+//! Joins that wait for a person: who may wait, who may be let in by a number, and who is shown. Without I/O.
+//!
+//! `joining` calls it from each joiner's connection, `join_verbs` for whoever decides. Everything is bounded
+//! here, since anybody in the network may ask: places, slots for a number, numbers in an hour, prompts. The
+//! clock is the monotonic one that counts sleep.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use super::verbs::Authority;
+use crate::clock::UnixMillis;
+use crate::handshake::JoinFacts;
+use crate::identity::PublicKey;
+use crate::role::Role;
+use crate::token::TokenHash;
+use crate::wire::{AddressKind, DenyThen, JoinEnd, JoinHow, JoinId, limits};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// What is counted as one asker: an IPv4 address, or an IPv6 /64, which is one subscriber's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Source(IpAddr);
+
+impl Source {
+    pub(super) fn of(peer: IpAddr) -> Self {
+        match peer.to_canonical() {
+            IpAddr::V6(ip) => Self(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into()),
+            v4 => Self(v4),
+        }
+    }
+}
+
+/// What a joiner says of itself, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asker {
+    pub(super) key: PublicKey,
+    pub(super) name: String,
+    pub(super) platform: String,
+    pub(super) from: IpAddr,
+    pub(super) network: AddressKind,
+    pub(super) same_network: bool,
+    /// By the wall clock, for people.
+    pub(super) asked_at: UnixMillis,
+}
+
+/// What was decided for a joiner that is let in.
+#[derive(Debug, Clone)]
+pub(super) struct LetInAs {
+    pub(super) by: Authority,
+    pub(super) how: JoinHow,
+    pub(super) role: Role,
+    pub(super) name: Option<String>,
+    pub(super) absolute_seconds: Option<u64>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// It has committed; the reveal is on its way.
+    Committed,
+    /// People may decide.
+    Shown(Box<Asker>, JoinFacts),
+    /// Let in; it has until then to acknowledge.
+    Accepted { asker: Box<Asker>, what: Box<LetInAs>, until: Duration, token: Option<TokenHash> },
+}
+
+/// One join.
+#[derive(Debug)]
+struct Join {
+    id: JoinId,
+    source: Source,
+    ends: Duration,
+    slot: bool,
+    stage: Stage,
+}
+
+/// A place for a join that has committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// A number may let it in.
+    pub(super) slot: bool,
+    /// Another had to go.
+    pub(super) made_room: bool,
+}
+
+/// A join as it is listed.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) id: JoinId,
+    pub(super) asker: Asker,
+    pub(super) slot: bool,
+    pub(super) left: Duration,
+}
+
+/// Why a join is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotLetIn {
+    /// It is not there any more.
+    Gone,
+    /// What was typed or scanned is not this join's: that was its one attempt, and it is denied.
+    Wrong,
+}
+
+/// How a joiner's own connection finds its join.
+#[derive(Debug, Clone)]
+pub(super) enum Fate {
+    /// Nobody has decided.
+    Waits,
+    /// It was let in.
+    Accepted(Box<LetInAs>),
+    /// It is over; nothing is known of it any more.
+    Gone,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Joins {
+    /// In the order of their coming.
+    joins: Vec<Join>,
+    /// When each held slot is free again, whatever became of its join.
+    slots: Vec<Duration>,
+    /// When numbers were begun, in the last hour.
+    numbers: VecDeque<Duration>,
+    /// Who was shown to people when, in the last hour.
+    prompts: VecDeque<(Duration, Source)>,
+    /// Sources that a person keeps out, and until when.
+    blocked: VecDeque<(Duration, Source)>,
+    closed_until: Duration,
+    /// How joins ended that their own connections have yet to be told of.
+    ended: Vec<(JoinId, JoinEnd)>,
+}
+
+impl Joins {
+    /// Gives a newcomer a place under `id`, and a slot for a number where there is one. At the cap of its
+    /// source the source's oldest goes, at that of all the oldest of the busiest source. `None`: a person
+    /// keeps it out, or the id is taken.
+    pub(super) fn begin(&mut self, id: JoinId, source: Source, now: Duration) -> Option<Begun> {
+        self.tidy(now);
+        let kept_out = now < self.closed_until || self.blocked.iter().any(|(_, blocked)| *blocked == source);
+        if kept_out || self.joins.iter().any(|join| join.id == id) {
+            return None;
+        }
+        let made_room = self.make_room(source);
+        // Whom nobody will be shown needs no number.
+        let slot = self.may_prompt(source)
+            && self.slots.len() < limits::JOIN_SLOTS
+            && self.numbers.len() < limits::JOIN_NUMBERS_AN_HOUR;
+        let ends = now + limits::JOIN_TIME;
+        if slot {
+            // Held for all of its time, aborted or not: else a guesser would begin anew at once.
+            self.slots.push(ends);
+            self.numbers.push_back(now);
+        }
+        self.joins.push(Join { id, source, ends, slot, stage: Stage::Committed });
+        Some(Begun { slot, made_room })
+    }
+
+    /// The join has revealed, its key is proven: people are asked from now on. `false`: too many were shown
+    /// lately, or it has no place any more; it is gone.
+    pub(super) fn show(&mut self, id: JoinId, asker: Asker, facts: JoinFacts, now: Duration) -> bool {
+        self.tidy(now);
+        let Some(at) = self.joins.iter().position(|join| join.id == id) else { return false };
+        let source = self.joins[at].source;
+        if !self.may_prompt(source) || !matches!(self.joins[at].stage, Stage::Committed) {
+            self.joins.remove(at);
+            return false;
+        }
+        self.prompts.push_back((now, source));
+        self.joins[at].stage = Stage::Shown(Box::new(asker), facts);
+        true
+    }
+
+    /// Whether the join still has its place.
+    pub(super) fn has_place(&mut self, id: JoinId, now: Duration) -> bool {
+        self.tidy(now);
+        self.joins.iter().any(|join| join.id == id)
+    }
+
+    /// Those that people may decide on, oldest first.
+    pub(super) fn pending(&mut self, now: Duration) -> Vec<Pending> {
+        self.tidy(now);
+        let shown = self.joins.iter().filter_map(|join| match &join.stage {
+            Stage::Shown(asker, _) => {
+                let (asker, left) = (asker.as_ref().clone(), join.ends.saturating_sub(now));
+                Some(Pending { id: join.id, asker, slot: join.slot, left })
+            }
+            _ => None,
+        });
+        shown.collect()
+    }
+
+    /// One of them.
+    pub(super) fn find(&mut self, id: JoinId, now: Duration) -> Option<Pending> {
+        self.pending(now).into_iter().find(|pending| pending.id == id)
+    }
+
+    /// Lets a join in, by what a person typed or scanned: its one attempt, spent before anything is compared.
+    /// Gives the machine's own facts.
+    pub(super) fn accept(&mut self, id: JoinId, what: LetInAs, now: Duration) -> Result<JoinFacts, NotLetIn> {
+        self.tidy(now);
+        let at = self.joins.iter().position(|join| join.id == id && matches!(join.stage, Stage::Shown(..)));
+        // Taken out: whatever comes of the comparison, this join is not there for another.
+        let mut join = self.joins.remove(at.ok_or(NotLetIn::Gone)?);
+        let Stage::Shown(asker, facts) = join.stage else { return Err(NotLetIn::Gone) };
+        let right = match what.how {
+            JoinHow::Scan(transcript) => transcript == facts.transcript(),
+            JoinHow::Number(number) => join.slot && number == facts.number(),
+        };
+        if !right {
+            self.ended.push((id, JoinEnd::Denied));
+            return Err(NotLetIn::Wrong);
+        }
+        let until = now + limits::JOIN_ACKNOWLEDGE_TIME;
+        join.stage = Stage::Accepted { asker, what: Box::new(what), until, token: None };
+        self.joins.push(join);
+        Ok(facts)
+    }
+
+    /// Says no; with a word about the source or all, to the others of it too. Gives those that people were
+    /// shown; none: the join is not there any more, and nothing is done.
+    pub(super) fn deny(&mut self, id: JoinId, then: Option<DenyThen>, now: Duration) -> Vec<JoinId> {
+        self.tidy(now);
+        let found = self.joins.iter().position(|join| join.id == id && matches!(join.stage, Stage::Shown(..)));
+        let Some(source) = found.map(|at| self.joins[at].source) else { return Vec::new() };
+        match then {
+            None => {}
+            Some(DenyThen::BlockSource) => {
+                if self.blocked.len() >= limits::JOINS_BLOCKED {
+                    self.blocked.pop_front();
+                }
+                self.blocked.push_back((now + limits::JOIN_CLOSED_TIME, source));
+            }
+            Some(DenyThen::Close) => self.closed_until = now + limits::JOIN_CLOSED_TIME,
+        }
+        let meant = |join: &Join| match (&join.stage, then) {
+            // Somebody has let that one in.
+            (Stage::Accepted { .. }, _) => false,
+            (_, None) => join.id == id,
+            (_, Some(DenyThen::BlockSource)) => join.source == source,
+            (_, Some(DenyThen::Close)) => true,
+        };
+        let (denied, stay): (Vec<Join>, Vec<Join>) = std::mem::take(&mut self.joins).into_iter().partition(meant);
+        self.joins = stay;
+        self.ended.extend(denied.iter().map(|join| (join.id, JoinEnd::Denied)));
+        denied.iter().filter(|join| matches!(join.stage, Stage::Shown(..))).map(|join| join.id).collect()
+    }
+
+    /// What has become of a join, as its own connection asks.
+    pub(super) fn fate(&mut self, id: JoinId, now: Duration) -> Fate {
+        self.tidy(now);
+        match self.joins.iter().find(|join| join.id == id).map(|join| &join.stage) {
+            Some(Stage::Committed | Stage::Shown(..)) => Fate::Waits,
+            Some(Stage::Accepted { what, .. }) => Fate::Accepted(what.clone()),
+            None => Fate::Gone,
+        }
+    }
+
+    /// How a join ended, told once: to its own connection.
+    pub(super) fn end_of(&mut self, id: JoinId) -> JoinEnd {
+        match self.ended.iter().position(|(ended, _)| *ended == id) {
+            Some(at) => self.ended.remove(at).1,
+            None => JoinEnd::Over,
+        }
+    }
+
+    /// A join that was let in gets this token, once.
+    pub(super) fn granted(&mut self, id: JoinId, hash: TokenHash) -> bool {
+        let stage = self.joins.iter_mut().find(|join| join.id == id).map(|join| &mut join.stage);
+        match stage {
+            Some(Stage::Accepted { token: token @ None, .. }) => {
+                *token = Some(hash);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The joiner acknowledges its token, in time: takes the join out, so once. The caller makes the device.
+    pub(super) fn acknowledge(
+        &mut self,
+        id: JoinId,
+        acknowledged: &TokenHash,
+        now: Duration,
+    ) -> Option<(Asker, LetInAs)> {
+        self.tidy(now);
+        let right = |join: &Join| match &join.stage {
+            Stage::Accepted { token: Some(token), .. } => join.id == id && token.ct_eq(acknowledged),
+            _ => false,
+        };
+        let at = self.joins.iter().position(right)?;
+        match self.joins.remove(at).stage {
+            Stage::Accepted { asker, what, .. } => Some((*asker, *what)),
+            _ => None,
+        }
+    }
+
+    /// The joiner's connection is gone, and its join with it. Its slot is not. `true` where people were shown
+    /// it and nobody has decided.
+    pub(super) fn leave(&mut self, id: JoinId) -> bool {
+        self.ended.retain(|(ended, _)| *ended != id);
+        let at = self.joins.iter().position(|join| join.id == id);
+        at.is_some_and(|at| matches!(self.joins.remove(at).stage, Stage::Shown(..)))
+    }
+
+    /// Whether one more of this source may be shown to people.
+    fn may_prompt(&self, source: Source) -> bool {
+        let of_source = self.prompts.iter().filter(|(_, shown)| *shown == source).count();
+        of_source < limits::JOIN_PROMPTS_PER_SOURCE && self.prompts.len() < limits::JOIN_PROMPTS
+    }
+
+    /// Whoever was let in has its place for its two minutes; of the others somebody goes where it is full.
+    fn make_room(&mut self, newcomer: Source) -> bool {
+        let count = |source| self.joins.iter().filter(|join| join.source == source).count();
+        let from = if count(newcomer) >= limits::JOINS_PER_SOURCE {
+            newcomer
+        } else if self.joins.len() >= limits::JOINS {
+            // Of equally busy ones that whose join came first.
+            let mut busiest: Option<(usize, Source)> = None;
+            for join in self.joins.iter().filter(|join| !matches!(join.stage, Stage::Accepted { .. })) {
+                let joins = count(join.source);
+                if busiest.is_none_or(|(most, _)| joins > most) {
+                    busiest = Some((joins, join.source));
+                }
+            }
+            let Some((_, busiest)) = busiest else { return false };
+            busiest
+        } else {
+            return false;
+        };
+        let goes = |join: &Join| join.source == from && !matches!(join.stage, Stage::Accepted { .. });
+        let at = self.joins.iter().position(goes);
+        at.map(|at| self.joins.remove(at)).is_some()
+    }
+
+    /// Lets go of what is over.
+    fn tidy(&mut self, now: Duration) {
+        self.joins.retain(|join| match &join.stage {
+            Stage::Committed | Stage::Shown(..) => now < join.ends,
+            Stage::Accepted { until, .. } => now < *until,
+        });
+        self.slots.retain(|ends| now < *ends);
+        while self.numbers.front().is_some_and(|begun| now >= *begun + HOUR) {
+            self.numbers.pop_front();
+        }
+        while self.prompts.front().is_some_and(|(shown, _)| now >= *shown + HOUR) {
+            self.prompts.pop_front();
+        }
+        self.blocked.retain(|(until, _)| now < *until);
+    }
+}
+
+/// For tests: what is inside, and what the broken twins do.
+#[cfg(test)]
+impl Joins {
+    pub(super) fn len(&self) -> usize {
+        self.joins.len()
+    }
+
+    pub(super) fn forget_slots(&mut self) {
+        self.slots.clear();
+    }
+
+    pub(super) fn forget_prompts(&mut self) {
+        self.prompts.clear();
+    }
+
+    pub(super) fn free_slots_of_gone(&mut self) {
+        self.slots = self.joins.iter().filter(|join| join.slot).map(|join| join.ends).collect();
+    }
+
+    pub(super) fn put_back(&mut self, id: JoinId, source: Source, asker: Asker, facts: JoinFacts, now: Duration) {
+        let stage = Stage::Shown(Box::new(asker), facts);
+        self.joins.push(Join { id, source, ends: now + limits::JOIN_TIME, slot: true, stage });
+    }
+}
