@@ -165,6 +165,30 @@ fn a_daemon_that_ends_in_between_has_approved_nothing() {
 }
 
 #[test]
+fn one_inbox_shows_all_machines_and_an_answer_is_for_one_of_them() {
+    let (mut home, device) = paired();
+    let office = Machine::started();
+    device.join(office.offer(&[]).link_text()).expect(0);
+    let (mut here, id) = asking(&home, &["Deploy?"]);
+    let (_there, other) = asking(&office, &["Deploy?"]);
+    let items = device.run(&["inbox", "--json"]).expect(0).json()["items"].to_string();
+    assert!(items.contains(&id) && items.contains(&other), "{items}");
+    let machines = device.machines();
+    let name = |machine: &Value| machine["name"].as_str().unwrap().to_owned();
+    let second = machines.iter().map(name).find(|name| name != "homebox").expect("two of one name are told apart");
+    device.run(&["approve", &id, "--on", &second]).expect(1).says("nothing called");
+    device.run(&["approve", &id]).expect(0);
+    here.end().expect(0);
+    assert_eq!((waiting(&home), waiting(&office)), (0, 1));
+    // Of a machine that cannot be asked nothing is known.
+    home.stop().expect(0);
+    let unasked = device.run(&["inbox", "--json"]).expect(0).json();
+    assert_eq!(unasked["unasked"][0]["machine"], "homebox", "{unasked}");
+    device.run(&["approve", "nothing1"]).expect(4).says("not every machine could be asked");
+    device.run(&["deny", &other]).expect(0);
+}
+
+#[test]
 fn a_notice_reaches_who_follows() {
     let (machine, device) = paired();
     machine.run(&["notify", "backup done"]).expect(0).says("nobody was told");

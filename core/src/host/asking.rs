@@ -146,7 +146,7 @@ impl Host {
     pub async fn ask(&self, question: Question) -> Result<AskWaiting, AskError> {
         let shared = &self.shared;
         let time = question.time()?;
-        let id = new_id().map_err(|error| HostError::Random(error))?;
+        let id = new_id().map_err(HostError::Random)?;
         let (shown, message) = question.shown(id.clone(), shared.now(), time)?;
         if self.answerers().paired == 0 {
             return Err(AskError::Nobody);

@@ -29,7 +29,7 @@ pub(super) async fn ask(
     };
     let mut waiting = host.ask(question).await?;
     let (answerers, view) = (host.answerers(), AskView { shown: waiting.shown().clone(), left: time });
-    let asked = AskEvent::Asked { ask: view.into(), may_answer: answerers.paired, online: answerers.online };
+    let asked = AskEvent::Asked { ask: Box::new(view.into()), may_answer: answerers.paired, online: answerers.online };
     if event(writer, &asked).await.is_none() {
         return Ok(None);
     }

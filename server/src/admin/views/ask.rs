@@ -92,7 +92,7 @@ pub enum AskEvent {
     /// It waits.
     Asked {
         /// What devices are shown.
-        ask: AskRecord,
+        ask: Box<AskRecord>,
         /// Devices that may answer.
         may_answer: usize,
         /// How many of them are connected.
