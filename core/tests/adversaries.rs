@@ -42,6 +42,9 @@ fn first(flow: Flow, link: &Link, code: &TypedCode, phone: &Device, session: &Se
             draft.signed(signature).0
         }
         Flow::Code => CodeAwaitShare::start(channel, code, &Secret::generate().unwrap()).unwrap().0,
+        Flow::Join => {
+            JoinDraft::new(channel, &Device::new("laptop").details(), JoinFresh::from_bytes([1; 32])).unwrap().0
+        }
         Flow::Resume => {
             let draft = ResumeDraft::new(channel, session.device, &session.token).unwrap();
             let signature = phone.key.sign(&draft.to_sign()).unwrap();
@@ -58,7 +61,7 @@ async fn a_proof_of_one_flow_is_a_strangers_in_every_other() {
     let fresh = offer(&machine.host);
     let (link, code) = (fresh.link.unwrap(), fresh.code.unwrap());
     // Scan last: in its own flow it uses the offer.
-    let flows = [Flow::Preview, Flow::Code, Flow::Resume, Flow::Scan];
+    let flows = [Flow::Preview, Flow::Code, Flow::Join, Flow::Resume, Flow::Scan];
     for of in flows {
         for shown in flows.into_iter().filter(|shown| *shown != of).chain([of]) {
             let mut dialled = to(&link).await;

@@ -74,7 +74,7 @@ fn every_refusal_of_a_stranger_is_the_same_to_the_byte() {
         let signature = phone.sign(&draft.to_sign());
         let (resume, _) = draft.signed(signature, &RecognitionKey::generate().unwrap());
         requests.push(request(GOOD_FIRST_LINE, &good_headers(Flow::Resume, &resume)));
-        for flow in [Flow::Preview, Flow::Scan, Flow::Code, Flow::Resume] {
+        for flow in [Flow::Preview, Flow::Scan, Flow::Code, Flow::Join, Flow::Resume] {
             let nonsense = Envelope::of_any(&"nonsense").unwrap();
             requests.push(request(GOOD_FIRST_LINE, &good_headers(flow, &nonsense)));
         }

@@ -244,7 +244,9 @@ pub enum ClientError {
         name: String,
     },
     /// Somebody said no.
-    #[error("nobody let this device in: it was denied, or a number was typed that is not its own")]
+    #[error(
+        "nobody let this device in: somebody said no, or typed a number that is not its own; ask again, or for an offer"
+    )]
     JoinDenied,
     /// Nobody said yes in time, or the digits were not typed in time.
     #[error(

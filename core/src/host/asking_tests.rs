@@ -38,6 +38,7 @@ impl Scene {
             platform: "test".into(),
             advertise: Vec::new(),
             new_key: false,
+            join_from: Default::default(),
             clock: Arc::new(SystemClock),
         };
         let host = Host::start(config).await.unwrap();
