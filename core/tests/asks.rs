@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Device, Machine, TestClock};
-use pairpin_core::client::{Act, AskItem, ClientError, InboxItem, MachineSession, answered};
+use pairpin_core::client::{Act, AskItem, ClientError, AskItem, InboxItem, MachineSession, answered};
 use pairpin_core::host::{AskError, AskWaiting, DeviceChange, OfferRequest, Question, SHELL, TooMany};
 use pairpin_core::identity::{KeyPair, Signature};
 use pairpin_core::role::Role;
@@ -48,9 +48,12 @@ async fn asked(machine: &Machine, text: &str) -> AskWaiting {
     machine.host().ask(question(1000, text)).await.unwrap()
 }
 
-async fn item(session: &mut MachineSession, waiting: &AskWaiting) -> InboxItem {
+async fn item(session: &mut MachineSession, waiting: &AskWaiting) -> AskItem {
     let items = session.inbox().await.unwrap();
-    items.into_iter().find(|item| item.id() == waiting.shown().id).expect("it waits")
+    match items.into_iter().find(|item| item.id() == waiting.shown().id).expect("it waits") {
+        InboxItem::Ask(ask) => ask,
+        InboxItem::Join(join) => panic!("a join: {join:?}"),
+    }
 }
 
 async fn end(waiting: &mut AskWaiting) -> AskEnd {

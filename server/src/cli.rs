@@ -13,7 +13,7 @@ use pairpin_core::host::JoinFrom;
 use pairpin_core::role::Role;
 use pairpin_core::wire::{Address, DEFAULT_PORT, JoinNumber};
 
-use crate::device::{AnswerArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
+use crate::device::{ApproveArgs as DecideArgs, DenyArgs as RefuseArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
 use crate::machine::joins::parse_number;
 use crate::machine::{AskArgs, AsksVerb, NotifyArgs};
 use crate::output::time::parse_duration;
@@ -100,10 +100,10 @@ pub enum Verb {
     Notify(NotifyArgs),
     /// On a device: what waits for an answer on the machines it is paired with
     Inbox(InboxArgs),
-    /// On a device: say yes to something in its inbox
-    Approve(AnswerArgs),
+    /// On a device: say yes to something in its inbox, or let a device in by its QR or its number
+    Approve(DecideArgs),
     /// On a device: say no to something in its inbox
-    Deny(AnswerArgs),
+    Deny(RefuseArgs),
     /// On a device: list, watch, rename or forget the machines it is paired with
     Machines(MachinesArgs),
     /// Print shell completions

@@ -52,8 +52,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Verb::Asks { verb, json } => machine::asks::run(dir, verb, json.json).await,
             Verb::Notify(args) => machine::ask::notify(dir, args).await,
             Verb::Inbox(args) => device::run_inbox(dir, args).await,
-            Verb::Approve(args) => device::run_answer(dir, args, device::Decision::Approve).await,
-            Verb::Deny(args) => device::run_answer(dir, args, device::Decision::Deny).await,
+            Verb::Approve(args) => device::run_approve(dir, args).await,
+            Verb::Deny(args) => device::run_deny(dir, args).await,
             Verb::Completions { .. } | Verb::Man { .. } => Ok(()),
         }
     })

@@ -1,7 +1,7 @@
 //! What waits for an answer on a machine, and answering it.
 //!
-//! An [`InboxItem`] is what a person is shown; the yes is to exactly that. Asks are the one kind so far:
-//! another is another variant here and in [`InboxItem::accept`] and [`MachineSession::deny`].
+//! An [`InboxItem`] is what a person is shown; the yes is to exactly that. Asks are answered here, joins in
+//! `joins`.
 
 use std::time::Duration;
 
@@ -9,16 +9,37 @@ use serde_json::Value;
 
 use super::acts::Act;
 use super::error::ClientError;
+use super::joins::cleaned;
 use super::session::MachineSession;
 use crate::handshake::request_hash;
 use crate::names;
-use crate::wire::{AskAnswered, AskEnd, AskMessage, Inbox, Method, PendingAsk, RefuseAsk, RequestHash, limits};
+use crate::wire::{
+    AskAnswered, AskEnd, AskMessage, Inbox, JoinListed, Method, PendingAsk, RefuseAsk, RequestHash, limits,
+};
 
 /// Something that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InboxItem {
     /// A question of somebody at the machine.
     Ask(AskItem),
+    /// A device that asks to be let in; owners alone see it.
+    Join(JoinItem),
+}
+
+/// A join, as the machine listed it, cleaned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinItem {
+    /// What a person is shown; all but the address is claimed.
+    pub listed: JoinListed,
+    id: String,
+}
+
+impl JoinItem {
+    /// Takes what the machine said.
+    pub fn new(listed: JoinListed) -> Self {
+        let listed = cleaned(listed);
+        Self { id: listed.join.text(), listed }
+    }
 }
 
 /// An ask, as the machine sent it.
@@ -38,6 +59,11 @@ impl AskItem {
         let left = Duration::from_millis(pending.left_ms);
         Some(Self { shown, left, request: request_hash(&pending.message) })
     }
+
+    /// The yes to it, to be prepared, signed and submitted.
+    pub fn accept(&self) -> Act {
+        Act::Answer { ask: self.shown.id.clone(), request: self.request }
+    }
 }
 
 impl InboxItem {
@@ -45,13 +71,7 @@ impl InboxItem {
     pub fn id(&self) -> &str {
         match self {
             Self::Ask(ask) => &ask.shown.id,
-        }
-    }
-
-    /// The yes to it, to be prepared, signed and submitted.
-    pub fn accept(&self) -> Act {
-        match self {
-            Self::Ask(ask) => Act::Answer { ask: ask.shown.id.clone(), request: ask.request },
+            Self::Join(join) => &join.id,
         }
     }
 }
@@ -82,28 +102,27 @@ impl MachineSession {
     /// [`ClientError::NotAllowed`] for a viewer; the connection was lost.
     pub async fn inbox(&mut self) -> Result<Vec<InboxItem>, ClientError> {
         let inbox: Inbox = self.ask(Method::Inbox, &Value::Null).await?;
-        Ok(inbox.asks.iter().filter_map(AskItem::of).map(InboxItem::Ask).collect())
+        let mut items: Vec<InboxItem> = inbox.asks.iter().filter_map(AskItem::of).map(InboxItem::Ask).collect();
+        if Method::Joins.is_allowed(self.role()) {
+            items.extend(self.joins().await?.into_iter().map(JoinItem::new).map(InboxItem::Join));
+        }
+        Ok(items)
     }
 
     /// Says no, by the session key: nobody has to be there for that.
     ///
     /// # Errors
     /// [`ClientError::NotThere`]; the connection was lost.
-    pub async fn deny(&mut self, item: &InboxItem) -> Result<AskAnswered, ClientError> {
-        match item {
-            InboxItem::Ask(ask) => {
-                let asked = RefuseAsk { id: ask.shown.id.clone() };
-                answered(self.ask(Method::Refuse, &asked).await?)
-            }
-        }
+    pub async fn deny(&mut self, ask: &AskItem) -> Result<AskAnswered, ClientError> {
+        answered(self.ask(Method::Refuse, &RefuseAsk { id: ask.shown.id.clone() }).await?)
     }
 
     /// Says yes with the software approval key of this device, brought to the machine first where it has none.
     ///
     /// # Errors
     /// As [`enrol_here`](Self::enrol_here) and [`submit`](Self::submit).
-    pub async fn accept_here(&mut self, item: &InboxItem) -> Result<AskAnswered, ClientError> {
+    pub async fn accept_here(&mut self, ask: &AskItem) -> Result<AskAnswered, ClientError> {
         self.enrol_here().await?;
-        answered(self.act_here(item.accept()).await?)
+        answered(self.act_here(ask.accept()).await?)
     }
 }

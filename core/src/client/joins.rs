@@ -73,13 +73,8 @@ impl MachineSession {
     /// # Errors
     /// [`ClientError::NotAllowed`] unless this device is an owner there; the connection was lost.
     pub async fn joins(&mut self) -> Result<Vec<JoinListed>, ClientError> {
-        let mut all: Vec<JoinListed> = self.ask(Method::Joins, &serde_json::Value::Null).await?;
-        for join in &mut all {
-            join.name = names::clean_name(&join.name);
-            join.platform = names::clean_platform(&join.platform);
-            join.revoked_by = join.revoked_by.take().and_then(|by| names::clean(&by, limits::NAME));
-        }
-        Ok(all)
+        let all: Vec<JoinListed> = self.ask(Method::Joins, &serde_json::Value::Null).await?;
+        Ok(all.into_iter().map(cleaned).collect())
     }
 
     /// The act that lets a scanned joiner in.
@@ -132,6 +127,17 @@ impl MachineSession {
     async fn listed(&mut self, join: JoinId) -> Result<JoinListed, ClientError> {
         let found = self.joins().await?.into_iter().find(|listed| listed.join == join);
         found.ok_or_else(|| ClientError::NotThere { name: self.row.name.clone() })
+    }
+}
+
+/// What a machine said of a joiner, made safe to show.
+pub(super) fn cleaned(listed: JoinListed) -> JoinListed {
+    JoinListed {
+        name: names::clean_name(&listed.name),
+        platform: names::clean_platform(&listed.platform),
+        from: names::clean(&listed.from, 2 * limits::NAME).unwrap_or_default(),
+        revoked_by: listed.revoked_by.and_then(|by| names::clean(&by, limits::NAME)),
+        ..listed
     }
 }
 

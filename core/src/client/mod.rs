@@ -48,7 +48,7 @@ pub use code::CodePreview;
 pub use config::ClientConfig;
 pub use error::{ClientError, ErrorKind, Told, Tried};
 pub use forget::Forgotten;
-pub use inbox::{AskItem, InboxItem, answered, clean_end};
+pub use inbox::{AskItem, InboxItem, JoinItem, answered, clean_end};
 pub use join::{JoinAsked, JoinGranted};
 pub use joins::{JoinApproval, JoinTerms};
 pub use machines::{MachineState, MachineView};

@@ -2,25 +2,16 @@
 
 use std::path::Path;
 
-use pairpin_core::client::InboxItem;
+use pairpin_core::client::{Client, InboxItem, MachineSession};
 use pairpin_core::wire::AskAnswered;
 use serde::Serialize;
 
-use super::cli::AnswerArgs;
+use super::cli::{ApproveArgs, DenyArgs};
 use super::inbox::{ItemJson, Reached, Unasked, end_text, how, look, shown};
-use super::open;
+use super::{let_in, open};
 use crate::exit::{Exit, Failure};
 use crate::output::style::{printable, quoted};
 use crate::output::{json, note, say};
-
-/// What the person decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// Yes.
-    Approve,
-    /// No.
-    Deny,
-}
 
 /// `approve --json` and `deny --json`.
 #[derive(Serialize)]
@@ -33,14 +24,57 @@ struct AnsweredJson {
     by: Option<String>,
 }
 
-/// Runs `pairpin approve` or `pairpin deny`.
+/// Runs `pairpin approve`.
 ///
 /// # Errors
 /// Nothing of this id waits; it was answered before; the machine does not take it.
-pub async fn run_answer(state_dir: &Path, args: AnswerArgs, decision: Decision) -> Result<(), Failure> {
+pub async fn run_approve(state_dir: &Path, args: ApproveArgs) -> Result<(), Failure> {
     let (client, _) = open(state_dir, args.store.secret_store, None)?;
-    let wanted = args.id.trim().to_lowercase();
-    let (reached, unasked) = look(&client, args.on.as_deref()).await?;
+    if let Some(picture) = &args.image {
+        return let_in::scanned(&client, picture, &args).await;
+    }
+    let (mut session, item) = find(&client, args.id.as_deref().unwrap_or_default(), args.on.as_deref()).await?;
+    let machine = session.name().to_owned();
+    if !args.json {
+        shown(&machine, &item).iter().for_each(note);
+    }
+    let done = match &item {
+        InboxItem::Ask(ask) => {
+            let answered = session.accept_here(ask).await;
+            answered.map_err(Failure::from).and_then(|answered| finished(&machine, &item, answered, args.json))
+        }
+        InboxItem::Join(join) => let_in::numbered(&mut session, &join.listed, &args).await,
+    };
+    session.close().await;
+    done
+}
+
+/// Runs `pairpin deny`.
+///
+/// # Errors
+/// As [`run_approve`].
+pub async fn run_deny(state_dir: &Path, args: DenyArgs) -> Result<(), Failure> {
+    let (client, _) = open(state_dir, args.store.secret_store, None)?;
+    let (mut session, item) = find(&client, &args.id, args.on.as_deref()).await?;
+    let machine = session.name().to_owned();
+    if !args.json {
+        shown(&machine, &item).iter().for_each(note);
+    }
+    let done = match &item {
+        InboxItem::Ask(ask) => {
+            let answered = session.deny(ask).await;
+            answered.map_err(Failure::from).and_then(|answered| finished(&machine, &item, answered, args.json))
+        }
+        InboxItem::Join(join) => let_in::denied(&mut session, &join.listed, &args).await,
+    };
+    session.close().await;
+    done
+}
+
+/// The item of this id, wherever it waits.
+async fn find(client: &Client, id: &str, on: Option<&str>) -> Result<(MachineSession, InboxItem), Failure> {
+    let wanted = id.trim().to_lowercase();
+    let (reached, unasked) = look(client, on).await?;
     let (mut found, others): (Vec<Reached>, Vec<Reached>) =
         reached.into_iter().partition(|reached| reached.items.iter().any(|item| item.id() == wanted));
     for other in others {
@@ -49,19 +83,9 @@ pub async fn run_answer(state_dir: &Path, args: AnswerArgs, decision: Decision) 
     if found.len() > 1 {
         return Err(Failure::usage(format!("{wanted} waits on more than one machine, say which with --on MACHINE")));
     }
-    let Some(Reached { mut session, items }) = found.pop() else { return Err(absent(&wanted, &unasked)) };
-    let Some(item) = items.into_iter().find(|item| item.id() == wanted) else { return Err(absent(&wanted, &unasked)) };
-    let machine = session.name().to_owned();
-    if !args.json {
-        shown(&machine, &item).iter().for_each(note);
-    }
-    // An item of another kind is answered in its own way: here is the one place that looks.
-    let answered = match (&item, decision) {
-        (InboxItem::Ask(_), Decision::Approve) => session.accept_here(&item).await,
-        (InboxItem::Ask(_), Decision::Deny) => session.deny(&item).await,
-    };
-    session.close().await;
-    finished(&machine, &item, answered?, args.json)
+    let Some(Reached { session, items }) = found.pop() else { return Err(absent(&wanted, &unasked)) };
+    let item = items.into_iter().find(|item| item.id() == wanted);
+    item.map(|item| (session, item)).ok_or_else(|| absent(&wanted, &unasked))
 }
 
 fn finished(machine: &str, item: &InboxItem, answered: AskAnswered, as_json: bool) -> Result<(), Failure> {

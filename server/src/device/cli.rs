@@ -7,8 +7,10 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 
 use pairpin_core::role::Role;
+use pairpin_core::wire::JoinNumber;
 
 use crate::cli::QrFormat;
+use crate::machine::joins::parse_number;
 use crate::output::time::parse_duration;
 use crate::secret_store::Choice;
 
@@ -139,11 +141,48 @@ pub struct InboxArgs {
     pub json: bool,
 }
 
-/// `pairpin approve` and `pairpin deny`.
+/// `pairpin approve`.
 #[derive(Debug, Args)]
-pub struct AnswerArgs {
+#[command(group = clap::ArgGroup::new("what").required(true).args(["id", "image"]))]
+pub struct ApproveArgs {
+    /// Its id, as `pairpin inbox` lists it
+    pub id: Option<String>,
+    /// Let a device in by its QR, in this picture (PNG or JPEG)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["number", "on"], env = "PAIRPIN_APPROVE_IMAGE", hide_env = true)]
+    pub image: Option<PathBuf>,
+    /// Let a device in by the seven digits that it shows
+    #[arg(long, value_name = "NUMBER", value_parser = parse_number, env = "PAIRPIN_APPROVE_NUMBER", hide_env = true)]
+    pub number: Option<JoinNumber>,
+    /// What a device that is let in may do: owner, operator or viewer [default: operator]
+    #[arg(long, env = "PAIRPIN_APPROVE_ROLE", hide_env = true)]
+    pub role: Option<Role>,
+    /// What to call it [default: the name it gives itself]
+    #[arg(long, env = "PAIRPIN_APPROVE_NAME", hide_env = true)]
+    pub name: Option<String>,
+    /// How long its session may live in all, as 7d [default: 180d]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_APPROVE_EXPIRES", hide_env = true)]
+    pub expires: Option<Duration>,
+    /// On this machine: its name here, or the beginning of its name or key fingerprint [default: looks at all]
+    #[arg(long, value_name = "MACHINE", env = "PAIRPIN_ON", hide_env = true)]
+    pub on: Option<String>,
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Print JSON (docs/json.md)
+    #[arg(long, env = "PAIRPIN_JSON", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+/// `pairpin deny`.
+#[derive(Debug, Args)]
+pub struct DenyArgs {
     /// Its id, as `pairpin inbox` lists it
     pub id: String,
+    /// Besides: nobody at the address of a device that asks to be let in may ask for an hour
+    #[arg(long, env = "PAIRPIN_DENY_BLOCK_SOURCE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub block_source: bool,
+    /// Besides: no device at all may ask to be let in for an hour
+    #[arg(long, conflicts_with = "block_source", env = "PAIRPIN_DENY_CLOSE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub close: bool,
     /// On this machine: its name here, or the beginning of its name or key fingerprint [default: looks at all]
     #[arg(long, value_name = "MACHINE", env = "PAIRPIN_ON", hide_env = true)]
     pub on: Option<String>,

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use pairpin_core::client::{AskItem, Client, ClientError, InboxItem, MachineSession, MachineState, clean_end};
-use pairpin_core::wire::{AskEnd, DeviceEvent};
+use pairpin_core::client::{
+    AskItem, Client, ClientError, InboxItem, JoinItem, MachineSession, MachineState, clean_end,
+};
+use pairpin_core::wire::{AskEnd, DeviceEvent, JoinEnd};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::cli::InboxArgs;
 use super::open;
-use crate::admin::views::AskRecord;
+use crate::admin::views::{AskRecord, JoinRecord};
 use crate::exit::{Exit, Failure};
 use crate::output::style::{printable, quoted};
 use crate::output::time::Moment;
@@ -34,12 +36,18 @@ pub enum ItemJson {
         #[serde(flatten)]
         ask: AskRecord,
     },
+    Join {
+        machine: String,
+        #[serde(flatten)]
+        join: JoinRecord,
+    },
 }
 
 impl ItemJson {
     pub fn of(machine: &str, item: &InboxItem) -> Self {
         match item {
             InboxItem::Ask(ask) => Self::Ask { machine: machine.to_owned(), ask: record(ask) },
+            InboxItem::Join(join) => Self::Join { machine: machine.to_owned(), join: join.listed.clone().into() },
         }
     }
 }
@@ -48,7 +56,28 @@ impl ItemJson {
 pub fn shown(machine: &str, item: &InboxItem) -> Vec<String> {
     match item {
         InboxItem::Ask(ask) => facts::lines(&record(ask), machine),
+        InboxItem::Join(join) => join_lines(&join.listed.clone().into(), machine),
     }
+}
+
+/// What is known of a device that asks to be let in, and what it says of itself.
+fn join_lines(join: &JoinRecord, machine: &str) -> Vec<String> {
+    let network = if join.same_network { "the machine's own network" } else { "another network" };
+    let mut lines = vec![
+        format!("{}  a device asks to be let in on {}", join.id, quoted(machine)),
+        format!("  known     from {} ({}), {network}", printable(&join.from), join.network.as_str()),
+        format!("  it says   it is called {}, on {}", quoted(&join.name), printable(&join.platform)),
+    ];
+    if let Some(by) = &join.revoked_by {
+        lines.push(format!("  REVOKED   its key was revoked here by {}, it cannot be let in", printable(by)));
+    }
+    lines.push(match join.number {
+        true => {
+            format!("  let it in by what IT shows: pairpin approve {} --number NUMBER, or --image PICTURE", join.id)
+        }
+        false => "  let it in by what IT shows: pairpin approve --image PICTURE".to_owned(),
+    });
+    lines
 }
 
 fn record(ask: &AskItem) -> AskRecord {
@@ -241,6 +270,14 @@ impl Follower {
                     let item = AskItem::of(&ask).map(InboxItem::Ask);
                     all.extend(item.and_then(|item| self.pending(&item, &mut known)));
                 }
+                DeviceEvent::JoinPending(listed) => {
+                    let item = InboxItem::Join(JoinItem::new(listed));
+                    all.extend(self.pending(&item, &mut known));
+                }
+                DeviceEvent::JoinGone { join, end, by } => {
+                    known.remove(&join.text());
+                    all.push(self.join_gone(join.text(), end, by));
+                }
                 DeviceEvent::AskGone { id, end } => {
                     known.remove(&id);
                     all.push(self.gone(id, end));
@@ -265,6 +302,19 @@ impl Follower {
     fn pending(&self, item: &InboxItem, known: &mut HashSet<String>) -> Option<Told> {
         let new = known.insert(item.id().to_owned());
         new.then(|| (Event::Pending { item: ItemJson::of(&self.name, item) }, shown(&self.name, item)))
+    }
+
+    fn join_gone(&self, id: String, end: JoinEnd, by: Option<String>) -> Told {
+        let by = by.as_deref().map(printable);
+        let (how, text) = match end {
+            JoinEnd::Accepted => ("yes", "let in"),
+            JoinEnd::Denied => ("no", "denied"),
+            JoinEnd::Over => ("expired", "asks no more"),
+            JoinEnd::Unknown => ("unknown", "ended, in a way that this version does not know"),
+        };
+        let who = by.as_deref().map(|by| format!(" by {}", quoted(by))).unwrap_or_default();
+        let line = format!("{id}  on {}: {text}{who}", printable(&self.name));
+        (Event::Gone { machine: self.name.clone(), id, how, by }, vec![line])
     }
 
     fn gone(&self, id: String, end: AskEnd) -> Told {

@@ -95,7 +95,8 @@ fn address(text: &str) -> Result<Address, Failure> {
     text.parse().map_err(|_| Failure::usage("that is neither a link nor HOST[:PORT], see pairpin join --help"))
 }
 
-async fn from_picture(path: &Path) -> Result<Zeroizing<String>, Failure> {
+/// The text of the QR in a picture.
+pub async fn from_picture(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let (shown, path) = (path.display().to_string(), path.to_path_buf());
     let read = tokio::task::spawn_blocking(move || -> Result<Zeroizing<String>, String> {
         use std::io::Read as _;

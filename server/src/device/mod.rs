@@ -13,13 +13,14 @@ mod inbox;
 mod invite;
 mod join;
 mod joining;
+mod let_in;
 mod link_in;
 mod machines;
 mod views;
 mod watch;
 
-pub use answer::{Decision, run_answer};
-pub use cli::{AnswerArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
+pub use answer::{run_approve, run_deny};
+pub use cli::{ApproveArgs, DenyArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
 pub use inbox::run_inbox;
 pub use invite::run_invite;
 pub use join::run_join;
