@@ -6,7 +6,7 @@ use super::{Ledger, record_name};
 use crate::names;
 use crate::store::device::machines::{self, MachineRow, MachineState as RowState, Revocation, Welcomed};
 use crate::token::{SessionToken, TokenHash};
-use crate::wire::{Address, Welcome};
+use crate::wire::{Address, Welcome, limits};
 
 impl Ledger {
     /// The row, and the newest token that has not been refused in this attempt: read afresh, since
@@ -106,10 +106,15 @@ impl Ledger {
         self.write(move |conn| machines::offline(conn, id, since, &why))
     }
 
-    /// The machine said where else it can be reached.
-    pub(in crate::client) fn addresses(&self, id: i64, addresses: &[Address]) -> Result<(), ClientError> {
-        let addresses = addresses.to_vec();
-        self.write(move |conn| machines::set_addresses(conn, id, &addresses))
+    /// The machine said where else it can be reached; whether that was news. What is known is not written
+    /// again: a write waits for the disk.
+    pub(in crate::client) fn addresses(&self, id: i64, addresses: &[Address]) -> Result<bool, ClientError> {
+        let kept = addresses.get(..limits::ADDRESSES).unwrap_or(addresses).to_vec();
+        if self.row(id)?.addresses == kept {
+            return Ok(false);
+        }
+        self.write(move |conn| machines::set_addresses(conn, id, &kept))?;
+        Ok(true)
     }
 
     /// This device was revoked there: the row says so first, then key, token and R are erased.
