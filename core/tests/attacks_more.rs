@@ -127,6 +127,32 @@ async fn a_pairing_is_told_whatever_becomes_of_the_connection_that_acknowledged(
 }
 
 #[tokio::test]
+async fn a_device_that_comes_and_goes_without_end_pushes_no_alarm_out() {
+    let machine = Machine::new().await;
+    let link = offer(&machine.host).link.unwrap();
+    let phone = Device::new("phone");
+    let (_, session, _) = phone.pair(&link).await.unwrap();
+    // Who watches is slow, or asleep.
+    let mut watch = machine.host.events();
+    Device::new("thief").pair(&link).await.err().expect("the offer is used");
+    for _ in 0..160 {
+        phone.resume(&machine.host, &session).await.unwrap();
+    }
+    disconnected(&machine.host).await;
+    let first = async {
+        loop {
+            match watch.next().await {
+                HostEvent::Alarm(alarm) => return alarm.name,
+                HostEvent::Presence { .. } | HostEvent::Audit(_) | HostEvent::Paired(_) => {}
+                HostEvent::Stopping => panic!("it stops"),
+            }
+        }
+    };
+    let rung = tokio::time::timeout(A_WHILE, first).await.expect("the alarm was pushed out");
+    assert_eq!(rung.as_deref(), Some("phone"));
+}
+
+#[tokio::test]
 async fn a_thief_cannot_make_the_machine_forget_the_token_that_would_give_him_away() {
     let machine = Machine::new().await;
     let phone = Device::new("phone");

@@ -1,10 +1,12 @@
 //! What the machine tells whoever watches: one log for an offer, one for the whole host.
 //!
 //! A watcher reads at its own pace; one that falls behind loses the oldest events, and delays
-//! nobody. The command line's waiting verbs and `serve`'s screen are the watchers.
+//! nobody. Who is connected is a state, which a device can change as often as it likes: of each device the
+//! newest is kept, and never in the place of an event. The command line's waiting verbs and `serve`'s screen
+//! are the watchers.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -99,7 +101,7 @@ pub enum HostEvent {
     Paired(PairedView),
     /// See [`AlarmView`].
     Alarm(AlarmView),
-    /// A device connected or disconnected.
+    /// A device connected or disconnected. A watcher that falls behind sees the newest of each device.
     Presence {
         /// The device.
         device: DeviceId,
@@ -130,34 +132,62 @@ struct Shared<T> {
 
 #[derive(Debug)]
 struct Kept<T> {
-    first: u64,
-    events: VecDeque<T>,
+    next: u64,
+    /// By rising numbers; some are missing.
+    entries: VecDeque<Entry<T>>,
 }
 
-/// Events kept for a watcher that is behind.
+#[derive(Debug)]
+struct Entry<T> {
+    number: u64,
+    is_state: bool,
+    event: T,
+}
+
+/// Events kept for a watcher that is behind; and as many states.
 const KEPT: usize = 256;
+
+impl<T> Kept<T> {
+    fn push(&mut self, event: T, is_state: bool) {
+        let alike = self.entries.iter().filter(|entry| entry.is_state == is_state).count();
+        if alike >= KEPT
+            && let Some(oldest) = self.entries.iter().position(|entry| entry.is_state == is_state)
+        {
+            self.entries.remove(oldest);
+        }
+        self.entries.push_back(Entry { number: self.next, is_state, event });
+        self.next += 1;
+    }
+}
 
 impl<T: Clone> EventLog<T> {
     pub(super) fn new() -> Self {
-        let kept = Mutex::new(Kept { first: 0, events: VecDeque::new() });
+        let kept = Mutex::new(Kept { next: 0, entries: VecDeque::new() });
         Self { shared: Arc::new(Shared { kept, changed: Notify::new() }) }
     }
 
     pub(super) fn publish(&self, event: T) {
+        self.lock().push(event, false);
+        self.shared.changed.notify_waiters();
+    }
+
+    /// Publishes how something stands now, in the place of the entry that `is_older` finds. `state` is asked
+    /// under the log's lock, so that what is published last is what holds.
+    fn publish_state(&self, state: impl FnOnce() -> T, is_older: impl Fn(&T) -> bool) {
         {
-            let mut kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.events.len() == KEPT {
-                kept.events.pop_front();
-                kept.first += 1;
-            }
-            kept.events.push_back(event);
+            let mut kept = self.lock();
+            kept.entries.retain(|entry| !(entry.is_state && is_older(&entry.event)));
+            kept.push(state(), true);
         }
         self.shared.changed.notify_waiters();
     }
 
     fn end(&self) -> u64 {
-        let kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.first + kept.events.len() as u64
+        self.lock().next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept<T>> {
+        self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn next(&self, position: &mut u64) -> T {
@@ -167,15 +197,23 @@ impl<T: Clone> EventLog<T> {
             // Registered before looking, so that nothing published in between is missed.
             changed.as_mut().enable();
             {
-                let kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
-                let at = (*position).max(kept.first);
-                if let Some(event) = kept.events.get((at - kept.first) as usize) {
-                    *position = at + 1;
-                    return event.clone();
+                let kept = self.lock();
+                let unread = kept.entries.partition_point(|entry| entry.number < *position);
+                if let Some(entry) = kept.entries.get(unread) {
+                    *position = entry.number + 1;
+                    return entry.event.clone();
                 }
             }
             changed.await;
         }
+    }
+}
+
+impl EventLog<HostEvent> {
+    /// A device has connected or disconnected.
+    pub(super) fn presence(&self, device: DeviceId, connections: impl FnOnce() -> usize) {
+        let state = || HostEvent::Presence { device, connections: connections() };
+        self.publish_state(state, |older| matches!(older, HostEvent::Presence { device: of, .. } if *of == device));
     }
 }
 
@@ -229,6 +267,34 @@ mod tests {
         let mut position = 0;
         assert_eq!(log.next(&mut position).await, 10);
         assert_eq!(log.next(&mut position).await, 11);
+    }
+
+    #[tokio::test]
+    async fn states_push_no_event_out_and_of_each_thing_the_newest_is_seen() {
+        let log = EventLog::new();
+        log.publish((0, 0));
+        for count in 1..=(10 * KEPT as u64) {
+            // Two things come and go, and another is there between them.
+            log.publish_state(|| (count % 2 + 1, count), |older| older.0 == count % 2 + 1);
+        }
+        log.publish((0, 1));
+        let mut position = 0;
+        let newest = 10 * KEPT as u64;
+        for wanted in [(0, 0), (2, newest - 1), (1, newest), (0, 1)] {
+            assert_eq!(log.next(&mut position).await, wanted);
+        }
+        // Nor do events push out states, and what is too much of either is the oldest of its own.
+        log.publish_state(|| (9, 9), |_| false);
+        for number in 0..(KEPT as u64 + 10) {
+            log.publish((0, number));
+        }
+        assert_eq!(log.next(&mut position).await, (9, 9));
+        assert_eq!(log.next(&mut position).await, (0, 10), "the control");
+        for thing in 0..(KEPT as u64 + 10) {
+            log.publish_state(|| (100 + thing, 0), |_| false);
+        }
+        let kept = log.lock().entries.len();
+        assert_eq!(kept, 2 * KEPT, "whatever comes, it is bounded");
     }
 
     #[tokio::test]

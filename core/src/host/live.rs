@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Known;
-use super::events::HostEvent;
 use super::registry::Registration;
 use super::shared::Shared;
 use super::visitor::{Gone, Visitor};
@@ -170,8 +169,7 @@ fn expired(live: &Live) -> bool {
 
 fn announce(live: &Live) {
     let (shared, device) = (&live.shared, live.device);
-    let connections = shared.book.registry.count(device);
-    shared.events.publish(HostEvent::Presence { device, connections });
+    shared.events.presence(device, || shared.book.registry.count(device));
 }
 
 /// The device revokes itself; gives whether it was the last owner.
