@@ -7,7 +7,7 @@ mod peer;
 
 use std::time::Duration;
 
-use pairpin_core::handshake::{AwaitPreview, CodeAwaitShare, MacKey};
+use pairpin_core::handshake::{AwaitPreview, CodeAwaitShare, GrantReceived, MacKey};
 use pairpin_core::host::*;
 use pairpin_core::net::socket::{Incoming, Socket};
 use pairpin_core::net::tls::PinCheck;
@@ -39,6 +39,65 @@ async fn an_acknowledgement_that_cannot_be_written_uses_no_offer_up() {
     held.execute_batch("ROLLBACK").unwrap();
     assert!(machine.host.devices().is_empty());
     phone.pair(&link).await.expect("the claim did not stand again");
+}
+
+/// The device acknowledges, and the machine has taken that: nobody reads the answer yet.
+async fn acknowledges(machine: &Machine, socket: &mut Socket, received: &GrantReceived) {
+    let params = serde_json::to_value(received.acknowledge()).unwrap();
+    socket.send(Frame::Request { id: 1, method: "acknowledge".into(), params }).await.unwrap();
+    let taken = async {
+        while !machine.host.offers().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), taken).await.expect("the acknowledgement was not taken");
+}
+
+#[tokio::test]
+async fn an_offer_that_is_withdrawn_while_its_use_cannot_be_written_stays_withdrawn() {
+    for all in [false, true] {
+        let machine = Machine::new().await;
+        let offer = offer(&machine.host);
+        let link = offer.link.unwrap();
+        let phone = Device::new("phone");
+        let (mut socket, received) = phone.get_grant(&link).await.unwrap();
+        let held = hold(&machine);
+        acknowledges(&machine, &mut socket, &received).await;
+        if all {
+            assert_eq!(machine.host.cancel_all_offers(), 0, "it is not withdrawn yet");
+        } else {
+            let told = machine.host.cancel_offer(offer.number).unwrap_err();
+            assert!(matches!(told, HostError::OfferInUse(number) if number == offer.number), "{told}");
+        }
+        let mut watch = machine.host.watch_offer(offer.number).unwrap();
+        let ended = async { while !watch.next().await.is_last() {} };
+        tokio::time::timeout(Duration::from_secs(30), ended).await.expect("nobody is told that it is withdrawn");
+        held.execute_batch("ROLLBACK").unwrap();
+        assert!(machine.host.devices().is_empty() && machine.host.offers().is_empty());
+        for device in [&phone, &Device::new("another")] {
+            assert_eq!(device.pair(&link).await.err(), Some(Refused::Told(RefusalCode::OfferWithdrawn)));
+        }
+        // Nor is the token that it was granted good for anything.
+        assert!(phone.resume(&machine.host, &session(&received)).await.is_err());
+        assert!(machine.host.devices().is_empty());
+    }
+}
+
+/// The control: the same wish, and a disk that comes to itself in time. The device is paired, as was said.
+#[tokio::test]
+async fn an_offer_that_is_being_used_is_not_called_withdrawn() {
+    let machine = Machine::new().await;
+    let offer = offer(&machine.host);
+    let phone = Device::new("phone");
+    let (mut socket, received) = phone.get_grant(&offer.link.unwrap()).await.unwrap();
+    let held = hold(&machine);
+    acknowledges(&machine, &mut socket, &received).await;
+    assert!(matches!(machine.host.cancel_offer(offer.number), Err(HostError::OfferInUse(_))));
+    held.execute_batch("ROLLBACK").unwrap();
+    let mut watch = machine.host.watch_offer(offer.number).unwrap();
+    event(&mut watch, |event| matches!(event, OfferEvent::Paired(_)).then_some(())).await;
+    assert_eq!(machine.host.devices().len(), 1);
+    assert!(matches!(machine.host.cancel_offer(offer.number), Err(HostError::NoOffer(_))), "and that is over");
 }
 
 #[tokio::test]

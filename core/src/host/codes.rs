@@ -171,7 +171,7 @@ mod tests {
         // Claimed, so that it keeps its code while a newer offer has the live one.
         offers.claim_number(first, key, crate::secrets::RecognitionKey::from_bytes([1; 32]), at(0));
         let second = mint(&mut offers, true, at(1));
-        assert!(offers.withdraw(second, at(2)));
+        assert_eq!(offers.withdraw(second, at(2)), crate::host::offers::Withdrawal::Done);
         assert_eq!(offers.code(at(2)).map(|(number, _)| number), Some(first));
         assert_eq!(std::iter::from_fn(|| offers.spend_try(first, at(2))).count(), 1, "three in all");
     }

@@ -59,6 +59,12 @@ pub enum HostError {
     /// No such offer.
     #[error("there is no offer {0}, see `pairpin offers`")]
     NoOffer(u32),
+    /// A device is using the offer at this moment.
+    #[error(
+        "a device is using offer {0} right now, too late to withdraw it: if `pairpin devices` shows one that is not \
+         yours, revoke it with `pairpin devices revoke`; if it could not be stored, the offer is withdrawn"
+    )]
+    OfferInUse(u32),
     /// No such device.
     #[error("no device is called {0:?}, see `pairpin devices`")]
     NoDevice(String),

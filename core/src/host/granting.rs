@@ -281,17 +281,29 @@ async fn make_active(
     match shared.book.change(device, activate).await {
         // The key was revoked between Grant and acknowledgement: it used nothing up.
         Ok(Activated::Revoked) => {
-            shared.offers().put_back(offer, None);
+            put_back(shared, offer, None);
             Err(Gone)
         }
-        Ok(outcome) => Ok(outcome),
+        Ok(outcome) => {
+            shared.offers().written(offer.number);
+            Ok(outcome)
+        }
         Err(error) => {
             tracing::error!(%error, "a pairing could not be written");
             let name = claim.granted.as_ref().map(|granted| granted.details.name.clone()).unwrap_or_default();
             shared.offer_log(offer.number).publish(OfferEvent::NotStored { name, cause: error.to_string() });
-            shared.offers().put_back(offer, Some(claim));
+            put_back(shared, offer, Some(claim));
             Err(Gone)
         }
+    }
+}
+
+/// The offer stands again, unless the person at the machine has withdrawn it meanwhile.
+fn put_back(shared: &Shared, offer: Offer, claim: Option<Claim>) {
+    let number = offer.number;
+    let stands = shared.offers().put_back(offer, claim);
+    if !stands {
+        shared.offer_log(number).publish(OfferEvent::Withdrawn);
     }
 }
 

@@ -167,6 +167,17 @@ pub enum ClaimOutcome {
     },
 }
 
+/// What became of a wish to withdraw an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// Nobody can use it any more.
+    Done,
+    /// A device's acknowledgement of it is being written at this moment. If that fails, it is withdrawn.
+    InUse,
+    /// There is no such offer.
+    NoOffer,
+}
+
 /// A new offer: the secrets are in it once and never again.
 #[derive(Debug)]
 pub struct Minted {
@@ -204,6 +215,8 @@ pub struct Offers {
     spent: VecDeque<Spent>,
     last: OfferNumber,
     ended: Vec<OfferNumber>,
+    /// Those whose acknowledgement is being written, and whether the person has withdrawn them meanwhile.
+    writing: BTreeMap<OfferNumber, bool>,
     /// The door for typed codes.
     pub door: CodeDoor,
 }
@@ -261,6 +274,11 @@ impl Offers {
     /// The outstanding offers, oldest first.
     pub fn live(&self) -> impl Iterator<Item = &Offer> {
         self.live.values()
+    }
+
+    /// The numbers of all that [`withdraw`](Self::withdraw) has something to say of.
+    pub fn outstanding(&self) -> Vec<OfferNumber> {
+        self.live.keys().chain(self.writing.keys()).copied().collect()
     }
 
     /// One outstanding offer.
@@ -376,7 +394,8 @@ impl Offers {
         found.map(|(number, claim)| (number, claim.clone()))
     }
 
-    /// The device has acknowledged: takes the claim out and spends the offer, in one step.
+    /// The device has acknowledged: takes the claim out and spends the offer, in one step. It is to be written
+    /// next, and then [`written`](Self::written) or [`put_back`](Self::put_back) follows.
     /// `None` if the time was over, the token is not the last one granted, or it was done before.
     pub fn acknowledge(&mut self, number: OfferNumber, token: &TokenHash, now: Duration) -> Option<(Offer, Claim)> {
         self.end(now);
@@ -387,15 +406,31 @@ impl Offers {
         let mut offer = self.live.remove(&number)?;
         let claim = offer.claim.take()?;
         self.spend(&offer, RefusalCode::OfferUsed, Some(&claim), now);
+        self.writing.insert(number, false);
         Some((offer, claim))
     }
 
+    /// An acknowledgement is on the disk.
+    pub fn written(&mut self, number: OfferNumber) {
+        self.writing.remove(&number);
+    }
+
     /// An acknowledgement came to nothing. Where it could not be written, the claim stands again as it
-    /// was; where the key was revoked meanwhile, there is none, and another key may use the offer.
-    pub fn put_back(&mut self, mut offer: Offer, claim: Option<Claim>) {
+    /// was; where the key was revoked meanwhile, there is none, and another key may use the offer. `false` if
+    /// the person has withdrawn the offer meanwhile: then it stays so.
+    #[must_use]
+    pub fn put_back(&mut self, mut offer: Offer, claim: Option<Claim>) -> bool {
+        if self.writing.remove(&offer.number) == Some(true) {
+            if let Some(spent) = self.spent.iter_mut().find(|spent| spent.number == offer.number) {
+                spent.cause = RefusalCode::OfferWithdrawn;
+                (spent.used_by, spent.recognition_key, spent.device) = (None, None, None);
+            }
+            return false;
+        }
         self.spent.retain(|spent| spent.number != offer.number);
         offer.claim = claim;
         self.live.insert(offer.number, offer);
+        true
     }
 
     /// A code was confirmed: gives the person time to say yes, once.
@@ -416,14 +451,18 @@ impl Offers {
         self.spent.iter().any(|spent| spent.device == Some(device))
     }
 
-    /// Withdraws an offer at the machine. `false` if there is none of that number.
-    pub fn withdraw(&mut self, number: OfferNumber, now: Duration) -> bool {
-        match self.live.remove(&number) {
-            Some(offer) => {
-                self.spend(&offer, RefusalCode::OfferWithdrawn, None, now);
-                true
+    /// Withdraws an offer at the machine.
+    pub fn withdraw(&mut self, number: OfferNumber, now: Duration) -> Withdrawal {
+        if let Some(offer) = self.live.remove(&number) {
+            self.spend(&offer, RefusalCode::OfferWithdrawn, None, now);
+            return Withdrawal::Done;
+        }
+        match self.writing.get_mut(&number) {
+            Some(withdrawn) => {
+                *withdrawn = true;
+                Withdrawal::InUse
             }
-            None => false,
+            None => Withdrawal::NoOffer,
         }
     }
 
@@ -525,7 +564,7 @@ impl Offers {
     #[cfg(test)]
     pub(super) fn known(&self, now: Duration) -> String {
         use std::fmt::Write as _;
-        let mut text = format!("{:?}", self.door.known(now));
+        let mut text = format!("{:?} {:?}", self.door.known(now), self.writing);
         for offer in self.live.values() {
             let claim = offer.claim.as_ref().map(|claim| {
                 let granted = claim.granted.as_ref().map(|granted| granted.token);

@@ -219,7 +219,8 @@ fn a_burnt_code_takes_an_offer_that_was_nothing_else_and_leaves_a_link() {
     let alone = offers.mint(&OfferRequest { code: true, ..OfferRequest::default() }, at(1)).unwrap().number;
     assert_eq!(offers.code(at(1)).map(|(number, _)| number), Some(alone));
     burn(&mut offers, alone, at(2));
-    assert!(offers.code(at(2)).is_none() && !offers.withdraw(alone, at(2)));
+    assert!(offers.code(at(2)).is_none());
+    assert_eq!(offers.withdraw(alone, at(2)), Withdrawal::NoOffer);
 }
 
 #[test]
@@ -235,8 +236,41 @@ fn what_is_put_back_is_not_spent_and_what_others_used_stays_so() {
     let (second, _) = used(OTHER);
     let device = |key: &PublicKey| DeviceId::of(key);
     assert!(offers.is_spent_by(device(&KEY)) && offers.is_spent_by(device(&OTHER)));
-    offers.put_back(offer, Some(claim));
+    assert!(offers.put_back(offer, Some(claim)));
     assert_eq!((offers.used_by(first), offers.used_by(second)), (None, Some(OTHER)));
     assert!(!offers.is_spent_by(device(&KEY)) && offers.is_spent_by(device(&OTHER)));
     assert!(offers.claim_of(device(&KEY), &grant(1).token, at(2)).is_some());
+}
+
+#[test]
+fn what_is_withdrawn_while_it_is_written_stays_withdrawn_if_that_fails() {
+    let mut offers = Offers::default();
+    let used = |offers: &mut Offers| {
+        let (number, id) = minted(offers, at(0));
+        offers.claim(id, KEY, fresh(1), at(1));
+        assert!(offers.granted(number, &KEY, grant(1)));
+        let taken = offers.acknowledge(number, &grant(1).token, at(2)).unwrap();
+        assert_eq!(offers.outstanding(), [number]);
+        (number, id, taken)
+    };
+    let withdrawn = Some((RefusalCode::OfferWithdrawn, false));
+    for claim_stands in [true, false] {
+        let (number, id, (offer, claim)) = used(&mut offers);
+        assert_eq!(offers.withdraw(number, at(3)), Withdrawal::InUse);
+        assert_eq!(offers.withdraw(number, at(3)), Withdrawal::InUse, "again is no other matter");
+        assert!(!offers.put_back(offer, Some(claim).filter(|_| claim_stands)));
+        assert!(offers.get(number).is_none() && offers.used_by(number).is_none());
+        assert!(offers.claim_of(DeviceId::of(&KEY), &grant(1).token, at(4)).is_none());
+        for key in [KEY, OTHER] {
+            assert_eq!(refused(&offers.claim(id, key, fresh(2), at(4))), withdrawn);
+        }
+        assert_eq!(offers.withdraw(number, at(4)), Withdrawal::NoOffer);
+    }
+    // Written, it is used, whatever was wished meanwhile.
+    let (number, id, _) = used(&mut offers);
+    assert_eq!(offers.withdraw(number, at(3)), Withdrawal::InUse);
+    offers.written(number);
+    assert_eq!(refused(&offers.claim(id, OTHER, fresh(2), at(4))), Some((RefusalCode::OfferUsed, true)));
+    assert_eq!(offers.withdraw(number, at(4)), Withdrawal::NoOffer);
+    assert!(offers.outstanding().is_empty());
 }

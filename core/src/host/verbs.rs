@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::book::Known;
 use super::events::{OfferEvent, OfferWatch};
-use super::offers::{OfferNumber, OfferRequest};
+use super::offers::{OfferNumber, OfferRequest, Withdrawal};
 use super::sessions::Verdict;
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
 use super::{Host, HostError, rows};
@@ -96,18 +96,21 @@ impl Host {
     /// Withdraws an offer.
     ///
     /// # Errors
-    /// [`HostError::NoOffer`].
+    /// [`HostError::NoOffer`]; [`HostError::OfferInUse`]: a device's acknowledgement is being written. If that
+    /// fails, the offer is withdrawn, and its watchers are told.
     pub fn cancel_offer(&self, number: OfferNumber) -> Result<(), HostError> {
-        if !self.shared.offers().withdraw(number, self.shared.clock.elapsed()) {
-            return Err(HostError::NoOffer(number));
+        match self.shared.offers().withdraw(number, self.shared.clock.elapsed()) {
+            Withdrawal::Done => {}
+            Withdrawal::InUse => return Err(HostError::OfferInUse(number)),
+            Withdrawal::NoOffer => return Err(HostError::NoOffer(number)),
         }
         self.shared.offer_log(number).publish(OfferEvent::Withdrawn);
         Ok(())
     }
 
-    /// Withdraws every offer; gives how many.
+    /// Withdraws every offer; gives how many. One that is being used right now is not counted.
     pub fn cancel_all_offers(&self) -> usize {
-        let numbers: Vec<_> = self.shared.offers().live().map(|offer| offer.number).collect();
+        let numbers = self.shared.offers().outstanding();
         numbers.into_iter().filter(|number| self.cancel_offer(*number).is_ok()).count()
     }
 

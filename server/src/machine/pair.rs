@@ -47,7 +47,7 @@ pub async fn run(state_dir: &Path, args: PairArgs) -> Result<(), Failure> {
             Err(failure) => {
                 // Nobody has seen it, so nobody may use it; a reader that left (`| head -1`) has its link.
                 if failure.exit != Exit::Ok {
-                    withdraw(&daemon, number).await;
+                    let _ = withdraw(&daemon, number).await;
                 }
                 Err(failure)
             }
@@ -60,12 +60,11 @@ pub async fn run(state_dir: &Path, args: PairArgs) -> Result<(), Failure> {
     };
     let number = offer.number;
     let shown = wait(Shower::open(machine, offer, file.as_ref(), &args), &mut replies, &mut signals).await;
-    if !matches!(shown, Ok(Some(_))) {
-        withdraw(&daemon, number).await;
-    }
+    let withdrawn = if matches!(shown, Ok(Some(_))) { Ok(()) } else { withdraw(&daemon, number).await };
     match shown? {
         Some(ended) => outcome(&ended, args.code),
-        None => Err(Failure::failed("the offer is withdrawn")),
+        // A device may be using it at this very moment.
+        None => Err(withdrawn.err().unwrap_or_else(|| Failure::failed("the offer is withdrawn"))),
     }
 }
 
@@ -95,9 +94,9 @@ async fn wait(
     }
 }
 
-/// Closing the connection withdraws it too; this returns when that is done.
-async fn withdraw(daemon: &AdminClient, number: u32) {
-    let _ = daemon.ask(&Request::CancelOffer { number }).await;
+/// Closing the connection withdraws it too; this returns when that is done, or with why it is not.
+async fn withdraw(daemon: &AdminClient, number: u32) -> Result<(), Failure> {
+    daemon.ask(&Request::CancelOffer { number }).await.map(|_| ())
 }
 
 fn outcome(ended: &Ended, code_only: bool) -> Result<(), Failure> {

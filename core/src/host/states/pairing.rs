@@ -213,9 +213,12 @@ impl Pairing {
         let (disk, went) = self.sqlite.run(key(of), &to.disks[of], &Change::Activate(key(of), r, token));
         let number = taken.0.number;
         match went {
-            Went::Well => to.paired.push((number, of)),
-            Went::Revoked => to.offers.put_back(taken.0, None),
-            _ => to.offers.put_back(taken.0, Some(taken.1)),
+            Went::Well => {
+                to.offers.written(number);
+                to.paired.push((number, of));
+            }
+            Went::Revoked => assert!(to.offers.put_back(taken.0, None)),
+            _ => assert!(to.offers.put_back(taken.0, Some(taken.1))),
         }
         to.disks[of] = disk;
         went
@@ -434,7 +437,7 @@ impl Pairing {
                     }
                     if self.twin == Twin::ChecksThenMarks {
                         let (offer, claim) = taken.clone();
-                        to.offers.put_back(offer, Some(claim));
+                        assert!(to.offers.put_back(offer, Some(claim)));
                     }
                     to.go(number, At::Writing { taken: Box::new(taken), token: *token, resume: false })
                 });
@@ -455,7 +458,7 @@ impl Pairing {
                     add("the disk fails".into(), false, false, &|to| {
                         to.mishaps[1] += 1;
                         let (offer, claim) = (**taken).clone();
-                        to.offers.put_back(offer, Some(claim));
+                        assert!(to.offers.put_back(offer, Some(claim)));
                         after(to, Went::Failed, 0)
                     });
                 }

@@ -126,7 +126,9 @@ impl Rotation {
     fn offers(offer: Offer) -> Offers {
         let mut offers = offers_with_link().0;
         match offer {
-            Offer::None | Offer::Taken(_) => drop(offers.withdraw(1, Duration::ZERO)),
+            Offer::None | Offer::Taken(_) => {
+                offers.withdraw(1, Duration::ZERO);
+            }
             Offer::Live => {}
             Offer::Claimed | Offer::Granted(_) => {
                 offers.claim_number(1, key_of(KEY), r_of(R), Duration::ZERO);
