@@ -4,8 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+mod faults;
+mod peer;
 
-use common::{Device, Machine, pair_of_both};
+use std::sync::Arc;
+
+use common::{Device, Machine, TestClock, pair_of_both};
+use faults::false_machine::{FalseMachine, Manner, Odd};
 use pairpin_core::client::{ClientError, MachineState, PairQuestion, Paired};
 use pairpin_core::host::{DATABASE_FILE, SHELL};
 use pairpin_core::secrets::TypedCode;
@@ -146,4 +151,40 @@ async fn a_link_makes_a_device_dial_sixteen_places_and_no_more() {
     assert!(matches!(error, ClientError::Unreachable { ref tried, .. } if tried.len() == 16), "{error:?}");
     link.addresses.remove(0);
     device.client.preview(&link).await.expect("the sixteenth is dialled");
+}
+
+/// Who has seen the QR can be at the address when the person has said yes to another.
+#[tokio::test]
+async fn a_key_that_changes_between_the_question_and_the_proof_gets_nothing() {
+    let (machine, device) = (FalseMachine::start().await, Device::new(&Arc::new(TestClock::default())));
+    let mut preview = device.client.preview(&machine.link).await.unwrap();
+    let (asked, seen) = (machine.asked(), machine.change_key());
+    let error = device.client.pair(preview.clone()).await.unwrap_err();
+    assert_eq!(error, ClientError::OtherKey { address: machine.address.clone(), seen });
+    assert_eq!(machine.asked(), asked, "a Proof went to a key that the person was not asked about");
+    // The twin: a device that goes by whichever key is there now would be paired with it.
+    preview.pin = seen;
+    assert_eq!(device.client.pair(preview).await.unwrap().machine.pin, seen);
+}
+
+#[tokio::test]
+async fn a_key_that_changes_between_two_runs_of_a_typed_code_gets_nothing() {
+    for and_changes in [false, true] {
+        let (machine, device) = (FalseMachine::start().await, Device::new(&Arc::new(TestClock::default())));
+        machine.set(Manner { odd: Some(Odd::Revokes { and_changes }), ..Manner::default() });
+        let preview = device.client.begin_code(machine.address.clone(), machine.code.clone()).await.unwrap();
+        let agreed = preview.pin;
+        // Told that its key is out for ever, the device comes again with a new one by itself.
+        let ended = preview.confirm().await;
+        if and_changes {
+            assert!(matches!(ended, Err(ClientError::OtherKey { seen, .. }) if seen != agreed), "{ended:?}");
+            let rows = device.client.machines().await.unwrap();
+            assert!(rows.iter().all(|row| matches!(row.state, MachineState::Revoked(_))), "{rows:?}");
+            assert_eq!(device.store.names(), Vec::<String>::new(), "a key that was made for the other one stays");
+        } else {
+            // The control: by the same key it is paired.
+            let paired = ended.unwrap();
+            assert_eq!((paired.machine.pin, paired.revoked_before.is_some()), (agreed, true));
+        }
+    }
 }

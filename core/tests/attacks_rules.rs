@@ -231,3 +231,31 @@ async fn a_confirmed_code_leaves_the_person_time_to_answer() {
     let Some(Frame::Handshake(grant)) = next_frame(&mut socket).await else { panic!("no Grant") };
     assert!(wait.receive(&grant).is_ok());
 }
+
+/// The person is asked, and the connection lives, for so long by the machine's timers; whether it lives still.
+async fn unanswered(socket: &mut Socket, time: Duration) -> bool {
+    // Nothing waits for a disk here, so that only the timers are moved.
+    tokio::time::pause();
+    let lives = async { while let Ok(Some(Incoming::Ping | Incoming::Pong)) = socket.recv().await {} };
+    let ended = tokio::time::timeout(time, lives).await;
+    tokio::time::resume();
+    ended.is_err()
+}
+
+#[tokio::test]
+async fn the_machine_waits_a_minute_for_the_persons_yes_and_then_it_hangs_up() {
+    let second = Duration::from_secs(1);
+    let machine = Machine::new().await;
+    let code = offer(&machine.host).code.unwrap();
+    let laptop = Device::new("laptop");
+    let (mut socket, _) = confirmed(&machine.host, &laptop, &code).await.unwrap();
+    assert!(!unanswered(&mut socket, limits::CODE_ANSWER_TIME + second).await, "it waits for ever");
+    assert!(machine.host.devices().is_empty());
+    // The control: just before the end of it.
+    let (mut socket, met) = confirmed(&machine.host, &laptop, &code).await.unwrap();
+    assert!(unanswered(&mut socket, limits::CODE_ANSWER_TIME - 2 * second).await, "it does not wait for a minute");
+    let (proceed, wait) = met.proceed(&laptop.details()).unwrap();
+    socket.send(Frame::Handshake(proceed)).await.unwrap();
+    let Some(Frame::Handshake(grant)) = next_frame(&mut socket).await else { panic!("no Grant") };
+    assert!(wait.receive(&grant).is_ok());
+}

@@ -69,7 +69,9 @@ impl CodePreview {
             Err(ClientError::Revoked { told, .. }) => {
                 let again = client.run_code(&address, &code).await?;
                 if again.pin != pin {
-                    return Err(ClientError::OtherKey { address, seen: again.pin });
+                    let seen = again.pin;
+                    again.decline().await;
+                    return Err(ClientError::OtherKey { address, seen });
                 }
                 let paired = again.proceed().await?;
                 Ok(Paired { revoked_before: Some(told), ..paired })

@@ -2,6 +2,7 @@
 //! Without one it pairs and welcomes the real device engine: that is its control, and each cell runs it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,9 @@ pub enum Odd {
     Version,
     /// After the upgrade it sends these bytes, and then listens.
     Raw(&'static [u8]),
+    /// Once, to the person's yes to a code, it says that the device is revoked; and has another key from then on,
+    /// or not.
+    Revokes { and_changes: bool },
 }
 
 /// A false machine; it ends with its runtime.
@@ -57,7 +61,9 @@ pub struct FalseMachine {
 }
 
 struct State {
-    pin: Pin,
+    tls: Mutex<(Pin, Arc<rustls::ServerConfig>)>,
+    /// How many requests it has read.
+    asked: AtomicUsize,
     offer: MacKey,
     code: TypedCode,
     machine: MachineId,
@@ -69,15 +75,15 @@ struct State {
 
 impl FalseMachine {
     pub async fn start() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let (pin, config) = (tls::spki_pin(&key).unwrap(), tls::machine_config(&key, 1_800_000_000_000).unwrap());
+        let (pin, config) = another_key();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: Address = listener.local_addr().unwrap().into();
         let secret = OfferSecret::generate().unwrap();
         let (offer, code) = (MacKey::of_offer(&secret), TypedCode::generate().unwrap());
         let link = Link { pin: pin.prefix(), secret, addresses: vec![address.clone()] };
         let state = Arc::new(State {
-            pin,
+            tls: Mutex::new((pin, config)),
+            asked: AtomicUsize::new(0),
             offer,
             code: code.clone(),
             machine: MachineId::from_bytes([4; 16]),
@@ -88,9 +94,9 @@ impl FalseMachine {
         let serving = state.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let (state, config) = (serving.clone(), config.clone());
+                let state = serving.clone();
                 // What it cannot read it does not answer.
-                tokio::spawn(async move { state.serve(socket, config).await });
+                tokio::spawn(async move { state.serve(socket).await });
             }
         });
         Self { link, code, address, state }
@@ -104,11 +110,32 @@ impl FalseMachine {
     pub fn set(&self, manner: Manner) {
         *self.state.manner.lock().unwrap() = manner;
     }
+
+    /// It has another key from now on, and all that it knew; gives its pin.
+    pub fn change_key(&self) -> Pin {
+        self.state.change_key()
+    }
+
+    /// How many requests it has read.
+    pub fn asked(&self) -> usize {
+        self.state.asked.load(Ordering::SeqCst)
+    }
+}
+
+fn another_key() -> (Pin, Arc<rustls::ServerConfig>) {
+    let key = KeyPair::generate().unwrap();
+    (tls::spki_pin(&key).unwrap(), tls::machine_config(&key, 1_800_000_000_000).unwrap())
 }
 
 impl State {
     fn manner(&self) -> Manner {
         *self.manner.lock().unwrap()
+    }
+
+    fn change_key(&self) -> Pin {
+        let mut tls = self.tls.lock().unwrap();
+        *tls = another_key();
+        tls.0
     }
 
     fn version(&self) -> u16 {
@@ -132,10 +159,12 @@ impl State {
         }
     }
 
-    async fn serve(&self, socket: TcpStream, config: Arc<rustls::ServerConfig>) -> Option<()> {
-        let accepted = tls::accept(socket, config, self.pin, Duration::from_secs(10)).await.ok()?;
+    async fn serve(&self, socket: TcpStream) -> Option<()> {
+        let (pin, config) = self.tls.lock().unwrap().clone();
+        let accepted = tls::accept(socket, config, pin, Duration::from_secs(10)).await.ok()?;
         let (mut stream, channel) = (accepted.stream, accepted.channel);
         let request = upgrade::read_request(&mut stream).await.ok()?;
+        self.asked.fetch_add(1, Ordering::SeqCst);
         match (self.manner().odd, request.flow) {
             (Some(Odd::Echo), Flow::Preview) => {
                 return upgrade::answer(&mut stream, Answer::Preview, &request.envelope).await.ok();
@@ -222,6 +251,16 @@ impl State {
         let (envelope, wait) = proven.welcome(&welcome).ok()?;
         socket.send(Frame::Handshake(self.show(MessageKind::CodeWelcome, envelope).await)).await.ok()?;
         let answered = wait.receive(&handshake(&mut socket).await?).ok()?;
+        if let Some(Odd::Revokes { and_changes }) = self.manner().odd {
+            *self.manner.lock().unwrap() = Manner::default();
+            if and_changes {
+                self.change_key();
+            }
+            let refusal = answered.refuse(&Refusal::new(RefusalCode::Revoked, 1)).ok()?;
+            socket.send(Frame::Refused(refusal)).await.ok()?;
+            socket.close(CloseCode::Protocol, "").await;
+            return Some(());
+        }
         let grant = self.grant(key);
         let (envelope, granted) = answered.grant(&grant, None).ok()?;
         self.pair(socket, key, &grant, envelope, granted).await
