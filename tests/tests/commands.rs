@@ -217,6 +217,31 @@ fn doctor_finds_a_database_that_serve_would_refuse() {
 }
 
 #[test]
+fn doctor_finds_a_key_that_serve_would_refuse_running_and_stopped() {
+    let mut machine = Machine::started();
+    let found = |machine: &Machine| {
+        let report = machine.run(&["doctor", "--json"]);
+        let checks = report.json()["checks"].as_array().unwrap().clone();
+        let keys = checks.iter().filter(|check| check["check"] == "key" && check["level"] == "finding");
+        keys.map(|check| check["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(found(&machine).is_empty(), "the control");
+    for key in ["identity.key", "next.key"].map(|file| machine.file(file)) {
+        let pem = std::fs::read(&key).unwrap();
+        std::fs::write(&key, &pem[..pem.len() / 2]).unwrap();
+        let named = |texts: &[String]| matches!(texts, [one] if one.contains(&key.display().to_string()));
+        assert!(named(&found(&machine)), "{:?}", found(&machine));
+        machine.stop().expect(0);
+        assert!(named(&found(&machine)), "{:?}", found(&machine));
+        let told = machine.run(&["doctor"]).expect(1).stdout;
+        assert!(told.contains("restore it from a backup"), "{told}");
+        pairpin_tests::process::run(&mut machine.serve_command(), "").expect(1).says("restore it from a backup");
+        std::fs::write(&key, pem).unwrap();
+        machine.start();
+    }
+}
+
+#[test]
 fn a_screenshot_pairs_as_png_and_as_jpeg() {
     let machine = Machine::started();
     let dir = pairpin_tests::scratch::directory();

@@ -4,6 +4,8 @@
 //! never a silently new one: every device would take another identity key for an attack, and the devices
 //! have stored the pin of the next one, so that a planned change to another would leave them behind.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -53,6 +55,16 @@ pub(super) fn load_or_make(dir: &StateDir, has_database: bool, new_key: bool) ->
     };
     crate::fault_point!("machine-keys", keys);
     Ok(keys)
+}
+
+/// What is wrong with the keys in a state directory, whether a daemon runs on it or not: those that are there
+/// and cannot be read. Changes nothing and takes no lock.
+pub fn unreadable_keys(state_dir: &Path) -> Vec<HostError> {
+    match StateDir::find(state_dir) {
+        Ok(Some(dir)) => [IDENTITY_KEY_FILE, NEXT_KEY_FILE].iter().filter_map(|file| read(&dir, file).err()).collect(),
+        Ok(None) => Vec::new(),
+        Err(error) => vec![error.into()],
+    }
 }
 
 /// Reads the identity key of a machine that may be stopped; `None` where there is none.

@@ -47,7 +47,7 @@ pub use crate::net::addresses::ReachableAddress;
 pub use engine::{Host, HostConfig};
 pub use error::HostError;
 pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
-pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE};
+pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE, unreadable_keys};
 pub use offers::{OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
 pub use rows::SHELL;

@@ -107,8 +107,11 @@ async fn look(state_dir: &Path) -> Vec<Check> {
     // What others can open is not opened here either, and has been found already.
     let sound = files.iter().all(|check| check.level != Level::Finding);
     found.extend(files);
-    if daemon.is_none() && sound {
-        found.extend(checks::database(state_dir));
+    if sound {
+        found.extend(checks::keys(state_dir));
+        if daemon.is_none() {
+            found.extend(checks::database(state_dir));
+        }
     }
     found.extend(checks::terminal());
     found

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use pairpin_core::clock::{Clock as _, SystemClock, UnixMillis};
-use pairpin_core::host::{DATABASE_FILE, HostError, IDENTITY_KEY_FILE, NEXT_KEY_FILE, OfflineHost};
+use pairpin_core::host::{DATABASE_FILE, HostError, IDENTITY_KEY_FILE, NEXT_KEY_FILE, OfflineHost, unreadable_keys};
 use pairpin_core::net::{addresses::local_addresses, listen};
 use pairpin_core::wire::{AddressKind, DEFAULT_PORT};
 use rustix::fs::StatVfsMountFlags;
@@ -148,6 +148,12 @@ pub fn permissions(state_dir: &Path) -> Vec<Check> {
     found
 }
 
+/// Whether the keys can be read: a daemon that runs has them in memory, and would not start again.
+pub fn keys(state_dir: &Path) -> Vec<Check> {
+    let next = "or, if there is no backup, move it away: `pairpin serve` then says what a new one costs";
+    unreadable_keys(state_dir).into_iter().map(|error| Check::finding("key", error.to_string(), next)).collect()
+}
+
 /// Whether the state can be written: a disk that is full or read-only keeps nobody out who is paired, and
 /// nobody new gets in.
 pub fn disk(state_dir: &Path) -> Vec<Check> {
@@ -261,6 +267,22 @@ mod tests {
         assert!(matches!(found().as_slice(), [one] if one.contains(NEXT_KEY_FILE)), "{:?}", found());
         fs::write(dir.path().join(NEXT_KEY_FILE), "").unwrap();
         assert!(found().is_empty());
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_read_is_found_whichever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(keys(dir.path()).is_empty() && keys(&dir.path().join("none")).is_empty(), "there is none yet");
+        for (found, file) in [(1, NEXT_KEY_FILE), (2, IDENTITY_KEY_FILE)] {
+            let file = dir.path().join(file);
+            fs::write(&file, "-----BEGIN PRIVATE KEY-----").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            let checks = keys(dir.path());
+            assert_eq!(checks.len(), found);
+            let named = |check: &Check| check.text.starts_with(&file.display().to_string());
+            assert!(checks.iter().any(|check| check.level == Level::Finding && named(check)), "{checks:?}");
+        }
     }
 
     #[test]
