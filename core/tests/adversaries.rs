@@ -184,11 +184,12 @@ async fn switched(link: &Link, code: &TypedCode) -> Dialled {
     dialled
 }
 
-/// Reads until the machine hangs up.
-async fn hangs_up(dialled: &mut Dialled) {
-    let mut chunk = [0; 4096];
-    let ended = async { while matches!(dialled.stream.read(&mut chunk).await, Ok(1..)) {} };
+/// Reads until the machine hangs up; what it said.
+async fn hangs_up(dialled: &mut Dialled) -> Vec<u8> {
+    let mut said = Vec::new();
+    let ended = async { while matches!(dialled.stream.read_buf(&mut said).await, Ok(1..)) {} };
     tokio::time::timeout(PATIENCE, ended).await.expect("the machine does not hang up");
+    said
 }
 
 #[tokio::test]
@@ -214,7 +215,11 @@ async fn frames_that_are_none_end_the_connection_of_a_stranger_and_of_a_paired_d
                 if paired { resumed(&link, &phone, &session).await } else { switched(&link, &code).await };
             dialled.stream.write_all(bytes).await.unwrap();
             dialled.stream.flush().await.unwrap();
-            hangs_up(&mut dialled).await;
+            let said = hangs_up(&mut dialled).await;
+            // A close (RFC 6455 section 5.5.1) with the code for this, behind the words for it; nothing to a stranger.
+            let [high, low] = CloseCode::Protocol.number().to_be_bytes();
+            let told = String::from_utf8_lossy(&said).contains(r#""protocol""#);
+            assert_eq!((told, said.ends_with(&[0x88, 2, high, low])), (paired, paired), "{bytes:x?}: {said:x?}");
         }
     }
     // Fragments without end, and one message of one: however it is cut, 64 KiB is the most.

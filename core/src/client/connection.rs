@@ -97,7 +97,12 @@ impl Client {
                     return self.lost(row, "the machine closed the connection").await;
                 }
                 Ok(Some(_)) => {}
-                Err(error) => return self.lost(row, &error.to_string()).await,
+                Err(error) => {
+                    if error.is_breach() {
+                        session.socket.close(CloseCode::Protocol, "").await;
+                    }
+                    return self.lost(row, &error.to_string()).await;
+                }
             }
         }
     }
@@ -147,9 +152,13 @@ impl Client {
 mod tests {
     use std::sync::Arc;
 
+    use futures_util::{SinkExt as _, StreamExt as _};
     use rusqlite::Connection;
-    use tokio::io::duplex;
+    use tokio::io::{DuplexStream, duplex};
     use tokio::task::JoinHandle;
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::protocol::Role as Side;
 
     use super::super::config::ClientConfig;
     use super::super::fakes::MemoryStore;
@@ -174,7 +183,7 @@ mod tests {
         _dir: tempfile::TempDir,
     }
 
-    async fn scene() -> (Scene, Socket) {
+    async fn scene() -> (Scene, DuplexStream) {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let store = Arc::new(MemoryStore::default());
@@ -216,7 +225,7 @@ mod tests {
         let socket = Socket::device(Box::new(ours)).await;
         let session = Session { socket, welcome, address: "10.0.0.1".parse().unwrap() };
         let scene = Scene { client, row: prepared.row.row, session, beside, _dir: dir };
-        (scene, Socket::machine(Box::new(theirs)).await)
+        (scene, theirs)
     }
 
     fn written(beside: &Connection) -> Vec<Vec<Address>> {
@@ -226,8 +235,9 @@ mod tests {
     }
 
     /// The machine says these, and then it goes.
-    fn tells(mut machine: Socket, lists: impl Iterator<Item = u16> + Send + 'static) -> JoinHandle<()> {
+    fn tells(machine: DuplexStream, lists: impl Iterator<Item = u16> + Send + 'static) -> JoinHandle<()> {
         tokio::spawn(async move {
+            let mut machine = Socket::machine(Box::new(machine)).await;
             for number in lists {
                 machine.send(Frame::Addresses(list(number))).await.unwrap();
             }
@@ -265,7 +275,8 @@ mod tests {
     /// The control: what changes at its own pace is written while the connection lives, each time.
     #[tokio::test(start_paused = true)]
     async fn a_machine_that_moves_now_and_then_is_followed_while_it_is_connected() {
-        let (scene, mut machine) = scene().await;
+        let (scene, machine) = scene().await;
+        let mut machine = Socket::machine(Box::new(machine)).await;
         let beside = Connection::open(scene.beside.path().unwrap()).unwrap();
         let moving = tokio::spawn(async move {
             for (told, pause) in [(&[1][..], HINT_PAUSE / 2), (&[2, 3], 2 * HINT_PAUSE), (&[4], 2 * HINT_PAUSE)] {
@@ -281,5 +292,23 @@ mod tests {
         });
         let (_, row) = to_the_end(scene).await;
         assert_eq!((moving.await.unwrap(), row), (vec![list(1), list(3), list(4)], list(4)));
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_says_what_nobody_can_read_is_told_so_with_the_close() {
+        for message in [Message::text("hello"), Message::binary(vec![1]), Message::text("x".repeat(limits::FRAME + 1))]
+        {
+            let (scene, machine) = scene().await;
+            let mut machine = WebSocketStream::from_raw_socket(machine, Side::Server, None).await;
+            let said = tokio::spawn(async move {
+                machine.send(message).await.unwrap();
+                match machine.next().await {
+                    Some(Ok(Message::Close(Some(close)))) => u16::from(close.code),
+                    other => panic!("{other:?}"),
+                }
+            });
+            to_the_end(scene).await;
+            assert_eq!(said.await.unwrap(), CloseCode::Protocol.number());
+        }
     }
 }

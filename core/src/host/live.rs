@@ -100,7 +100,8 @@ async fn serve(live: &Live, socket: &mut Socket, registration: &mut Registration
                         }
                     }
                     Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
-                    _ => return None,
+                    Err(error) if error.is_breach() => return Some(ending(live, CloseCode::Protocol)),
+                    Ok(Some(Incoming::Closed { .. }) | None) | Err(_) => return None,
                 }
             }
         }

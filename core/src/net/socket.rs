@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
@@ -24,6 +24,8 @@ use crate::wire::{CloseCode, Frame, limits};
 
 /// How long [`Socket::close`] waits for the other side to have read the close.
 const CLOSE_TIME: Duration = Duration::from_millis(500);
+/// Bytes that [`Socket::close`] reads behind what was no WebSocket, so that the close is not overtaken.
+const REST: usize = 4 * limits::FRAME;
 /// Bytes of reason that fit into a close frame (RFC 6455 section 5.5).
 const REASON: usize = 123;
 
@@ -52,15 +54,23 @@ pub enum SocketError {
     /// Nothing came, not even the answer to a ping; or nothing could be sent.
     #[error("the other side has stopped answering")]
     Silent,
-    /// More than [`limits::FRAME`] bytes in one message.
+    /// More than [`limits::FRAME`] bytes in one message; see [`is_breach`](Self::is_breach).
     #[error("the other side sent a message that is too long")]
     TooLong,
-    /// Not WebSocket, or not a frame of this protocol: close with [`CloseCode::Protocol`].
+    /// Not WebSocket, or not a frame of this protocol; see [`is_breach`](Self::is_breach).
     #[error("the other side sent a frame that this version cannot read")]
     Unreadable,
     /// It has been closed already.
     #[error("the connection is closed")]
     Closed,
+}
+
+impl SocketError {
+    /// Whether what came in broke the protocol. A session is closed with [`CloseCode::Protocol`] then; who has
+    /// no session yet is not told why the connection ends.
+    pub fn is_breach(&self) -> bool {
+        matches!(self, Self::TooLong | Self::Unreadable)
+    }
 }
 
 impl From<WsError> for SocketError {
@@ -83,6 +93,8 @@ pub struct Socket {
     inner: WebSocketStream<BoxedStream>,
     heart: Heartbeat,
     closed: bool,
+    /// What came in was no WebSocket: no more frames are read.
+    broken: bool,
 }
 
 impl fmt::Debug for Socket {
@@ -112,7 +124,7 @@ impl Socket {
             .max_message_size(Some(limits::FRAME))
             .max_frame_size(Some(limits::FRAME));
         let inner = WebSocketStream::from_raw_socket(stream, role, Some(config)).await;
-        Self { inner, heart: Heartbeat::new(Instant::now()), closed: false }
+        Self { inner, heart: Heartbeat::new(Instant::now()), closed: false, broken: false }
     }
 
     /// Sends a frame and flushes it. Dropped halfway, the rest of the frame goes out with the next.
@@ -173,7 +185,10 @@ impl Socket {
                         SocketError::Closed => Ok(None),
                         // After a close it does not matter how the other side hangs up.
                         _ if self.closed => Ok(None),
-                        error => Err(error),
+                        error => {
+                            self.broken = error.is_breach();
+                            Err(error)
+                        }
                     };
                 }
                 Ok(None) => return Ok(None),
@@ -203,7 +218,16 @@ impl Socket {
                 // overtakes the close.
                 while let Some(Ok(_)) = self.inner.next().await {}
             }
-            self.inner.get_mut().shutdown().await
+            let stream = self.inner.get_mut();
+            let _ = stream.shutdown().await;
+            if self.broken {
+                // The same where there are no frames any more, up to what an honest mistake may be long.
+                let (mut rest, mut left) = (Vec::with_capacity(4096), REST);
+                while left > 0 && matches!(stream.read_buf(&mut rest).await, Ok(1..)) {
+                    left = left.saturating_sub(rest.len());
+                    rest.clear();
+                }
+            }
         };
         // The time is all that bounds the other side here: what it answers is of no interest.
         let _ = timeout(CLOSE_TIME, closed).await;

@@ -11,7 +11,7 @@ impl Socket {
     /// Sends every text and binary message back as it came, until the other side closes.
     ///
     /// # Errors
-    /// As [`Socket::recv`] and [`Socket::send`]. The connection is dropped then, as the engines do.
+    /// As [`Socket::recv`] and [`Socket::send`]. The connection is dropped then.
     pub async fn echo(mut self) -> Result<(), SocketError> {
         while let Some(message) = self.message().await? {
             if matches!(message, Message::Text(_) | Message::Binary(_)) {
