@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Device, Machine, TestClock};
-use pairpin_core::client::{Act, AskItem, ClientError, AskItem, InboxItem, MachineSession, answered};
+use pairpin_core::client::{Act, AskItem, ClientError, InboxItem, MachineSession, answered};
 use pairpin_core::host::{AskError, AskWaiting, DeviceChange, OfferRequest, Question, SHELL, TooMany};
 use pairpin_core::identity::{KeyPair, Signature};
 use pairpin_core::role::Role;
