@@ -145,7 +145,6 @@ async fn a_statement_is_good_for_its_ask_its_words_and_once() {
     let machine = machine().await;
     let (_phone, mut session) = device(&machine, Role::Operator, true).await;
     let (mut one, mut two) = (asked(&machine, "Deploy?").await, asked(&machine, "Deploy?").await);
-    let InboxItem::Ask(_) = item(&mut session, &one).await;
     let Act::Answer { ask, request } = item(&mut session, &one).await.accept() else { panic!("an answer") };
     let other = two.shown().id.clone();
     // For another ask: its id with these words, and these words under its id.

@@ -53,6 +53,7 @@ pub async fn asks(machine: &Machine) -> (Device, JoinAsked) {
     (joiner, asked)
 }
 
+/// Another number than this one.
 pub fn another(number: JoinNumber) -> JoinNumber {
     let digits = number.digits();
     let first = if digits.starts_with('0') { "1" } else { "0" };
