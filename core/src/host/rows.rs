@@ -31,6 +31,8 @@ pub(super) enum Activated {
     Again,
     /// The key was revoked meanwhile: no device.
     Revoked,
+    /// Another Grant to its row has taken this one's place: nothing is changed.
+    Replaced,
 }
 
 /// Makes an acknowledged claim a device, or renews the row it has.
@@ -52,7 +54,7 @@ pub(super) fn activate(
     let outcome = if let Some(row) = devices::get(connection, &id)? {
         // Its Grant's token stands as pending: the acknowledgement presents it.
         if !make_current(connection, &id, &token, now)? {
-            return Err(StoreError::NotFound("token"));
+            return Ok(Activated::Replaced);
         }
         if role > row.role {
             devices::set_role(connection, &id, role)?;
