@@ -31,6 +31,7 @@ fn grant(device: DeviceId) -> Grant {
     Grant {
         version: VERSION,
         token: SessionToken::from_bytes([5; 32]),
+        current: None,
         device,
         device_name: "laptop".into(),
         role: Role::Owner,

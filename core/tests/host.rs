@@ -10,6 +10,7 @@ use std::time::Duration;
 use pairpin_core::host::*;
 use pairpin_core::role::Role;
 use pairpin_core::secrets::TypedCode;
+use pairpin_core::token::TokenHash;
 use pairpin_core::wire::*;
 use peer::*;
 
@@ -98,6 +99,7 @@ async fn a_device_that_never_acknowledges_is_none() {
     let device = Device::new("phone");
     let (_socket, received) = device.get_grant(&link).await.unwrap();
     assert!(machine.host.devices().is_empty());
+    assert_eq!(received.grant.current, None, "nor is any token of it");
     machine.clock.pass(Duration::from_secs(61));
     assert_eq!(device.resume(&machine.host, &session(&received)).await.err(), Some(Refused::Stranger));
     assert!(machine.host.devices().is_empty());
@@ -161,12 +163,29 @@ async fn scanning_again_keeps_the_row_and_never_lowers_the_role() {
     let (mut socket, received) = phone.get_grant(&link).await.unwrap();
     assert!(received.recognised(&first.r), "the Grant proves R");
     assert_eq!((received.grant.role, &received.grant.recognition_key), (Role::Owner, &first.r));
+    let current = |session: &Session| Some(TokenHash::of(&session.token));
+    assert_eq!(received.grant.current, current(&first), "and says which token is current");
     // Until it is acknowledged the old token serves.
     phone.resume(&machine.host, &first).await.unwrap();
     acknowledge(&mut socket, &received).await.unwrap();
     assert_eq!(machine.host.devices().len(), 1);
     assert_eq!(machine.host.devices()[0].role, Role::Owner);
     phone.resume(&machine.host, &session(&received)).await.unwrap();
+    let (_, third) = phone.get_grant(&offer(&machine.host).link.unwrap()).await.unwrap();
+    assert_eq!(third.grant.current, current(&session(&received)));
+}
+
+#[tokio::test]
+async fn a_grant_that_another_offers_replaced_is_void_and_no_failure_of_the_disk() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let (_one, first) = phone.get_grant(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let (_two, second) = phone.get_grant(&offer(&machine.host).link.unwrap()).await.unwrap();
+    // Told "unavailable", the device would not try another token for as long as the first offer lives.
+    let replaced = Some(Refused::Told(RefusalCode::TokenReplaced));
+    assert_eq!(phone.resume(&machine.host, &session(&first)).await.err(), replaced);
+    phone.resume(&machine.host, &session(&second)).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,12 +6,14 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{Device, Machine, TestClock, pair_of_both};
 use pairpin_core::client::{ClientError, ErrorKind, MachineState, PairQuestion};
 use pairpin_core::host::OfferEvent;
 use pairpin_core::role::Role;
 use pairpin_core::secrets::TypedCode;
+use pairpin_core::wire::limits;
 
 async fn digits_on_the_machine(watch: &mut pairpin_core::host::OfferWatch) -> String {
     loop {
@@ -356,6 +358,52 @@ async fn a_pairing_that_the_machine_finished_survives_its_restart_and_another_tr
     let view = device.client.check(row).await.unwrap();
     assert_eq!(view.state, MachineState::Online { address: machine.address() });
     assert_eq!(machine.host().devices().len(), 1);
+}
+
+/// Scans again up to the Grant, which the device stores and the machine lets nobody acknowledge. With `stored`
+/// false the device does not come to store it.
+async fn scan_in_vain(machine: &Machine, device: &Device, stored: bool) {
+    let offer = machine.offer();
+    let mut watch = machine.host().watch_offer(offer.number).unwrap();
+    let preview = device.client.preview(offer.link.as_ref().unwrap()).await.unwrap();
+    let mut pairing = std::pin::pin!(device.client.pair(preview));
+    loop {
+        tokio::select! {
+            biased;
+            event = watch.next() => match event {
+                OfferEvent::Claimed { .. } if !stored => return,
+                OfferEvent::Claimed { .. } => machine.host().cancel_offer(offer.number).unwrap(),
+                _ => {}
+            },
+            ended = &mut pairing => {
+                assert!(ended.is_err(), "{ended:?}");
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_device_whose_scans_again_go_unanswered_one_after_the_other_stays_in() {
+    let (machine, device) = pair_of_both().await;
+    let row = device.pair(&machine).await.machine.row;
+    // Acknowledged, and the answer is lost.
+    let offer = machine.offer();
+    let mut watch = machine.host().watch_offer(offer.number).unwrap();
+    let preview = device.client.preview(offer.link.as_ref().unwrap()).await.unwrap();
+    tokio::select! {
+        biased;
+        _ = digits_on_the_machine(&mut watch) => {}
+        _ = device.client.pair(preview) => panic!("the answer came before the machine had said so"),
+    }
+    // Three more, of which the machine writes no acknowledgement.
+    for stored in [true, true, false] {
+        scan_in_vain(&machine, &device, stored).await;
+    }
+    machine.clock.advance(limits::SUPERSEDED_GRACE + Duration::from_secs(1));
+    let view = device.client.check(row).await.unwrap();
+    assert_eq!(view.state, MachineState::Online { address: machine.address() });
+    assert!(machine.host().devices()[0].suspended.is_none());
 }
 
 #[tokio::test]

@@ -144,6 +144,7 @@ fn a_whole_scan() {
     let grant = Grant {
         version: VERSION,
         token: SessionToken::from_bytes(TOKEN),
+        current: None,
         device: DeviceId::of(&key),
         device_name: "Ana’s Pixel 9".into(),
         role: Role::Owner,
@@ -196,6 +197,7 @@ fn a_whole_join() {
     let grant = Grant {
         version: VERSION,
         token: SessionToken::from_bytes(TOKEN),
+        current: None,
         device: DeviceId::of(&key),
         device_name: "Ana’s laptop".into(),
         role: Role::Viewer,

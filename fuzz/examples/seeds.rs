@@ -71,6 +71,12 @@ fn main() {
         keep("messages", &format!("contents-{number}"), &[&[number], &contents[..]].concat());
         keep("handshake", &format!("contents-{number}"), &[&[step], &contents[..]].concat());
     }
+    // A Grant to a key that has a row says which token is current.
+    let mut again: Value = scene.answered[1].read_any().unwrap();
+    again["current"] = "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI".into();
+    for (target, step) in [("messages", 5), ("handshake", 10)] {
+        keep(target, "grant-again", &[&[step], &serde_json::to_vec(&again).unwrap()[..]].concat());
+    }
     keep("messages", "sent", &[&[16], scene.answered[1].message.as_bytes()].concat());
     let share = r#"{"versions":[1],"version":1,"share":"QeB2SbOtZ1ClMzDEhYVX8ok1YzM8iVw4bUAu8f8kR1gJ"}"#;
     for step in [12, 13] {

@@ -102,6 +102,7 @@ fn grant(key: &KeyPair) -> Grant {
     Grant {
         version: VERSION,
         token: SessionToken::from_bytes([5; 32]),
+        current: None,
         device: DeviceId::of(&key.public_key().expect("a public half")),
         device_name: "laptop".into(),
         role: Role::Operator,

@@ -11,7 +11,11 @@ pub fn record(bytes: &[u8]) {
     assert_eq!(again(&record).as_ref(), Some(&record), "a record that is two records");
     let first = record.token_to_try(&[]).map(TokenHash::of);
     let new = |byte: u8| SessionToken::from_bytes([byte; 32]);
-    record.granted(new(0xA0));
+    record.granted(new(0xA2), None);
+    record.granted(new(0xA0), first.as_ref());
+    let added = [0xA0, 0xA2].map(|byte| TokenHash::of(&new(byte)));
+    let kept = record.token_to_try(&added).map(TokenHash::of);
+    assert!(kept == first || first.is_some_and(|it| added.contains(&it)), "the one that works did not stay");
     if let Some(first) = first {
         record.welcomed(&first, &[TokenHash::of(&new(0xA0))], Some(new(0xA1)));
     }

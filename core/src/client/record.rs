@@ -11,9 +11,9 @@ use crate::secrets::{RecognitionKey, SecretBytes, SecretStoreError};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::OfferId;
 
-/// Tokens kept at once: the newest, the one that is known to work until a welcome under the newest, and
-/// where two runs of a pairing overlap the other one's: which of them the machine granted last, and so
-/// takes, this device cannot know.
+/// Tokens kept at once: the newest, the one that was current when it was granted until a welcome under the
+/// newest, and where two runs of a pairing overlap the other one's: which of them the machine granted last,
+/// and so takes, this device cannot know.
 const TOKENS: usize = 3;
 
 /// Tokens and R of one machine.
@@ -76,10 +76,20 @@ impl Record {
         self.tokens.iter().find(|token| !refused.contains(&TokenHash::of(token)))
     }
 
-    /// Takes in a new token. The oldest, which is known to work, stays until a welcome under a newer one,
-    /// and so does the newest of those between: another run of the pairing may have stored it, and be
-    /// about to acknowledge it.
-    pub(crate) fn granted(&mut self, token: SessionToken) {
+    /// Takes in a Grant's token, with the one that was `current` at the machine then. Whatever was stored
+    /// before that one is over, however many acknowledgements of this device went unanswered: it would look
+    /// like theft, and must not take the place of one that works. (A `current` that is not here was let go of
+    /// for good reason, or one side was restored; an old machine does not say it.)
+    pub(crate) fn granted(&mut self, token: SessionToken, current: Option<&TokenHash>) {
+        if let Some(current) = current {
+            self.forget_before(current);
+        }
+        self.take_in(token);
+    }
+
+    /// The oldest token, which is known to work, stays until a welcome under a newer one, and so does the
+    /// newest of those between: another run of the pairing may have stored it, and be about to acknowledge it.
+    fn take_in(&mut self, token: SessionToken) {
         self.tokens.insert(0, token);
         while self.tokens.len() > TOKENS {
             self.tokens.remove(TOKENS - 1);
@@ -90,9 +100,16 @@ impl Record {
     /// are superseded. To show one of them later would look like theft.
     pub(crate) fn acknowledged(&mut self, token: &TokenHash) {
         self.acknowledged = true;
-        if let Some(at) = self.tokens.iter().position(|known| TokenHash::of(known) == *token) {
+        self.forget_before(token);
+    }
+
+    /// Lets go of what was stored before `token`. Whether it is here.
+    fn forget_before(&mut self, token: &TokenHash) -> bool {
+        let at = self.tokens.iter().position(|known| TokenHash::of(known) == *token);
+        if let Some(at) = at {
             self.tokens.truncate(at + 1);
         }
+        at.is_some()
     }
 
     /// Takes in a welcome under `used`, which may have brought a new token. Tokens that the machine
@@ -100,8 +117,7 @@ impl Record {
     /// a newer one meanwhile, ours is let go of: of many new ones the machine voids all but the last
     /// few, in an order that this device does not know, and the one that is known to work must stay.
     pub(crate) fn welcomed(&mut self, used: &TokenHash, refused: &[TokenHash], new: Option<SessionToken>) {
-        if let Some(at) = self.tokens.iter().position(|token| TokenHash::of(token) == *used) {
-            self.tokens.truncate(at + 1);
+        if self.forget_before(used) {
             // Never `used` itself, so that one always stays.
             self.tokens.retain(|token| {
                 let hash = TokenHash::of(token);
@@ -110,7 +126,7 @@ impl Record {
         }
         let newest = self.tokens.first().is_some_and(|token| TokenHash::of(token) == *used);
         if let Some(new) = new.filter(|_| newest) {
-            self.granted(new);
+            self.take_in(new);
         }
     }
 }
@@ -197,24 +213,42 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_keeps_the_token_that_is_known_to_work() {
+    fn a_grant_keeps_the_token_that_is_current_however_many_go_unanswered() {
         // 2 came in a welcome under 1 and was never used; the machine voids it when it grants 3.
         let mut record = record(&[2, 1]);
-        record.granted(token(3));
+        record.granted(token(3), Some(&hash(1)));
         assert_eq!(record.tokens, [token(3), token(2), token(1)]);
-        // 3 was never acknowledged, and 4 came: the machine has voided 3 or is about to, and 1 is current.
-        record.granted(token(4));
+        // 3 was acknowledged and not answered, and 4 came: now 3 is current, and 1 would look like theft.
+        record.granted(token(4), Some(&hash(3)));
+        assert_eq!(record.tokens, [token(4), token(3)]);
+        for n in 5..20 {
+            record.granted(token(n), Some(&hash(3)));
+            assert_eq!((record.tokens.first(), record.tokens.last()), (Some(&token(n)), Some(&token(3))));
+        }
+        assert_eq!(record.tokens.len(), TOKENS);
+    }
+
+    #[test]
+    fn a_grant_that_does_not_say_which_token_is_current_leaves_the_oldest() {
+        let mut record = record(&[1]);
+        for n in 2..5 {
+            record.granted(token(n), None);
+        }
         assert_eq!(record.tokens, [token(4), token(3), token(1)]);
     }
 
     #[test]
     fn a_grant_that_is_stored_late_does_not_push_out_the_one_that_is_acknowledged() {
         // The machine granted 3 and then 4, to two runs; 4 was stored first, and is acknowledged.
-        let mut record = record(&[1]);
-        record.granted(token(4));
-        record.granted(token(3));
-        record.acknowledged(&hash(4));
-        assert_eq!(record.tokens, [token(3), token(4)], "4 is the machine's, and 1 would look like theft");
+        let mut overlapping = record(&[1]);
+        overlapping.granted(token(4), Some(&hash(1)));
+        overlapping.granted(token(3), Some(&hash(1)));
+        overlapping.acknowledged(&hash(4));
+        assert_eq!(overlapping.tokens, [token(3), token(4)], "4 is the machine's, and 1 would look like theft");
+        // Another run has moved on to 5 under 4 since 3 was granted, when 1 was current.
+        let mut moved = record(&[5, 4]);
+        moved.granted(token(3), Some(&hash(1)));
+        assert_eq!(moved.tokens, [token(3), token(5), token(4)]);
     }
 
     #[test]

@@ -343,6 +343,7 @@ mod tests {
         Grant {
             version: VERSION,
             token: SessionToken::from_bytes([4; 32]),
+            current: None,
             device: DeviceId::of(&key.public_key().unwrap()),
             device_name: "laptop".into(),
             role: Role::Operator,

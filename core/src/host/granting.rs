@@ -26,7 +26,7 @@ use crate::net::socket::Socket;
 use crate::secrets::RecognitionKey;
 use crate::store::StoreError;
 use crate::store::host::devices::PairedHow;
-use crate::store::host::tokens;
+use crate::store::host::tokens::{self, TokenState};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{
     Acknowledge, Acknowledged, DeviceEvent, Envelope, Frame, Grant, Refusal, RefusalCode, VERSION, limits,
@@ -138,12 +138,13 @@ pub(super) async fn grant(
     let (number, how, from) = (claimed.number, proven.how(), visitor.from());
     let token = SessionToken::generate().map_err(|_| Gone)?;
     let hash = TokenHash::of(&token);
+    let mut current = None;
     if claimed.row {
         let now = shared.now();
-        shared.book.change(device, move |connection| grant_again(connection, &device, &hash, now)).await?;
+        current = shared.book.change(device, move |connection| grant_again(connection, &device, &hash, now)).await?;
     }
     let name = clean_name(&details.name);
-    let grant = make_grant(&visitor, number, device, &name, &claimed, token);
+    let grant = Grant { current, ..make_grant(&visitor, number, device, &name, &claimed, token) };
     crate::fault_point!("machine-grant", grant, claimed.recognition_key);
     // The control: what such a panic looks like where somebody prints the bytes themselves.
     crate::fault_point!("machine-leak", grant.token.expose());
@@ -180,17 +181,20 @@ pub(super) async fn grant(
     Ok(())
 }
 
-/// The token of a Grant to a key that has a row: pending, and the one of an earlier Grant is void.
+/// The token of a Grant to a key that has a row: pending, and the one of an earlier Grant is void. Gives the
+/// current one, which the Grant says: a device whose acknowledgement went unanswered cannot know otherwise
+/// which of its tokens works.
 pub(super) fn grant_again(
     connection: &rusqlite::Connection,
     device: &DeviceId,
     token: &TokenHash,
     now: i64,
-) -> Result<(), StoreError> {
+) -> Result<Option<TokenHash>, StoreError> {
     tokens::void_pending(connection, device, now)?;
     tokens::insert_pending(connection, device, token, now)?;
     tokens::prune(connection, device)?;
-    Ok(())
+    let rows = tokens::of_device(connection, device)?;
+    Ok(rows.iter().find(|row| row.state == TokenState::Current).map(|row| row.hash))
 }
 
 fn make_grant(
@@ -214,6 +218,7 @@ fn make_grant(
     Grant {
         version: VERSION,
         token,
+        current: None,
         device,
         // A row keeps its name, and its role is never lowered.
         device_name: row.as_ref().map_or_else(|| named.unwrap_or_else(|| name.to_owned()), |row| row.name.clone()),
@@ -292,6 +297,11 @@ async fn make_active(
         Ok(Activated::NotInvited) => {
             shared.offers().written(offer.number);
             shared.offer_log(offer.number).publish(OfferEvent::Withdrawn);
+            Err(Gone)
+        }
+        // The disk did what it should: the device may ask under another token, or for a fresh Grant.
+        Ok(Activated::Replaced) => {
+            put_back(shared, offer, Some(Claim { granted: None, ..claim }));
             Err(Gone)
         }
         Ok(outcome) => {

@@ -16,7 +16,6 @@ use super::join_from::JoinFrom;
 use super::joins::{Asker, Fate, Joins, LetInAs, Source};
 use super::proven::Proof;
 use super::registry::Registration;
-use super::rows::Activated;
 use super::shared::{Shared, lock, shown};
 use super::visitor::{Gone, Visitor};
 use super::{live, rows};
@@ -253,6 +252,7 @@ fn make_grant(
     Grant {
         version: VERSION,
         token,
+        current: None,
         device,
         device_name: what.name.clone().unwrap_or_else(|| clean_name(&details.name)),
         role: what.role,
@@ -284,11 +284,10 @@ async fn acknowledged(
     let change =
         move |connection: &Connection| activate(connection, &details, &asker, &what, recognition_key, &token, now);
     match shared.book.change(device, change).await {
-        Ok(Some(Activated::New)) => {}
-        Ok(Some(Activated::Again)) => return Err(RefusalCode::JoinKnown),
-        Ok(Some(Activated::Revoked)) => return Err(RefusalCode::Revoked),
-        // Whoever let it in may not any more.
-        Ok(None | Some(Activated::NotInvited)) => return Err(RefusalCode::JoinDenied),
+        Ok(LettingIn::Done) => {}
+        Ok(LettingIn::Known) => return Err(RefusalCode::JoinKnown),
+        Ok(LettingIn::Revoked) => return Err(RefusalCode::Revoked),
+        Ok(LettingIn::Overtaken) => return Err(RefusalCode::JoinDenied),
         Err(error) => {
             tracing::error!(%error, "a device that was let in could not be written");
             return Err(RefusalCode::Unavailable);
@@ -311,8 +310,19 @@ async fn acknowledged(
     Ok(registration)
 }
 
-/// The transaction. `None` where whoever let it in may not any more: looked at here, so that nobody's yes
-/// outlives the right to say it.
+/// What the transaction led to.
+enum LettingIn {
+    /// A new row.
+    Done,
+    /// The key has a row already.
+    Known,
+    /// The key was revoked.
+    Revoked,
+    /// Whoever let it in may not any more.
+    Overtaken,
+}
+
+/// The transaction. Who let the device in is looked at here, so that nobody's yes outlives the right to say it.
 fn activate(
     connection: &Connection,
     details: &DeviceDetails,
@@ -321,16 +331,16 @@ fn activate(
     recognition_key: RecognitionKey,
     token: &TokenHash,
     now: UnixMillis,
-) -> Result<Option<Activated>, StoreError> {
+) -> Result<LettingIn, StoreError> {
     let id = DeviceId::of(&details.key);
     if !what.by.stands(connection)? {
-        return Ok(None);
+        return Ok(LettingIn::Overtaken);
     }
     if tombstones::get(connection, &id)?.is_some() {
-        return Ok(Some(Activated::Revoked));
+        return Ok(LettingIn::Revoked);
     }
     if devices::get(connection, &id)?.is_some() {
-        return Ok(Some(Activated::Again));
+        return Ok(LettingIn::Known);
     }
     let how = match what.how {
         JoinHow::Scan(_) => LetInHow::Scan,
@@ -363,5 +373,5 @@ fn activate(
         how.as_str()
     );
     audit::append(connection, now, "let-in", Some(&id), &text)?;
-    Ok(Some(Activated::New))
+    Ok(LettingIn::Done)
 }

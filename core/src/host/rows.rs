@@ -42,6 +42,8 @@ pub(super) enum Activated {
     Revoked,
     /// The device that made the offer is no owner any more: no device.
     NotInvited,
+    /// Another Grant to its row has taken this one's place: nothing is changed.
+    Replaced,
 }
 
 /// Makes an acknowledged claim a device, or renews the row it has.
@@ -69,7 +71,7 @@ pub(super) fn activate(
     let outcome = if let Some(row) = devices::get(connection, &id)? {
         // Its Grant's token stands as pending: the acknowledgement presents it.
         if !make_current(connection, &id, &token, now)? {
-            return Err(StoreError::NotFound("token"));
+            return Ok(Activated::Replaced);
         }
         if role > row.role {
             devices::set_role(connection, &id, role)?;

@@ -68,6 +68,10 @@ pub struct Grant {
     pub version: u16,
     /// The session token.
     pub token: SessionToken,
+    /// SHA-256 of the token that was current when this one was issued, where the device has a row: of those
+    /// that it holds, what it stored before that one is over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub current: Option<TokenHash>,
     /// The device's id on this machine.
     pub device: DeviceId,
     /// The name under which the machine lists the device.

@@ -328,6 +328,7 @@ impl State {
         Grant {
             version: self.version(),
             token: SessionToken::generate().unwrap(),
+            current: None,
             device: DeviceId::of(&key),
             device_name: "laptop".into(),
             role: Role::Owner,

@@ -130,7 +130,7 @@ impl Ledger {
             if record.recognition_key != grant.recognition_key || !proven {
                 return Err(ClientError::KeyCopied { name: row.name });
             }
-            record.granted(grant.token.clone());
+            record.granted(grant.token.clone(), grant.current.as_ref());
             record
         } else if pairing.replaces.is_some() {
             return Err(ClientError::Protocol);
@@ -175,7 +175,7 @@ impl Ledger {
         if row.state == RowState::Granted {
             let mut record = self.record(row)?;
             if record.recognition_key == grant.recognition_key {
-                record.granted(grant.token.clone());
+                record.granted(grant.token.clone(), grant.current.as_ref());
                 return Ok(record);
             }
         }

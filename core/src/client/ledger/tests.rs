@@ -106,6 +106,7 @@ fn grant(ledger: &Ledger, row: &MachineRow, pin: Pin, n: u8, own: RecognitionKey
     let grant = Grant {
         version: VERSION,
         token: token(n),
+        current: None,
         device: DeviceId::of(&key),
         device_name: "laptop".into(),
         role: Role::Owner,
@@ -436,7 +437,7 @@ fn processes_change_a_machines_record_one_after_the_other() {
             let row = ledger.row(row).unwrap();
             let mut record = ledger.record(&row).unwrap();
             thread::yield_now();
-            record.granted(token(n));
+            record.granted(token(n), None);
             ledger.put_record(&row, &record).unwrap();
         })
     };

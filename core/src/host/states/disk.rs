@@ -3,10 +3,10 @@
 //! each value and remembered.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
+use super::explorer::QuickMap;
 use super::{NOW, hash_of, key_of, number_of};
 use crate::clock::UnixMillis;
 use crate::host::offers::{Claim, Offer};
@@ -73,6 +73,19 @@ impl Disk {
         self.tokens.iter().filter(|token| token.state == state).count()
     }
 
+    /// Forgets how old a token is where no rule asks: a current one is renewed by its issue, a pending one may
+    /// have just been issued, and of a superseded one it matters whether its grace is over.
+    pub(super) fn forget_ages(&mut self) {
+        for token in &mut self.tokens {
+            (token.created, token.changed) = match token.state {
+                TokenState::Current if token.created != Age::Old => (Age::New, Age::New),
+                TokenState::Current | TokenState::Pending => (token.created, Age::New),
+                TokenState::Superseded => (Age::New, token.changed.min(Age::Past)),
+                TokenState::Voided => (Age::New, Age::New),
+            };
+        }
+    }
+
     /// What the rules forbid of any disk.
     pub(super) fn wrong(&self) -> Option<String> {
         if self.count(TokenState::Current) > 1 {
@@ -125,6 +138,8 @@ pub(super) enum Change {
 pub(super) enum Went {
     /// It changed what it should, or found it so.
     Well,
+    /// A Grant's token is stored, and this one is current, as the Grant will say.
+    Granted { current: Option<u8> },
     /// It changed nothing, and says so.
     Not,
     /// The key is revoked.
@@ -139,8 +154,8 @@ type Asked = (u8, Disk, Change);
 /// Real SQLite, and what is known already of what it does.
 pub(super) struct Sqlite {
     connection: Connection,
-    known: RefCell<HashMap<Asked, (Disk, Went)>>,
-    judged: RefCell<HashMap<(u8, Disk, u8), Verdict>>,
+    known: RefCell<QuickMap<Asked, (Disk, Went)>>,
+    judged: RefCell<QuickMap<(u8, Disk, u8), Verdict>>,
 }
 
 impl Sqlite {
@@ -260,13 +275,18 @@ fn apply(conn: &Connection, key: u8, change: &Change) -> Result<Went, StoreError
             crate::host::reconnect::store_new(conn, &device, &hash_of(*token), NOW).map(|()| Went::Well)
         }
         Change::GrantAgain(token) => {
-            crate::host::granting::grant_again(conn, &device, &hash_of(*token), NOW).map(|()| Went::Well)
+            let current = crate::host::granting::grant_again(conn, &device, &hash_of(*token), NOW)?;
+            Ok(Went::Granted { current: current.as_ref().map(number_of) })
         }
         Change::Activate(of, r, token) => {
             let (offer, claim) = claimed(*of, *r, *token);
             let details = claim.granted.as_ref().map(|granted| granted.details.clone()).unwrap();
             let outcome = rows::activate(conn, &offer, &claim, hash_of(*token), &details, NOW)?;
-            Ok(if outcome == Activated::Revoked { Went::Revoked } else { Went::Well })
+            Ok(match outcome {
+                Activated::Revoked => Went::Revoked,
+                Activated::Replaced | Activated::NotInvited => Went::Not,
+                Activated::New | Activated::Again => Went::Well,
+            })
         }
         Change::Revoke(of) => rows::revoke(conn, id(*of), rows::SHELL, None, NOW).map(|row| well(row.is_some())),
         Change::Suspend => devices::suspend(conn, &device, NOW, "copied").map(well),

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// What is explored.
 pub(super) trait Model {
@@ -61,6 +61,45 @@ pub(super) struct Found {
     pub(super) path: Vec<String>,
 }
 
+/// A map whose keys are hashed quickly: they come from a model, not from an attacker.
+pub(super) type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
+
+/// See [`QuickMap`].
+#[derive(Default)]
+pub(super) struct Quick(u64);
+
+impl Quick {
+    fn mix(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.mix(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.mix(value.into());
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.mix(value as u64);
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.mix(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
+
 /// How a state was first reached.
 struct Reached {
     from: Option<(usize, String)>,
@@ -74,7 +113,8 @@ struct Reached {
 /// Explores a model; at most `limit` states, of which more is an error: what is not explored is not checked.
 pub(super) fn explore<M: Model>(model: &M, limit: usize) -> Report {
     let first = model.initial();
-    let mut index = HashMap::from([(first.clone(), 0_usize)]);
+    let mut index = QuickMap::default();
+    index.insert(first.clone(), 0_usize);
     let reached = |from, depth, state: &M::State| Reached {
         from,
         depth,
