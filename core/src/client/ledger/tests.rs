@@ -347,9 +347,18 @@ fn a_key_without_a_row_is_erased_at_the_next_start() {
     // An adopted one stays.
     let draft = ledger.draft_key(&pin(1)).unwrap();
     assert_ne!(draft.key, key);
-    ledger.adopt(draft, &pairing(1)).unwrap();
+    let row = ledger.adopt(draft, &pairing(1)).unwrap().row;
     drop(open(dir.path(), store.clone()));
     assert_eq!(store.names().len(), 1);
+    // Also where the process ended before the note of it was gone; and only that one.
+    ledger.dir.write_private("code-draft", row.label.as_bytes()).unwrap();
+    drop(open(dir.path(), store.clone()));
+    assert_eq!(store.names().len(), 1);
+    drop(ledger.draft_key(&pin(2)).unwrap());
+    assert_eq!(store.names().len(), 2);
+    drop(open(dir.path(), store.clone()));
+    assert_eq!(store.names().len(), 1);
+    ledger.draft_key(&pin(1)).expect("the key of the row is gone");
 }
 
 /// A store that notices when somebody else reads between one's reading and writing of a record.
