@@ -199,6 +199,23 @@ fn a_grant_for_another_device_or_machine_is_refused() {
 }
 
 #[test]
+fn another_grant_of_a_claim_leaves_its_first_token_and_one_of_another_claim_does_not() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = ledger.prepare(&pairing(1)).unwrap().row;
+    let then = |n, own| {
+        let received = grant(&ledger, &row, pin(1), n, own, false);
+        let granted = ledger.granted(&row, &pairing(1), received).unwrap();
+        let record = ledger.record(&granted).unwrap();
+        (record.tokens().to_vec(), record.recognition_key)
+    };
+    assert_eq!(then(1, r(7)), (vec![token(1)], r(7)));
+    assert_eq!(then(2, r(7)), (vec![token(2), token(1)], r(7)));
+    // The machine has withdrawn that claim, and knows nothing of its tokens.
+    assert_eq!(then(3, r(8)), (vec![token(3)], r(8)));
+}
+
+#[test]
 fn a_scan_while_paired_must_repeat_r() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
     let ledger = open(dir.path(), store);
@@ -232,6 +249,20 @@ fn a_row_is_re_pinned_only_by_a_grant_that_proves_r() {
     let changed = ClientError::KeyChanged { name: row.name.clone(), seen: pin(2) };
     ledger.failed(&row, &changed).unwrap();
     assert_eq!(ledger.row(row.row).unwrap().key_changed, None, "a hard stop over the key that was agreed to");
+}
+
+#[test]
+fn a_begun_pairing_under_the_new_key_gives_way_to_the_row_that_is_re_pinned() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store.clone());
+    let row = paired(&ledger, 1);
+    let begun = ledger.prepare(&pairing(2)).unwrap().row;
+    assert_ne!(begun.row, row.row);
+    let replace = Pairing { pin: pin(2), replaces: Some(row.row), ..pairing(1) };
+    let proven = grant(&ledger, &row, pin(2), 2, r(7), true);
+    assert_eq!(ledger.granted(&row, &replace, proven).unwrap().pin, pin(2));
+    assert_eq!(ledger.rows().unwrap().iter().map(|row| row.row).collect::<Vec<_>>(), [row.row]);
+    assert_eq!(store.0.lock().unwrap().len(), 2, "the key and the record of one row");
 }
 
 #[test]
