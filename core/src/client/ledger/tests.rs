@@ -188,6 +188,44 @@ fn a_row_goes_from_unfinished_over_granted_to_active_with_one_key_all_along() {
 }
 
 #[test]
+fn a_welcome_acknowledges_the_grant_of_a_row_that_was_not_active_and_no_other() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = ledger.prepare(&pairing(1)).unwrap().row;
+    let row = ledger.granted(&row, &pairing(1), grant(&ledger, &row, pin(1), 1, r(7), false)).unwrap();
+    // It was answered, and the row could not be written.
+    let mut record = ledger.record(&row).unwrap();
+    record.acknowledged = true;
+    ledger.put_record(&row, &record).unwrap();
+    let takes_up = || ledger.by_offer(offer().offer_id(), pin(1).prefix()).unwrap().unwrap().take_up;
+    for _ in 0..2 {
+        ledger.welcomed(row.row, &TokenHash::of(&token(1)), &[], &welcome(None), &address()).unwrap();
+        assert_eq!(ledger.row(row.row).unwrap().state, RowState::Active);
+        assert!(takes_up(), "the same link again");
+    }
+    let again = grant(&ledger, &row, pin(1), 2, r(7), false);
+    ledger.granted(&row, &pairing(1), again).unwrap();
+    ledger.welcomed(row.row, &TokenHash::of(&token(1)), &[], &welcome(None), &address()).unwrap();
+    assert!(!takes_up(), "a session under the token before says nothing of the Grant");
+}
+
+#[test]
+fn a_pairing_anew_takes_the_place_of_the_revoked_row_under_its_key_and_of_no_other() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let told = Told { by: None, at: Some(5), reason: None };
+    let [old, other] = [1, 2].map(|n| {
+        let row = paired(&ledger, n);
+        ledger.revoked(&row, &told).unwrap();
+        ledger.row(row.row).unwrap()
+    });
+    let new = paired(&ledger, 1);
+    let rows: Vec<_> = ledger.rows().unwrap().iter().map(|row| row.row).collect();
+    assert!(rows.contains(&other.row) && rows.contains(&new.row) && !rows.contains(&old.row), "{rows:?}");
+    assert_eq!(new.name, old.name);
+}
+
+#[test]
 fn a_grant_for_another_device_or_machine_is_refused() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
     let ledger = open(dir.path(), store);
