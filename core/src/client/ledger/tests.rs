@@ -354,6 +354,25 @@ fn every_address_of_a_row_is_dialled_once_and_the_one_that_worked_last_first() {
 }
 
 #[test]
+fn a_row_says_since_when_its_machine_is_away_and_where_it_may_be() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = paired(&ledger, 1);
+    let away = || ledger.row(row.row).map(|row| (row.offline_since, row.offline_reason)).unwrap();
+    ledger.failed(&row, &ClientError::State("no space".into())).unwrap();
+    assert_eq!(away(), (None, None), "this disk says nothing about the machine");
+    ledger.offline(row.row, 7, "it goes").unwrap();
+    assert_eq!(away(), (Some(7), Some("it goes".into())));
+    let unknown = ClientError::UnknownDevice { name: row.name.clone() };
+    ledger.failed(&row, &unknown).unwrap();
+    assert_eq!(away().0, Some(7), "since it was first away");
+    assert_ne!(away().1, Some("it goes".into()));
+    let elsewhere = vec!["10.0.0.9".parse().unwrap()];
+    ledger.addresses(row.row, &elsewhere).unwrap();
+    assert_eq!(ledger.row(row.row).unwrap().addresses, elsewhere);
+}
+
+#[test]
 fn a_revocation_erases_key_token_and_r_and_keeps_the_row() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
     let ledger = open(dir.path(), store.clone());
@@ -364,7 +383,8 @@ fn a_revocation_erases_key_token_and_r_and_keeps_the_row() {
     assert!(ledger.revoked(&row, &told).is_err());
     let after = ledger.row(row.row).unwrap();
     assert_eq!((after.state, after.erased), (RowState::Revoked, false));
-    assert!(matches!(ledger.token_to_try(row.row, &[]), Err(ClientError::Revoked { .. })), "it is not used");
+    let unused = ledger.token_to_try(row.row, &[]).map(|_| ());
+    assert_eq!(unused, Err(ClientError::Revoked { told: told.clone(), name: row.name.clone() }), "it is not used");
     store.locked.store(false, Ordering::SeqCst);
     drop(ledger);
     let ledger = open(dir.path(), store.clone());
