@@ -143,6 +143,27 @@ async fn a_welcome_under_a_new_token_whose_use_could_not_be_written_says_so() {
 }
 
 #[tokio::test]
+async fn a_device_whose_revoke_cannot_be_stored_is_kept_out_until_it_is() {
+    let machine = Machine::new().await;
+    let phone = Device::new("phone");
+    let (_, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
+    let beside = rusqlite::Connection::open(machine.dir.path().join("state").join(DATABASE_FILE)).unwrap();
+    let fail = "CREATE TRIGGER fail BEFORE INSERT ON tombstones BEGIN SELECT RAISE(ABORT, 'no tombstone'); END";
+    beside.execute_batch(fail).unwrap();
+    let failed = machine.host.revoke(phone.id(), SHELL, None).await;
+    assert!(matches!(failed, Err(HostError::NotRevoked { .. })), "{failed:?}");
+    // Its row stands, yet neither its token nor a fresh offer lets it in.
+    assert_eq!(machine.host.devices().len(), 1);
+    let unavailable = Some(Refused::Told(RefusalCode::Unavailable));
+    assert_eq!(phone.resume(&machine.host, &session).await.err(), unavailable);
+    assert_eq!(phone.get_grant(&offer(&machine.host).link.unwrap()).await.err(), unavailable);
+    beside.execute_batch("DROP TRIGGER fail").unwrap();
+    machine.host.revoke(phone.id(), SHELL, None).await.unwrap();
+    let revoked = Some(Refused::Told(RefusalCode::Revoked));
+    assert_eq!(phone.resume(&machine.host, &session).await.err(), revoked);
+}
+
+#[tokio::test]
 async fn a_second_grant_to_a_row_voids_the_token_of_the_first() {
     let machine = Machine::new().await;
     let phone = Device::new("phone");

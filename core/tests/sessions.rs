@@ -193,6 +193,27 @@ async fn a_missing_key_beside_a_row_is_an_error_and_never_a_new_key() {
     assert!(online(&device.client.check(row).await.unwrap().state));
 }
 
+#[tokio::test]
+async fn a_welcome_that_cannot_be_stored_opens_a_session_yet_finishes_no_pairing() {
+    let (machine, device) = pair_of_both().await;
+    let preview = device.client.preview(machine.offer().link.as_ref().unwrap()).await.unwrap();
+    let beside = rusqlite::Connection::open(device.dir.path().join("state/device.db")).unwrap();
+    let fail = "CREATE TRIGGER fail BEFORE UPDATE ON machines WHEN NEW.state = 'active'
+                BEGIN SELECT RAISE(ABORT, 'no space'); END";
+    beside.execute_batch(fail).unwrap();
+    device.client.pair(preview).await.unwrap_err();
+    assert_eq!(machine.host().devices().len(), 1, "it was acknowledged");
+    let row = device.client.machines().await.unwrap()[0].row;
+    let state = device.client.check(row).await.unwrap().state;
+    assert!(!online(&state), "online with a row that is not active: {state:?}");
+    beside.execute_batch("DROP TRIGGER fail").unwrap();
+    assert!(online(&device.client.check(row).await.unwrap().state));
+    // The row is active now: its session does not need this disk.
+    beside.execute_batch(fail).unwrap();
+    let state = device.client.check(row).await.unwrap().state;
+    assert!(online(&state), "{state:?}");
+}
+
 async fn join(client: &Client, link: &Link) -> Result<(), ClientError> {
     let preview = client.preview(link).await?;
     client.pair(preview).await.map(|_| ())

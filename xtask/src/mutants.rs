@@ -11,7 +11,6 @@ mod switch;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -24,6 +23,8 @@ use serde_json::Value;
 
 use list::Mutant;
 use trial::Verdict;
+
+use crate::test;
 
 /// The page that explains what no test notices.
 const EXPLAINED: &str = "docs/evidence/mutants.md";
@@ -90,6 +91,7 @@ pub fn run(arguments: &[String]) -> Result<bool, String> {
         workers.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| Err("a worker failed".to_owned())))
     })?;
     let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    tally.vanished(&explained, &mutants, &files);
     Ok(tally.finish())
 }
 
@@ -136,6 +138,16 @@ impl Tally {
         } else {
             self.failed += 1;
             println!("NOT RUN, try `cargo mutants --workspace --file {}`: {}", mutant.file, mutant.name);
+        }
+    }
+
+    /// An explanation whose mutant is no more explains nothing: the code has changed, and so has what to say of it.
+    fn vanished(&mut self, explained: &BTreeSet<&str>, mutants: &[Mutant], files: &[String]) {
+        let names: BTreeSet<String> = mutants.iter().map(Mutant::lasting_name).collect();
+        let asked = |name: &str| files.is_empty() || files.iter().any(|file| name.starts_with(&format!("{file}: ")));
+        for name in explained.iter().filter(|name| asked(name) && !names.contains(**name)) {
+            self.failed += 1;
+            println!("EXPLAINED, yet there is no such mutant any more: {name}");
         }
     }
 
@@ -274,12 +286,10 @@ struct Compiled {
 
 fn compile(root: &Path, copy: &Path) -> Result<Compiled, String> {
     // A target directory of its own: cargo would take the copy's crates for ours, which have no mutants.
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = test::cargo(copy)
         .args(["test", "--package", "pairpin-core", "--lib", "--tests", "--no-run", "--locked"])
         .args(["--message-format", "json"])
         .env("CARGO_TARGET_DIR", root.join("target/mutants-build"))
-        .current_dir(copy)
-        .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
         .map_err(|error| format!("cargo did not start: {error}"))?;
@@ -320,6 +330,17 @@ fn compile_error(message: &Value) -> Option<CompileError> {
 mod tests {
     use super::*;
 
+    fn replacing() -> Mutant {
+        let span = list::Span { start: list::Place { line: 1, column: 1 }, end: list::Place { line: 1, column: 2 } };
+        Mutant {
+            name: "core/src/a.rs:1:1: replace".to_owned(),
+            file: "core/src/a.rs".to_owned(),
+            function: None,
+            span,
+            replacement: String::new(),
+        }
+    }
+
     #[test]
     fn the_page_names_mutants_that_exist_by_file_and_change() {
         let page = "text\n- `core/src/a.rs: replace a -> bool with true`: why\n- another `thing`\n";
@@ -327,15 +348,20 @@ mod tests {
     }
 
     #[test]
+    fn an_explanation_whose_mutant_is_no_more_is_a_failure_unless_its_file_was_not_asked_for() {
+        let explained = BTreeSet::from(["core/src/a.rs: replace", "core/src/b.rs: replace"]);
+        for (files, failed) in
+            [(vec![], 1), (vec!["core/src/a.rs".to_owned()], 0), (vec!["core/src/b.rs".to_owned()], 1)]
+        {
+            let mut tally = Tally::default();
+            tally.vanished(&explained, &[replacing()], &files);
+            assert_eq!(tally.failed, failed, "{files:?}");
+        }
+    }
+
+    #[test]
     fn an_explained_mutant_that_a_test_notices_is_a_failure_and_so_is_an_unexplained_one() {
-        let span = list::Span { start: list::Place { line: 1, column: 1 }, end: list::Place { line: 1, column: 2 } };
-        let mutant = Mutant {
-            name: "core/src/a.rs:1:1: replace".to_owned(),
-            file: "core/src/a.rs".to_owned(),
-            function: None,
-            span,
-            replacement: String::new(),
-        };
+        let mutant = replacing();
         for (verdict, explained, failed) in [
             (Verdict::Missed(3), true, 0),
             (Verdict::Missed(3), false, 1),

@@ -350,6 +350,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_flush_without_anything_new_writes_nothing() {
+        let (dir, book, id) = with_a_device();
+        book.saw(id, [10, 0, 0, 1].into(), 5_000, true);
+        book.flush().await.unwrap();
+        let fail = "CREATE TRIGGER fail BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'written'); END";
+        book.db().write_blocking(move |connection| Ok(connection.execute_batch(fail)?)).unwrap();
+        book.flush().await.unwrap();
+        drop(book);
+        let book = Book::open(Database::open(&dir.path().join("machine.db"), Kind::Host).unwrap()).unwrap();
+        book.flush().await.unwrap();
+        book.saw(id, [10, 0, 0, 1].into(), 6_000, true);
+        assert!(book.flush().await.is_err(), "the control");
+    }
+
+    #[tokio::test]
     async fn a_change_keeps_the_later_sighting_whether_the_book_or_the_disk_has_it() {
         let (_dir, book, id) = with_a_device();
         let seen = || match book.find(id) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::offers::OfferNumber;
 use crate::wire::limits;
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The failures of the last hour.
 #[derive(Debug, Default)]
@@ -192,6 +192,21 @@ mod tests {
         assert!(offers.mint(&request, at(2 * 3600)).unwrap().code.is_none());
         let number = mint(&mut offers, false, at(2 * 3600));
         assert!(offers.spend_try(number, at(2 * 3600)).is_some());
+    }
+
+    #[test]
+    fn a_failure_counts_for_the_whole_hour_and_no_longer() {
+        // From the first of ten failures to the last.
+        for (seconds, outcome) in [(3599, WrongTry::Closed), (3600, WrongTry::TriesLeft(2))] {
+            let mut offers = Offers::default();
+            let mut last = None;
+            for now in (0..10).map(|nth| at(nth * seconds / 9)) {
+                let number = mint(&mut offers, true, now);
+                let wrong = offers.spend_try(number, now).unwrap();
+                last = Some(offers.try_failed(wrong, now));
+            }
+            assert_eq!(last, Some(outcome), "{seconds} s");
+        }
     }
 
     #[test]

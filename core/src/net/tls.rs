@@ -250,6 +250,13 @@ mod tests {
     }
 
     #[test]
+    fn there_are_three_suites_and_the_one_that_everybody_has_goes_first() {
+        use rustls::CipherSuite::{TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256};
+        let suites: Vec<_> = provider().cipher_suites.iter().map(|suite| suite.suite()).collect();
+        assert_eq!(suites, [TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256]);
+    }
+
+    #[test]
     fn an_absurd_clock_gives_sane_dates() {
         let key = KeyPair::generate().unwrap();
         assert!(holds(&issue(&key, i64::MIN).unwrap(), b"191231000000Z"));

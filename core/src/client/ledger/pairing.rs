@@ -158,7 +158,7 @@ impl Ledger {
         };
         let (id, old, new) = (row.row, row.pin, pairing.pin);
         if old != new {
-            self.make_room(id, &new)?;
+            self.make_room(&new)?;
         }
         self.write(move |conn| {
             if old != new && !machines::repin(conn, id, &old, &new)? {
@@ -182,12 +182,9 @@ impl Ledger {
         Ok(Record::new(grant.token.clone(), grant.recognition_key.clone()))
     }
 
-    /// A begun pairing under the new pin gives way to the row that is re-pinned.
-    fn make_room(&self, id: i64, pin: &Pin) -> Result<(), ClientError> {
-        match self.live_by_pin(pin)? {
-            Some(other) if other.row != id => self.drop_locked(&other),
-            _ => Ok(()),
-        }
+    /// A begun pairing under the new pin gives way to the row that is re-pinned, which has the old one still.
+    fn make_room(&self, pin: &Pin) -> Result<(), ClientError> {
+        self.live_by_pin(pin)?.map_or(Ok(()), |begun| self.drop_locked(&begun))
     }
 
     /// The acknowledgement was answered.

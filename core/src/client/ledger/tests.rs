@@ -190,6 +190,44 @@ fn a_row_goes_from_unfinished_over_granted_to_active_with_one_key_all_along() {
 }
 
 #[test]
+fn a_welcome_acknowledges_the_grant_of_a_row_that_was_not_active_and_no_other() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = ledger.prepare(&pairing(1)).unwrap().row;
+    let row = ledger.granted(&row, &pairing(1), grant(&ledger, &row, pin(1), 1, r(7), false)).unwrap();
+    // It was answered, and the row could not be written.
+    let mut record = ledger.record(&row).unwrap();
+    record.acknowledged = true;
+    ledger.put_record(&row, &record).unwrap();
+    let takes_up = || ledger.by_offer(offer().offer_id(), pin(1).prefix()).unwrap().unwrap().take_up;
+    for _ in 0..2 {
+        ledger.welcomed(row.row, &TokenHash::of(&token(1)), &[], &welcome(None), &address()).unwrap();
+        assert_eq!(ledger.row(row.row).unwrap().state, RowState::Active);
+        assert!(takes_up(), "the same link again");
+    }
+    let again = grant(&ledger, &row, pin(1), 2, r(7), false);
+    ledger.granted(&row, &pairing(1), again).unwrap();
+    ledger.welcomed(row.row, &TokenHash::of(&token(1)), &[], &welcome(None), &address()).unwrap();
+    assert!(!takes_up(), "a session under the token before says nothing of the Grant");
+}
+
+#[test]
+fn a_pairing_anew_takes_the_place_of_the_revoked_row_under_its_key_and_of_no_other() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let told = Told { by: None, at: Some(5), reason: None };
+    let [old, other] = [1, 2].map(|n| {
+        let row = paired(&ledger, n);
+        ledger.revoked(&row, &told).unwrap();
+        ledger.row(row.row).unwrap()
+    });
+    let new = paired(&ledger, 1);
+    let rows: Vec<_> = ledger.rows().unwrap().iter().map(|row| row.row).collect();
+    assert!(rows.contains(&other.row) && rows.contains(&new.row) && !rows.contains(&old.row), "{rows:?}");
+    assert_eq!(new.name, old.name);
+}
+
+#[test]
 fn a_grant_for_another_device_or_machine_is_refused() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
     let ledger = open(dir.path(), store);
@@ -198,6 +236,23 @@ fn a_grant_for_another_device_or_machine_is_refused() {
     let received = grant(&ledger, &row, pin(1), 1, r(7), false);
     assert_eq!(ledger.granted(&row, &other, received).unwrap_err(), ClientError::Protocol);
     assert_eq!(ledger.row(row.row).unwrap().state, RowState::Unfinished);
+}
+
+#[test]
+fn another_grant_of_a_claim_leaves_its_first_token_and_one_of_another_claim_does_not() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = ledger.prepare(&pairing(1)).unwrap().row;
+    let then = |n, own| {
+        let received = grant(&ledger, &row, pin(1), n, own, false);
+        let granted = ledger.granted(&row, &pairing(1), received).unwrap();
+        let record = ledger.record(&granted).unwrap();
+        (record.tokens().to_vec(), record.recognition_key)
+    };
+    assert_eq!(then(1, r(7)), (vec![token(1)], r(7)));
+    assert_eq!(then(2, r(7)), (vec![token(2), token(1)], r(7)));
+    // The machine has withdrawn that claim, and knows nothing of its tokens.
+    assert_eq!(then(3, r(8)), (vec![token(3)], r(8)));
 }
 
 #[test]
@@ -234,6 +289,20 @@ fn a_row_is_re_pinned_only_by_a_grant_that_proves_r() {
     let changed = ClientError::KeyChanged { name: row.name.clone(), seen: pin(2) };
     ledger.failed(&row, &changed).unwrap();
     assert_eq!(ledger.row(row.row).unwrap().key_changed, None, "a hard stop over the key that was agreed to");
+}
+
+#[test]
+fn a_begun_pairing_under_the_new_key_gives_way_to_the_row_that_is_re_pinned() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store.clone());
+    let row = paired(&ledger, 1);
+    let begun = ledger.prepare(&pairing(2)).unwrap().row;
+    assert_ne!(begun.row, row.row);
+    let replace = Pairing { pin: pin(2), replaces: Some(row.row), ..pairing(1) };
+    let proven = grant(&ledger, &row, pin(2), 2, r(7), true);
+    assert_eq!(ledger.granted(&row, &replace, proven).unwrap().pin, pin(2));
+    assert_eq!(ledger.rows().unwrap().iter().map(|row| row.row).collect::<Vec<_>>(), [row.row]);
+    assert_eq!(store.0.lock().unwrap().len(), 2, "the key and the record of one row");
 }
 
 #[test]
@@ -287,6 +356,25 @@ fn every_address_of_a_row_is_dialled_once_and_the_one_that_worked_last_first() {
 }
 
 #[test]
+fn a_row_says_since_when_its_machine_is_away_and_where_it_may_be() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::default()));
+    let ledger = open(dir.path(), store);
+    let row = paired(&ledger, 1);
+    let away = || ledger.row(row.row).map(|row| (row.offline_since, row.offline_reason)).unwrap();
+    ledger.failed(&row, &ClientError::State("no space".into())).unwrap();
+    assert_eq!(away(), (None, None), "this disk says nothing about the machine");
+    ledger.offline(row.row, 7, "it goes").unwrap();
+    assert_eq!(away(), (Some(7), Some("it goes".into())));
+    let unknown = ClientError::UnknownDevice { name: row.name.clone() };
+    ledger.failed(&row, &unknown).unwrap();
+    assert_eq!(away().0, Some(7), "since it was first away");
+    assert_ne!(away().1, Some("it goes".into()));
+    let elsewhere = vec!["10.0.0.9".parse().unwrap()];
+    ledger.addresses(row.row, &elsewhere).unwrap();
+    assert_eq!(ledger.row(row.row).unwrap().addresses, elsewhere);
+}
+
+#[test]
 fn a_revocation_erases_key_token_and_r_and_keeps_the_row() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
     let ledger = open(dir.path(), store.clone());
@@ -297,7 +385,8 @@ fn a_revocation_erases_key_token_and_r_and_keeps_the_row() {
     assert!(ledger.revoked(&row, &told).is_err());
     let after = ledger.row(row.row).unwrap();
     assert_eq!((after.state, after.erased), (RowState::Revoked, false));
-    assert!(matches!(ledger.token_to_try(row.row, &[]), Err(ClientError::Revoked { .. })), "it is not used");
+    let unused = ledger.token_to_try(row.row, &[]).map(|_| ());
+    assert_eq!(unused, Err(ClientError::Revoked { told: told.clone(), name: row.name.clone() }), "it is not used");
     store.locked.store(false, Ordering::SeqCst);
     drop(ledger);
     let ledger = open(dir.path(), store.clone());
@@ -349,9 +438,18 @@ fn a_key_without_a_row_is_erased_at_the_next_start() {
     // An adopted one stays.
     let draft = ledger.draft_key(&pin(1)).unwrap();
     assert_ne!(draft.key, key);
-    ledger.adopt(draft, &pairing(1)).unwrap();
+    let row = ledger.adopt(draft, &pairing(1)).unwrap().row;
     drop(open(dir.path(), store.clone()));
     assert_eq!(store.names().len(), 1);
+    // Also where the process ended before the note of it was gone; and only that one.
+    ledger.dir.write_private("code-draft", row.label.as_bytes()).unwrap();
+    drop(open(dir.path(), store.clone()));
+    assert_eq!(store.names().len(), 1);
+    drop(ledger.draft_key(&pin(2)).unwrap());
+    assert_eq!(store.names().len(), 2);
+    drop(open(dir.path(), store.clone()));
+    assert_eq!(store.names().len(), 1);
+    ledger.draft_key(&pin(1)).expect("the key of the row is gone");
 }
 
 /// A store that notices when somebody else reads between one's reading and writing of a record.
