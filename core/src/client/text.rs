@@ -68,6 +68,12 @@ pub(super) fn tries_text(left: u32) -> String {
     }
 }
 
+/// "an owner", "a viewer".
+pub(super) fn with_article(role: Role) -> String {
+    let article = if role == Role::Viewer { "a" } else { "an" };
+    format!("{article} {role}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,10 +90,4 @@ mod tests {
             assert_eq!(day(at), day_text);
         }
     }
-}
-
-/// "an owner", "a viewer".
-pub(super) fn with_article(role: Role) -> String {
-    let article = if role == Role::Viewer { "a" } else { "an" };
-    format!("{article} {role}")
 }
