@@ -148,9 +148,9 @@ mod tests {
         let mut bytes = BASE32_NOPAD.decode(&example().to_text().as_bytes()[PREFIX.len()..]).unwrap();
         bytes.truncate(HEAD_BYTES);
         assert_eq!(JoinQr::parse(&with_check(bytes.clone())), Ok(example()), "the control");
-        let newer = [&[VERSION + 1 << 4], &bytes[1..]].concat();
+        let newer = [&[(VERSION + 1) << 4], &bytes[1..]].concat();
         assert_eq!(JoinQr::parse(&with_check(newer)), Err(JoinQrError::Newer));
-        let flagged = [&[VERSION << 4 | 1], &bytes[1..]].concat();
+        let flagged = [&[(VERSION << 4) | 1], &bytes[1..]].concat();
         assert_eq!(JoinQr::parse(&with_check(flagged)), Err(JoinQrError::Newer));
         assert_eq!(JoinQr::parse(&with_check(bytes[..HEAD_BYTES - 1].to_vec())), Err(JoinQrError::Damaged));
         assert_eq!(JoinQr::parse(&with_check([&bytes[..], &[0]].concat())), Err(JoinQrError::Damaged));

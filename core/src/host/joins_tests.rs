@@ -359,7 +359,7 @@ fn run(steps: &[Step], twin: Twin) -> Result<(), &'static str> {
 }
 
 fn number(join: JoinId) -> u64 {
-    join.as_bytes().iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    join.as_bytes().iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 proptest! {

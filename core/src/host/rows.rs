@@ -251,7 +251,7 @@ pub(super) fn view(row: &DeviceRow, connected: usize, now: UnixMillis) -> Device
         paired_at: row.paired_at,
         paired_how: row.paired_how,
         paired_from: row.paired_from.clone(),
-        let_in: row.let_in.clone(),
+        let_in: row.let_in.clone().map(Box::new),
         last_seen: row.last_seen,
         last_address: row.last_address.clone(),
         connected,

@@ -104,7 +104,7 @@ pub struct DeviceView {
     /// The address it was paired from.
     pub paired_from: String,
     /// Who let it in, where it had no offer.
-    pub let_in: Option<LetIn>,
+    pub let_in: Option<Box<LetIn>>,
     /// When it was last connected.
     pub last_seen: Option<UnixMillis>,
     /// From where.

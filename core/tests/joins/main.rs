@@ -64,6 +64,7 @@ fn other_digits(digits: &str) -> String {
     format!("{}{}", if digits.starts_with('0') { "1" } else { "0" }, &digits[1..])
 }
 
+/// What it keeps in its secret store, by name.
 fn secrets(device: &Device) -> Vec<String> {
     device.store.names()
 }
