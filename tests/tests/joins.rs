@@ -140,3 +140,93 @@ fn without_a_terminal_each_step_is_a_line_and_silence_pairs_nothing() {
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(machine.devices().is_empty() && laptop.machines().is_empty());
 }
+
+/// A machine with an owner device, and its name there.
+fn with_owner() -> (Machine, Device, String) {
+    let (machine, phone) = (machine(), Device::new());
+    phone.join(machine.offer(&["--name", "phone"]).link_text()).expect(0);
+    let name = phone.only_machine()["name"].as_str().expect("a name").to_owned();
+    (machine, phone, name)
+}
+
+#[test]
+fn an_owner_device_lets_a_laptop_in_by_the_number_it_shows() {
+    let (machine, phone, on) = with_owner();
+    let laptop = Device::new();
+    let mut terminal = asks(&machine, &laptop);
+    let items = phone.run(&["inbox", "--json"]).expect(0).json();
+    let item = &items["items"][0];
+    assert_eq!((item["kind"].as_str(), item["machine"].as_str()), (Some("join"), Some(on.as_str())), "{items}");
+    let id = item["id"].as_str().expect("an id");
+    let shown = phone.run(&["inbox"]).expect(0).stdout;
+    assert!(shown.contains("it says") && shown.contains("known     from 127.0.0.1"), "{shown}");
+    phone.run(&["approve", id]).expect(2).says("type the seven digits that it shows");
+    let said = phone.run(&["approve", id, "--number", &number(&terminal), "--name", "desk"]).expect(0);
+    assert!(said.stdout.contains(r#"let in "desk" on homebox as operator, check "#), "{}", said.stdout);
+    terminal.wait_text("four digits on that screen");
+    terminal.type_keys(&format!("{}\n", digits(&said.stdout)));
+    terminal.wait_text("paired with homebox as operator");
+    assert_eq!(terminal.end(), Some(0), "{}", terminal.screen.text());
+    let desk = machine.devices().into_iter().find(|device| device["name"] == "desk").expect("the laptop");
+    assert_eq!(desk["let_in"], "“phone”, by number, loopback");
+    assert!(laptop.is_welcome());
+    phone.run(&["approve", id, "--number", "1234567"]).expect(1).says("nothing called");
+}
+
+#[test]
+fn an_owner_device_lets_a_laptop_in_by_its_qr_and_a_picture_of_another_is_nobodys() {
+    let (machine, phone, _) = with_owner();
+    let laptop = Device::new();
+    let mut terminal = asks(&machine, &laptop);
+    let picture = phone.home().join("seen.png");
+    paint(&terminal.screen.clone(), THEMES[0]).save(&picture).expect("a picture");
+    // A machine that this device is not paired with has the same to show.
+    let (elsewhere, stranger) = (self::machine(), Device::new());
+    let mut other = asks(&elsewhere, &stranger);
+    let foreign = phone.home().join("foreign.png");
+    paint(&other.screen.clone(), THEMES[0]).save(&foreign).expect("a picture");
+    phone.run(&["approve", "--image", foreign.to_str().expect("a path")]).expect(1).says("machine");
+    assert_eq!(elsewhere.devices().len(), 0);
+
+    let said = phone.run(&["approve", "--image", picture.to_str().expect("a path"), "--role", "viewer"]).expect(0);
+    terminal.wait_text("four digits on that screen");
+    terminal.type_keys(&format!("{}\n", digits(&said.stdout)));
+    terminal.wait_text("paired with homebox as viewer");
+    assert_eq!(terminal.end(), Some(0), "{}", terminal.screen.text());
+    let by =
+        machine.devices().into_iter().find(|device| device["name"] != "phone").expect("the laptop")["let_in"].clone();
+    assert_eq!(by, "“phone”, by scan, loopback");
+    other.type_keys("\u{3}");
+    other.end();
+}
+
+#[test]
+fn who_is_no_owner_neither_sees_nor_lets_in_a_device() {
+    let (machine, _phone, _) = with_owner();
+    let tablet = Device::new();
+    tablet.join(machine.offer(&["--role", "operator"]).link_text()).expect(0);
+    let mut terminal = asks(&machine, &Device::new());
+    assert_eq!(tablet.run(&["inbox", "--json"]).expect(0).json()["items"].as_array().map(Vec::len), Some(0));
+    tablet.run(&["approve", &id(&machine), "--number", &number(&terminal)]).expect(1).says("nothing called");
+    let picture = tablet.home().join("seen.png");
+    paint(&terminal.screen.clone(), THEMES[0]).save(&picture).expect("a picture");
+    tablet.run(&["approve", "--image", picture.to_str().expect("a path")]).expect(1).says("operator");
+    assert_eq!(listed(&machine).len(), 1, "it still waits");
+    terminal.type_keys("\u{3}");
+    terminal.end();
+}
+
+#[test]
+fn an_owner_device_says_no_and_a_wrong_number_is_one() {
+    let (machine, phone, _) = with_owner();
+    let mut terminal = asks(&machine, &Device::new());
+    phone.run(&["deny", &id(&machine)]).expect(0).says("denied");
+    terminal.wait_text("nobody let this device in");
+    assert_eq!(terminal.end(), Some(1));
+    let mut terminal = asks(&machine, &Device::new());
+    let wrong = another(&number(&terminal));
+    phone.run(&["approve", &id(&machine), "--number", &wrong]).expect(1).says("denied");
+    terminal.wait_text("nobody let this device in");
+    assert_eq!(terminal.end(), Some(1));
+    assert_eq!(machine.devices().len(), 1);
+}
