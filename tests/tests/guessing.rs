@@ -80,10 +80,12 @@ fn check(answers: &Answers, refusal: &str, count: usize) -> usize {
 }
 
 /// Judged are differences of 30 µs, where the checking of one signature makes 50 or more, three times in
-/// a row. Some microseconds are other paths of an unoptimised build.
+/// a row. Some microseconds are other paths of an unoptimised build; the long form judges the release build,
+/// which has none to show, by a narrower bound.
 #[test]
 fn a_refusals_time_does_not_tell_what_there_is() {
     let pairs = number("PAIRPIN_PAIRS", 400);
+    let judged = number("PAIRPIN_JUDGED_MICROS", 30) as f64;
     let machine = Machine::started();
     let questions = Questions::of(&machine);
     let mut told = Vec::new();
@@ -92,7 +94,7 @@ fn a_refusals_time_does_not_tell_what_there_is() {
         for (what, difference) in &seen {
             println!("{what}: {:+.1} µs, t = {:.1}", difference.micros, difference.t);
         }
-        told = seen.into_iter().filter(|(_, difference)| difference.is_told(30.0)).collect();
+        told = seen.into_iter().filter(|(_, difference)| difference.is_told(judged)).collect();
         if told.is_empty() {
             return;
         }

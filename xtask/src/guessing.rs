@@ -4,8 +4,9 @@
 use crate::summary::Counts;
 use crate::test;
 
-/// Ten thousand guesses, and as many measurements as make a few microseconds visible.
-const LONG: [(&str, &str); 2] = [("PAIRPIN_GUESSES", "10000"), ("PAIRPIN_PAIRS", "2500")];
+/// Ten thousand guesses, and as many measurements as make a few microseconds visible, which are judged.
+const LONG: [(&str, &str); 3] =
+    [("PAIRPIN_GUESSES", "10000"), ("PAIRPIN_PAIRS", "2500"), ("PAIRPIN_JUDGED_MICROS", "5")];
 
 /// Runs them against a release build and prints the totals. Says whether all went well.
 ///
