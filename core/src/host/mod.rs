@@ -14,6 +14,7 @@ mod asking;
 mod asking_tests;
 mod asks;
 mod book;
+mod claims;
 mod code_pairing;
 pub mod codes;
 mod decoys;
