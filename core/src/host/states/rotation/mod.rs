@@ -44,6 +44,8 @@ enum Twin {
     NoGrace,
     /// The machine's Grants do not say which token is current.
     SaysNoCurrent,
+    /// The machine takes a Grant that another one has voided for a failure of its disk.
+    VoidIsFailure,
 }
 
 struct Rotation {

@@ -104,6 +104,7 @@ impl Rotation {
     pub(super) fn write(&self, state: &State, number: usize, steps: &mut Steps<'_>) {
         let At::Writing(token, next) = state.lines[number].at else { return };
         let (disk, went) = self.sqlite.run(KEY, &state.disk, &Change::Activate(KEY, R, token));
+        let went = if self.twin == Twin::VoidIsFailure && went == Went::Not { Went::Failed } else { went };
         steps.add(format!("writes the acknowledgement of {token}: {went:?}"), true, false, |to| {
             to.disk = disk;
             self.written(to, number, token, next, went)

@@ -132,10 +132,12 @@ impl State {
         let held = self.numbers();
         let over = |token: &Token| matches!(token.state, TokenState::Superseded | TokenState::Voided);
         self.disk.tokens.retain(|token| !over(token) || held.contains(&token.number));
-        // The order of issue matters among those that are not over; of the others any order is as good.
+        // By the record, oldest first. The order of issue matters among those that are not over; of the others
+        // any order is as good.
+        let by_record = self.record.iter().rev().copied();
         let on_disk = self.disk.tokens.iter().filter(|token| !over(token)).map(|token| token.number);
         let (mut names, mut named) = ([0; NUMBERS as usize], 0);
-        for number in on_disk.chain(held) {
+        for number in by_record.chain(on_disk).chain(held) {
             let name = &mut names[usize::from(number)];
             if *name == 0 {
                 named += 1;
