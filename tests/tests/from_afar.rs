@@ -28,7 +28,6 @@ fn an_owner_revokes_a_lost_device_from_afar_and_it_is_told_by_whom() {
     let revoked = owner.run(&["devices", "revoke", "laptop", "--on", &on, "--yes", "--reason", "left in a taxi"]);
     let revoked = revoked.expect(0);
     assert!(revoked.stdout.contains(r#"revoked "laptop" on"#), "{}", revoked.stdout);
-    assert!(revoked.stderr.contains("whoever uses it can make them"), "not said: {}", revoked.stderr);
 
     let told = lost.only_machine();
     let why = &told["revoked"];
@@ -36,7 +35,7 @@ fn an_owner_revokes_a_lost_device_from_afar_and_it_is_told_by_whom() {
     assert_eq!(machine.only_device()["name"], "phone");
     assert_eq!(machine.only_device()["approval_guard"], "nothing");
     let audit = machine.audit_kinds();
-    assert!(audit.ends_with(&["approval-key".to_owned(), "revoked".to_owned()]), "{audit:?}");
+    assert!(audit.ends_with(&["revoked".to_owned()]) && audit.contains(&"approval-key".to_owned()), "{audit:?}");
 
     let again = owner.run(&["devices", "revoke", "laptop", "--on", &on, "--yes"]).expect(1);
     assert!(again.stderr.contains("no device is called"), "{}", again.stderr);
