@@ -4,17 +4,18 @@ use super::super::{holds, is_found, long};
 use super::{Rotation, Twin};
 
 /// Connections at once, and runs of a pairing among them.
-fn bounds() -> (usize, usize) {
-    if long() { (3, 1) } else { (2, 2) }
+fn bounds() -> Vec<(usize, usize)> {
+    if long() { vec![(2, 2), (3, 1)] } else { vec![(2, 2)] }
 }
 
 #[test]
 fn tokens_rotate_and_no_order_of_events_locks_an_honest_device_out_or_makes_it_a_thief() {
-    let (lines, scans) = bounds();
-    let model = Rotation::new(Twin::None, lines, scans);
-    let report = holds(&format!("rotation, {lines} connections, {scans} scans"), &model);
-    println!("  {} different transactions of SQLite", model.sqlite.transactions());
-    assert!(report.states > 1000);
+    for (lines, scans) in bounds() {
+        let model = Rotation::new(Twin::None, lines, scans);
+        let report = holds(&format!("rotation, {lines} connections, {scans} scans"), &model);
+        println!("  {} different transactions of SQLite", model.sqlite.transactions());
+        assert!(report.states > 1000);
+    }
 }
 
 #[test]
