@@ -49,11 +49,11 @@ async fn an_owner_revokes_another_device_which_is_told_who_and_why() {
     here.act_here(revoke(id)).await.unwrap();
     let told = other.event().await.unwrap_err();
     let ClientError::Revoked { told, .. } = told else { panic!("{told}") };
-    assert_eq!((told.by.as_deref(), told.reason.as_deref()), (Some("laptop"), Some("lost on a train")));
+    assert_eq!((told.by.as_deref(), told.reason.as_deref()), (Some("“laptop”"), Some("lost on a train")));
     assert!(machine.host().find_device("laptop 2").is_err());
     // The first thing that happened since is the enrolment's; it is nobody's event.
     assert!(
-        matches!(event(&mut here).await, DeviceEvent::DeviceRevoked { device, by, .. } if device == id && by == "laptop")
+        matches!(event(&mut here).await, DeviceEvent::DeviceRevoked { device, by, .. } if device == id && by == "“laptop”")
     );
     let again = here.act_here(revoke(id)).await.unwrap_err();
     assert!(matches!(again, ClientError::NotThere { .. }), "{again}");

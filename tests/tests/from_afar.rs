@@ -31,7 +31,7 @@ fn an_owner_revokes_a_lost_device_from_afar_and_it_is_told_by_whom() {
 
     let told = lost.only_machine();
     let why = &told["revoked"];
-    assert_eq!((why["by"].as_str(), why["reason"].as_str()), (Some("phone"), Some("left in a taxi")), "{told}");
+    assert_eq!((why["by"].as_str(), why["reason"].as_str()), (Some("“phone”"), Some("left in a taxi")), "{told}");
     assert_eq!(machine.only_device()["name"], "phone");
     assert_eq!(machine.only_device()["approval_guard"], "nothing");
     let audit = machine.audit_kinds();

@@ -168,7 +168,7 @@ fn an_owner_device_lets_a_laptop_in_by_the_number_it_shows() {
     terminal.wait_text("paired with homebox as operator");
     assert_eq!(terminal.end(), Some(0), "{}", terminal.screen.text());
     let desk = machine.devices().into_iter().find(|device| device["name"] == "desk").expect("the laptop");
-    assert_eq!(desk["let_in"], "phone, by number, loopback");
+    assert_eq!(desk["let_in"], "\"phone\", by number, loopback");
     assert!(laptop.is_welcome());
     phone.run(&["approve", id, "--number", "1234567"]).expect(1).says("nothing called");
 }
@@ -195,7 +195,7 @@ fn an_owner_device_lets_a_laptop_in_by_its_qr_and_a_picture_of_another_is_nobody
     assert_eq!(terminal.end(), Some(0), "{}", terminal.screen.text());
     let by =
         machine.devices().into_iter().find(|device| device["name"] != "phone").expect("the laptop")["let_in"].clone();
-    assert_eq!(by, "phone, by scan, loopback");
+    assert_eq!(by, "\"phone\", by scan, loopback");
     other.type_keys("\u{3}");
     other.end();
 }

@@ -71,7 +71,8 @@ impl From<&Refusal> for Told {
 impl Told {
     /// What a machine said, made safe to show.
     pub(super) fn of(by: &Option<String>, at: Option<UnixMillis>, reason: &Option<String>) -> Self {
-        let by = by.as_deref().and_then(|by| names::clean(by, limits::NAME));
+        // A name, and the quotation marks by which a device is told from the shell.
+        let by = by.as_deref().and_then(|by| names::clean(by, limits::NAME + 8));
         Self { by, at, reason: reason.as_deref().and_then(names::clean_sentence) }
     }
 }

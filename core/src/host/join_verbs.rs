@@ -86,7 +86,7 @@ impl Host {
             Err(NotLetIn::Gone) => return Err(HostError::NoJoin(join.text())),
             Err(NotLetIn::Wrong) => (JoinEnd::Denied, Err(HostError::NotThatJoin)),
         };
-        tell_gone(shared, join, end, Some(by.name().to_owned()));
+        tell_gone(shared, join, end, Some(rows::actor(&by)));
         if result.is_err() {
             let what = if by_number { "a wrong number was typed" } else { "another QR was scanned" };
             let text = format!("{what} by {}, join {join} is denied: {}", rows::actor(&by), asked(&pending));
@@ -109,7 +109,7 @@ impl Host {
         shared.joins.decided();
         let pending = pending.ok_or_else(|| HostError::NoJoin(join.text()))?;
         for denied in gone {
-            tell_gone(shared, denied, JoinEnd::Denied, Some(by.name().to_owned()));
+            tell_gone(shared, denied, JoinEnd::Denied, Some(rows::actor(by)));
         }
         let besides = match then {
             None => "",

@@ -235,7 +235,8 @@ impl Host {
         authority: Authority,
         reason: Option<String>,
     ) -> Result<RevokedView, HostError> {
-        let (host, by, now) = (self.clone(), authority.name().to_owned(), self.shared.now());
+        // A device may be called as the shell is: what a device did bears its name in quotation marks.
+        let (host, by, now) = (self.clone(), rows::actor(&authority), self.shared.now());
         // A reason from outside is shown to people later.
         let reason = reason.as_deref().and_then(clean_sentence);
         // In one piece: a caller that goes away must not leave the sockets of a revoked device open.

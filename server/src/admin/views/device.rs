@@ -4,6 +4,7 @@ use pairpin_core::host::{AuditView, DeviceView, RevokedView, TombstoneView};
 use pairpin_core::role::Role;
 use serde::{Deserialize, Serialize};
 
+use crate::output::style::quoted;
 use crate::output::time::Moment;
 
 /// A paired device.
@@ -61,7 +62,11 @@ impl From<DeviceView> for DeviceRecord {
             paired_at: Moment(view.paired_at),
             paired_how: view.paired_how.as_str().to_owned(),
             paired_from: view.paired_from,
-            let_in: view.let_in.map(|let_in| format!("{}, by {}, {}", let_in.by, let_in.how.as_str(), let_in.over)),
+            let_in: view.let_in.map(|let_in| {
+                // A device may be called as the shell is.
+                let by = if let_in.device.is_some() { quoted(&let_in.by) } else { let_in.by };
+                format!("{by}, by {}, {}", let_in.how.as_str(), let_in.over)
+            }),
             last_seen: view.last_seen.map(Moment),
             last_address: view.last_address,
             connected: view.connected,
