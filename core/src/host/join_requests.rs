@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use super::authority::Authority;
 use super::joins::LetInAs;
 use super::live::Live;
 use super::requests::{check, value};
 use super::rows::TEN_YEARS;
-use super::verbs::Authority;
 use super::{Host, HostError};
 use crate::handshake::{ApprovedJoin, Stated};
 use crate::names::clean_name;

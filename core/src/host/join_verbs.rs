@@ -1,12 +1,12 @@
 //! Deciding on joins: at the machine's shell, and for owner devices behind `join_requests`. One way for both,
 //! and in both by the scan or the number.
 
+use super::authority::Authority;
 use super::book::Known;
 use super::joining::tell_gone;
 use super::joins::{LetInAs, NotLetIn, Pending};
 use super::shared::{Shared, shown};
-use super::verbs::Authority;
-use super::{Host, HostError, SHELL, rows};
+use super::{Host, HostError, SHELL};
 use crate::identity::DeviceId;
 use crate::names::{clean_name, quoted};
 use crate::role::Role;
@@ -86,10 +86,10 @@ impl Host {
             Err(NotLetIn::Gone) => return Err(HostError::NoJoin(join.text())),
             Err(NotLetIn::Wrong) => (JoinEnd::Denied, Err(HostError::NotThatJoin)),
         };
-        tell_gone(shared, join, end, Some(rows::actor(&by)));
+        tell_gone(shared, join, end, Some(by.actor()));
         if result.is_err() {
             let what = if by_number { "a wrong number was typed" } else { "another QR was scanned" };
-            let text = format!("{what} by {}, join {join} is denied: {}", rows::actor(&by), asked(&pending));
+            let text = format!("{what} by {}, join {join} is denied: {}", by.actor(), asked(&pending));
             record(shared, "join-denied", text).await;
         }
         result
@@ -109,14 +109,14 @@ impl Host {
         shared.joins.decided();
         let pending = pending.ok_or_else(|| HostError::NoJoin(join.text()))?;
         for denied in gone {
-            tell_gone(shared, denied, JoinEnd::Denied, Some(rows::actor(by)));
+            tell_gone(shared, denied, JoinEnd::Denied, Some(by.actor()));
         }
         let besides = match then {
             None => "",
             Some(DenyThen::BlockSource) => ", and nobody from there may ask for an hour",
             Some(DenyThen::Close) => ", and nobody may ask for an hour",
         };
-        let text = format!("join {join} is denied by {}{besides}: {}", rows::actor(by), asked(&pending));
+        let text = format!("join {join} is denied by {}{besides}: {}", by.actor(), asked(&pending));
         record(shared, "join-denied", text).await;
         Ok(())
     }

@@ -14,11 +14,11 @@ use super::frames::{handshake_message, refuse_in_frames};
 use super::granting::acknowledgement;
 use super::join_from::JoinFrom;
 use super::joins::{Asker, Fate, Joins, LetInAs, Source};
+use super::live;
 use super::proven::Proof;
 use super::registry::Registration;
 use super::shared::{Shared, lock, shown};
 use super::visitor::{Gone, Visitor};
-use super::{live, rows};
 use crate::clock::UnixMillis;
 use crate::handshake::{DeviceDetails, JoinMet, JoinOpened};
 use crate::identity::DeviceId;
@@ -369,7 +369,7 @@ fn activate(
         "paired {} as {} from {from}, let in by {}, by {}, {over}",
         quoted(&row.name),
         row.role,
-        rows::actor(&what.by),
+        what.by.actor(),
         how.as_str()
     );
     audit::append(connection, now, "let-in", Some(&id), &text)?;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use super::verbs::Authority;
+use super::authority::Authority;
 use crate::clock::UnixMillis;
 use crate::handshake::JoinFacts;
 use crate::identity::PublicKey;

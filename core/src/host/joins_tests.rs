@@ -7,8 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
+use super::authority::Authority;
 use super::joins::*;
-use super::verbs::Authority;
 use crate::handshake::JoinFacts;
 use crate::identity::PublicKey;
 use crate::role::Role;

@@ -13,6 +13,7 @@ mod asking;
 #[cfg(test)]
 mod asking_tests;
 mod asks;
+mod authority;
 mod book;
 mod claims;
 mod code_pairing;

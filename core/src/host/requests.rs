@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::answering;
+use super::authority::Authority;
 use super::book::Known;
 use super::live::Live;
 use super::offers::MintError;
-use super::verbs::Authority;
 use super::{Host, HostError, MintedBy, OfferRequest};
 use super::{join_requests, rows};
 use crate::handshake::{Addressee, Stated, Statement};

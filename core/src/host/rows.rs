@@ -4,7 +4,6 @@
 use rusqlite::Connection;
 
 use super::offers::{Claim, ClaimDetails, Offer};
-use super::verbs::Authority;
 use super::views::{AuditView, DeviceChange, DeviceView, TombstoneView};
 use super::{HostError, sessions};
 use crate::clock::UnixMillis;
@@ -22,14 +21,6 @@ use crate::wire::{ApprovalGuard, Enrol, limits};
 
 /// Who acts when somebody acts at the machine's shell.
 pub const SHELL: &str = "the machine's shell";
-
-/// Who acts, as a line of the log has it.
-pub(super) fn actor(by: &Authority) -> String {
-    match by {
-        Authority::Console(name) => name.clone(),
-        Authority::Owner { name, .. } => quoted(name),
-    }
-}
 
 /// What an acknowledgement led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::authority::Authority;
 use super::book::Known;
 use super::events::{OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest, Withdrawal};
@@ -17,45 +18,6 @@ use crate::store::StoreError;
 use crate::store::host::audit;
 use crate::token::TokenHash;
 use crate::wire::{CloseCode, Closing, DEFAULT_PORT, DeviceEvent};
-
-/// By what right somebody acts.
-#[derive(Debug, Clone)]
-pub(super) enum Authority {
-    /// At the machine's shell, under this name.
-    Console(String),
-    /// An owner device, by a statement of its approval key.
-    Owner {
-        /// The device.
-        device: DeviceId,
-        /// Its name.
-        name: String,
-    },
-}
-
-impl Authority {
-    /// As it is recorded and told.
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Console(name) | Self::Owner { name, .. } => name,
-        }
-    }
-
-    /// The device, where it is one.
-    pub(super) fn device(&self) -> Option<DeviceId> {
-        match self {
-            Self::Console(_) => None,
-            Self::Owner { device, .. } => Some(*device),
-        }
-    }
-
-    /// Whether it still holds, in this transaction: what was right when it was said may have been overtaken.
-    pub(super) fn stands(&self, connection: &Connection) -> Result<bool, StoreError> {
-        match self {
-            Self::Console(_) => Ok(true),
-            Self::Owner { device, .. } => rows::is_owner(connection, device),
-        }
-    }
-}
 
 impl Host {
     /// The machine and what goes on.
@@ -235,8 +197,7 @@ impl Host {
         authority: Authority,
         reason: Option<String>,
     ) -> Result<RevokedView, HostError> {
-        // A device may be called as the shell is: what a device did bears its name in quotation marks.
-        let (host, by, now) = (self.clone(), rows::actor(&authority), self.shared.now());
+        let (host, by, now) = (self.clone(), authority.actor(), self.shared.now());
         // A reason from outside is shown to people later.
         let reason = reason.as_deref().and_then(clean_sentence);
         // In one piece: a caller that goes away must not leave the sockets of a revoked device open.
