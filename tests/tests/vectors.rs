@@ -19,7 +19,8 @@ fn python_makes_the_same_bytes_from_the_specification() {
     let output = check(&vectors());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(said.matches(": as specified").count(), 5, "{said}");
+    let files = std::fs::read_dir(vectors()).expect("the vectors are there").count();
+    assert_eq!(said.matches(": as specified").count(), files, "one was passed over: {said}");
 }
 
 /// The control: with one digit changed in any one file, the same check fails.
