@@ -210,3 +210,22 @@ async fn owners_are_told_of_new_devices_and_others_are_not() {
     machine.host().stop().await;
     assert!(matches!(there.event().await, Err(ClientError::Interrupted { .. })));
 }
+
+/// What an owner has offered ends with it, also where the disk keeps its revoke from being stored.
+#[tokio::test]
+async fn an_owner_whose_revoke_could_not_be_stored_leaves_no_offer() {
+    let (machine, owner) = pair_of_both().await;
+    owner.pair(&machine).await;
+    let mut here = session(&owner).await;
+    here.enrol_here().await.unwrap();
+    here.invite_here(Role::Viewer, None, None).await.unwrap();
+    let minted = |machine: &Machine| machine.host().offers().iter().filter(|offer| offer.minted_by.is_some()).count();
+    assert_eq!(minted(&machine), 1, "the control");
+    let beside = rusqlite::Connection::open(machine.state().join(pairpin_core::host::DATABASE_FILE)).unwrap();
+    let fail = "CREATE TRIGGER fail BEFORE INSERT ON tombstones BEGIN SELECT RAISE(ABORT, 'no tombstone'); END";
+    beside.execute_batch(fail).unwrap();
+    let id = machine.host().find_device("laptop").unwrap().id;
+    let failed = machine.host().revoke(id, pairpin_core::host::SHELL, None).await;
+    assert!(failed.is_err(), "it was stored: {failed:?}");
+    assert_eq!(minted(&machine), 0);
+}

@@ -279,6 +279,10 @@ async fn acknowledged(
 ) -> Result<Registration, RefusalCode> {
     let taken = shared.joins.joins().acknowledge(id, &token, shared.clock.elapsed());
     let (asker, what) = taken.ok_or(RefusalCode::JoinExpired)?;
+    // Its revoke was asked for and is not stored yet: what it decided does not outlive that either.
+    if what.by.device().is_some_and(|by| shared.book.is_barred(by)) {
+        return Err(RefusalCode::JoinDenied);
+    }
     let (device, now) = (DeviceId::of(&details.key), shared.judged_now());
     let from = shown(asker.from);
     let change =

@@ -57,10 +57,12 @@ pub(super) fn value<T: Serialize>(answer: T) -> Result<Value, RequestError> {
     serde_json::to_value(answer).map_err(|_| RequestError::Failed)
 }
 
-/// The row of the device that asks. Revoked meanwhile: the closing that says so is on its way.
+/// The row of the device that asks. Revoked meanwhile, or kept out because its revoke could not be stored: the
+/// closing that says so is on its way.
 fn row(live: &Live) -> Result<DeviceRow, RequestError> {
-    match live.shared.book.find(live.device) {
-        Some(Known::Device(entry)) => Ok(entry.row),
+    let book = &live.shared.book;
+    match book.find(live.device) {
+        Some(Known::Device(entry)) if !book.is_barred(live.device) => Ok(entry.row),
         _ => Err(RequestError::Gone),
     }
 }

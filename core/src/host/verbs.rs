@@ -228,13 +228,17 @@ impl Host {
     /// and the other devices are told.
     pub(super) fn revoked(&self, event: DeviceEvent) {
         if let DeviceEvent::DeviceRevoked { device, .. } = &event {
-            let invited = self.shared.offers().minted_by(*device);
-            for number in invited {
-                // Used or over meanwhile: there is nothing to withdraw then.
-                let _ = self.cancel_offer(number);
-            }
+            self.withdraw_invitations(*device);
         }
         self.shared.tell(event);
+    }
+
+    fn withdraw_invitations(&self, device: DeviceId) {
+        let invited = self.shared.offers().minted_by(device);
+        for number in invited {
+            // Used or over meanwhile: there is nothing to withdraw then.
+            let _ = self.cancel_offer(number);
+        }
     }
 
     /// Cuts a device whose revoke could not be stored.
@@ -244,6 +248,7 @@ impl Host {
         tracing::error!(device = entry.row.name, %cause, "a revoke could not be stored");
         // In this order: what registers after the bar is refused, what registered before is cut.
         book.bar(device);
+        self.withdraw_invitations(device);
         let closing = Closing { code: CloseCode::Stopping, by: None, at: now, reason: None };
         book.registry.cut(device, &closing).await;
         HostError::NotRevoked { name: entry.row.name, cause }

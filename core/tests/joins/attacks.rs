@@ -299,6 +299,29 @@ async fn an_owner_that_is_revoked_before_the_joiner_acknowledges_has_let_nobody_
     }
 }
 
+/// A disk that fails keeps the revoke from being one; what the owner decided is kept out with it all the same.
+#[tokio::test]
+async fn an_owner_whose_revoke_could_not_be_stored_has_let_nobody_in() {
+    for revoked in [true, false] {
+        let (machine, _) = pair_of_both().await;
+        let mut owner = Owner::new(machine.host()).await;
+        let (joiner, asked) = asks(&machine).await;
+        let listed = machine.host().joins().remove(0);
+        let accepted = owner.approve(&yes(&listed, JoinHow::Number(asked.number.unwrap()))).await.unwrap();
+        let granted = asked.wait().await.unwrap();
+        if revoked {
+            let beside = rusqlite::Connection::open(machine.state().join(pairpin_core::host::DATABASE_FILE)).unwrap();
+            let fail = "CREATE TRIGGER fail BEFORE INSERT ON tombstones BEGIN SELECT RAISE(ABORT, 'no tombstone'); END";
+            beside.execute_batch(fail).unwrap();
+            let failed = machine.host().revoke(owner.device, pairpin_core::host::SHELL, None).await;
+            assert!(failed.is_err(), "it was stored: {failed:?}");
+        }
+        let typed = granted.typed(&accepted.digits).await;
+        assert_eq!(typed.is_err(), revoked, "{typed:?}");
+        assert_eq!(joiner.client.machines().await.unwrap().is_empty(), revoked);
+    }
+}
+
 #[tokio::test]
 async fn a_false_machine_that_grants_by_itself_is_never_stored() {
     let machine = FalseMachine::start().await;
