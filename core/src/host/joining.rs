@@ -103,7 +103,6 @@ pub(super) async fn join(visitor: Visitor, request: UpgradeRequest) -> Result<()
     socket.send(Frame::Handshake(nonce)).await?;
     // The stranger's 10 seconds go on: nothing is proven yet.
     let met = wait.receive(&handshake_message(&mut socket).await?)?;
-    visitor.promote(Proof::Device(DeviceId::of(&met.details().key)));
     match show(&visitor, &met, id, origin).await {
         Ok(()) => {}
         Err(code) => return refuse(&shared, &mut socket, &met, code).await,
@@ -150,6 +149,9 @@ async fn show(visitor: &Visitor, met: &JoinMet, id: JoinId, origin: Origin) -> R
     if !is_shown {
         return Err(RefusalCode::JoinNotShown);
     }
+    // From here on it is no stranger, and not before: anybody can make a key and prove it, and would have as many
+    // connections as it makes keys. Of those that are shown there are few.
+    visitor.promote(Proof::Device(DeviceId::of(&details.key)));
     if let Some(listed) = shared.join_listed(id) {
         shared.tell(DeviceEvent::JoinPending(listed));
     }

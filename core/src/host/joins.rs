@@ -308,27 +308,30 @@ impl Joins {
         of_source < limits::JOIN_PROMPTS_PER_SOURCE && self.prompts.len() < limits::JOIN_PROMPTS
     }
 
-    /// Whoever was let in has its place for its two minutes; of the others somebody goes where it is full.
+    /// Of those of the source where it is full, else of the busiest, the oldest goes. Who has only committed goes
+    /// before whom people are shown: prompts are few, so no crowd takes a join off the screen while its number is
+    /// being typed. Whoever was let in has its place for its two minutes.
     fn make_room(&mut self, newcomer: Source) -> bool {
         let count = |source| self.joins.iter().filter(|join| join.source == source).count();
-        let from = if count(newcomer) >= limits::JOINS_PER_SOURCE {
-            newcomer
-        } else if self.joins.len() >= limits::JOINS {
-            // Of equally busy ones that whose join came first.
-            let mut busiest: Option<(usize, Source)> = None;
-            for join in self.joins.iter().filter(|join| !matches!(join.stage, Stage::Accepted { .. })) {
-                let joins = count(join.source);
-                if busiest.is_none_or(|(most, _)| joins > most) {
-                    busiest = Some((joins, join.source));
+        let full = self.joins.len() >= limits::JOINS;
+        let of_newcomer = count(newcomer) >= limits::JOINS_PER_SOURCE;
+        if !full && !of_newcomer {
+            return false;
+        }
+        let committed = |join: &Join| matches!(join.stage, Stage::Committed);
+        let shown = |join: &Join| matches!(join.stage, Stage::Shown(..));
+        let oldest = |may_go: &dyn Fn(&Join) -> bool| {
+            // Of equally busy sources that whose join came first.
+            let mut goes: Option<(usize, usize)> = None;
+            for (at, join) in self.joins.iter().enumerate().filter(|(_, join)| may_go(join)) {
+                let busy = if of_newcomer { usize::from(join.source == newcomer) } else { count(join.source) };
+                if busy > goes.map_or(0, |(most, _)| most) {
+                    goes = Some((busy, at));
                 }
             }
-            let Some((_, busiest)) = busiest else { return false };
-            busiest
-        } else {
-            return false;
+            goes.map(|(_, at)| at)
         };
-        let goes = |join: &Join| join.source == from && !matches!(join.stage, Stage::Accepted { .. });
-        let at = self.joins.iter().position(goes);
+        let at = oldest(&committed).or_else(|| oldest(&shown));
         at.map(|at| self.joins.remove(at)).is_some()
     }
 

@@ -189,6 +189,28 @@ fn the_fifth_of_a_source_costs_its_oldest_and_the_thirty_third_the_oldest_of_the
 }
 
 #[test]
+fn no_crowd_takes_a_join_off_the_screen() {
+    // From everywhere at once, each but once, so that none is busier than the one that is shown.
+    let mut joins = Joins::default();
+    shown(&mut joins, 1, 1, at(0)).unwrap();
+    for number in 0..200_u64 {
+        joins.begin(id(1_000 + number), source(10 + number as u8), at(1)).unwrap();
+    }
+    assert_eq!((waiting(&mut joins, at(2)), joins.len()), (vec![id(1)], limits::JOINS));
+    // From its own source, as all of a network are one by IPv6.
+    let mut joins = Joins::default();
+    shown(&mut joins, 1, 1, at(0)).unwrap();
+    shown(&mut joins, 2, 1, at(0)).unwrap();
+    for number in 0..200_u64 {
+        joins.begin(id(1_000 + number), source(1), at(1)).unwrap();
+    }
+    assert_eq!((waiting(&mut joins, at(2)), joins.len()), (vec![id(1), id(2)], limits::JOINS_PER_SOURCE));
+    assert!(joins.accept(id(1), number_of(1), at(2)).is_ok());
+    // The control: of those that have only committed the newest are there.
+    assert!(joins.has_place(id(1_199), at(2)) && !joins.has_place(id(1_000), at(2)));
+}
+
+#[test]
 fn an_ipv6_subscriber_is_one_source() {
     let of = |text: &str| Source::of(text.parse().unwrap());
     assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));

@@ -16,7 +16,7 @@ use crate::admin::client::{Line, Replies, parse};
 use crate::admin::protocol::{AskRequest, Request};
 use crate::admin::views::{Answer, AskEvent};
 use crate::exit::{Exit, Failure};
-use crate::output::style::quoted;
+use crate::output::style::{printable, quoted};
 use crate::output::time::span;
 use crate::output::{json, note, say};
 use crate::platform::user_name;
@@ -29,7 +29,7 @@ const LONGER: Duration = Duration::from_secs(15);
 /// Runs it.
 ///
 /// # Errors
-/// Exit code 1 for a no, 3 where nobody answered in time, 4 where no device may answer, 5 without a daemon.
+/// Exit code 1 for a no, or where the answer cannot be written; 3 where nobody answered in time, 4 where no device may answer, 5 without a daemon.
 pub async fn run(state_dir: &Path, args: AskArgs) -> Result<(), Failure> {
     let detail = args.detail.as_deref().map(detail).transpose()?;
     let text = bounded("the text", args.text.clone())?;
@@ -77,9 +77,11 @@ async fn wait(replies: &mut Replies, as_json: bool) -> Result<AskEvent, Failure>
             Line::Last(happened) => (happened, true),
         };
         if as_json {
-            say(json::line(&happened)?)?;
+            // Elsewhere a reader that has gone away is no failure; here that would be the exit code of a yes.
+            say(json::line(&happened)?).map_err(|_| Failure::failed("nobody reads the answer, so it is no yes"))?;
         } else if let AskEvent::Asked { ask, may_answer, online } = &happened {
-            note(asked_text(&ask.id, *may_answer, *online));
+            // The daemon may be another user's.
+            note(asked_text(&printable(&ask.id), *may_answer, *online));
         }
         if last {
             return Ok(happened);

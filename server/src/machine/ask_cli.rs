@@ -10,7 +10,7 @@ use crate::cli::Json;
 use crate::output::time::parse_duration;
 
 /// `pairpin ask`. Exit codes: 0 yes, 1 no, 3 nobody answered in time, 4 no device is paired that may answer, 5 the
-/// daemon is not running; with a command, its own once there is a yes.
+/// daemon is not running; with a command, its own once there is a yes. This help is no yes either: 2.
 #[derive(Debug, Args)]
 pub struct AskArgs {
     /// The question, one line
