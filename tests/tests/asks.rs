@@ -116,6 +116,39 @@ fn a_command_runs_on_a_yes_alone_and_its_exit_code_is_the_result() {
 }
 
 #[test]
+fn neither_its_help_nor_a_reader_that_has_gone_away_is_a_yes() {
+    let (machine, device) = paired();
+    // As in a script: pairpin ask "$TITLE" && ./deploy.
+    for title in ["--help", "-h", "--version", "-V"] {
+        machine.run(&["ask", title, "--", "touch", "ran"]).expect(2);
+    }
+    machine.run(&["notify", "--help"]).expect(0);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut ask = machine.command(&["ask", "--json", "Deploy?", "--", "touch", "ran"]);
+    let unread = ask.stdout(writer).status().unwrap();
+    assert_eq!(unread.code(), Some(1));
+    // The same later: somebody says yes, and who asked for it does not hear that.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut ask = machine.command(&["ask", "--json", "Deploy?", "--", "touch", "ran"]).stdout(writer).spawn().unwrap();
+    let mut asked = String::new();
+    let mut reader = std::io::BufReader::new(reader);
+    std::io::BufRead::read_line(&mut reader, &mut asked).unwrap();
+    drop(reader);
+    device.run(&["approve", &id_of(&serde_json::from_str(&asked).unwrap())]).expect(0);
+    assert_eq!(ask.wait().unwrap().code(), Some(1));
+    assert!(!machine.home().join("ran").exists());
+}
+
+#[test]
+fn what_cannot_be_seen_of_a_command_is_marked() {
+    let (machine, device) = paired();
+    let (_ask, _) = asking(&machine, &["Run it?", "--detail", "./deploy\u{200B}.sh", "--", "./deploy\u{200B}.sh"]);
+    let inbox = device.run(&["inbox"]).expect(0).stdout;
+    assert!(inbox.contains("| ./deploy�.sh") && inbox.contains("-- ./deploy�.sh"), "{inbox}");
+}
+
+#[test]
 fn an_ask_that_is_killed_is_withdrawn_everywhere() {
     let (machine, device) = paired();
     let mut inbox = following(&device);
@@ -195,7 +228,7 @@ fn a_notice_reaches_who_follows() {
     let mut inbox = following(&device);
     machine.run(&["notify", "backup\x1b[2J done"]).expect(0).says("told 1 device");
     let notice = inbox.event("notice");
-    assert_eq!((&notice["text"], &notice["machine"]), (&"backup[2J done".into(), &"homebox".into()));
+    assert_eq!((&notice["text"], &notice["machine"]), (&"backup�[2J done".into(), &"homebox".into()));
 }
 
 /// A command of the same binary as another user, who finds no state of its own.

@@ -217,8 +217,7 @@ impl MachineSession {
         name: Option<String>,
         lifetime: Option<Duration>,
     ) -> Result<MintedOffer, ClientError> {
-        let answer = self.act_here(Act::Invite { role, name, lifetime }).await?;
-        serde_json::from_value(answer).map_err(|_| ClientError::Protocol)
+        minted(self.act_here(Act::Invite { role, name, lifetime }).await?)
     }
 
     /// Prepares, signs with the software key and submits: the command line's way.
@@ -229,5 +228,36 @@ impl MachineSession {
         let prepared = self.prepare(act).await?;
         let signature = self.sign_here(&prepared).await?;
         self.submit(prepared, signature).await
+    }
+}
+
+/// Reads the machine's answer to a [`Act::Invite`], made safe to show: one line each, and no longer than an offer may
+/// live.
+///
+/// # Errors
+/// [`ClientError::Protocol`].
+pub fn minted(answer: Value) -> Result<MintedOffer, ClientError> {
+    let minted: MintedOffer = serde_json::from_value(answer).map_err(|_| ClientError::Protocol)?;
+    let line = |text: String| crate::names::clean(&text, crate::wire::limits::FRAME);
+    Ok(MintedOffer {
+        link: minted.link.and_then(line),
+        code: minted.code.and_then(line),
+        expires_in_seconds: minted.expires_in_seconds.min(crate::wire::limits::OFFER_TIME_MAX.as_secs()),
+        ..minted
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_of_a_hostile_machine_steers_no_screen_and_does_not_live_for_ever() {
+        let code = "1234\x1b[2J\r5678";
+        let answer = serde_json::json!({ "number": 1, "link": null, "code": code, "expires_in_seconds": u64::MAX });
+        let minted = minted(answer).unwrap();
+        assert_eq!(minted.code.as_deref(), Some("1234[2J 5678"));
+        // What is added to it must not be too much for a clock.
+        assert_eq!(minted.expires_in_seconds, crate::wire::limits::OFFER_TIME_MAX.as_secs());
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::HostError;
 use super::asks::TooMany;
 use crate::clock::UnixMillis;
-use crate::names::{clean, clean_name};
+use crate::names::{clean_name, clean_showing, says_something};
 use crate::wire::{AskClaimed, AskKnown, AskMessage, AskObserved, clean_lines, limits};
 
 /// What somebody at the machine wants to know.
@@ -98,7 +98,7 @@ pub(super) fn known(known: AskKnown) -> AskKnown {
 
 /// One line of the caller's.
 pub(super) fn text(text: &str) -> Result<String, AskError> {
-    let clean = clean(text, usize::MAX).ok_or(AskError::Empty)?;
+    let clean = clean_showing(text).filter(|text| says_something(text)).ok_or(AskError::Empty)?;
     if clean.len() > limits::ASK_TEXT { Err(AskError::Text) } else { Ok(clean) }
 }
 
@@ -111,9 +111,9 @@ fn claimed(claimed: AskClaimed) -> Result<AskClaimed, AskError> {
 }
 
 fn observed(observed: AskObserved) -> AskObserved {
-    let path = |path: Option<String>| path.and_then(|path| clean(&path, usize::MAX)).map(|path| cut(&path));
+    let path = |path: Option<String>| path.and_then(|path| clean_showing(&path)).map(|path| cut(&path));
     let (mut arguments, mut room) = (Vec::new(), limits::ASK_ARGUMENTS);
-    let mut rest = observed.arguments.into_iter().map(|argument| clean(&argument, usize::MAX).unwrap_or_default());
+    let mut rest = observed.arguments.into_iter().map(|argument| clean_showing(&argument).unwrap_or_default());
     let mut left_out = observed.arguments_left_out;
     for argument in rest.by_ref() {
         // Each costs its quotation marks too.
@@ -172,8 +172,8 @@ mod tests {
         asked.claimed.detail = Some("one\n\n\x1b[31mtwo".into());
         asked.observed.arguments = vec!["sh".into(), "a\u{200B}b".into(), String::new()];
         let (shown, message) = shown(asked).unwrap();
-        assert_eq!(shown.claimed.text, "Deploy build 241?");
-        assert_eq!(shown.claimed.detail.as_deref(), Some("one\n[31mtwo"));
+        assert_eq!(shown.claimed.text, "Deploy� build 241?");
+        assert_eq!(shown.claimed.detail.as_deref(), Some("one\n�[31mtwo"));
         assert_eq!(AskMessage::decode(&message).unwrap(), shown, "cleaning again changes nothing");
     }
 

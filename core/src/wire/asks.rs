@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{MessageError, limits};
 use crate::clock::UnixMillis;
-use crate::names::{clean, clean_name};
+use crate::names::{clean_name, clean_showing, says_something};
+
+/// An ask's id, at most (letters and digits).
+const ID: usize = 16;
 
 /// What the machine knows of the caller, from the kernel: nobody can choose it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,9 +98,9 @@ impl AskMessage {
     /// Nothing in it moves or hides text. `None` where no question is left.
     fn cleaned(self) -> Option<Self> {
         let AskObserved { executable, arguments, arguments_left_out, directory } = self.observed;
-        let line = |text: String| clean(&text, limits::ASK_MESSAGE);
+        let line = |text: String| clean_showing(&text);
         Some(Self {
-            id: line(self.id)?,
+            id: Some(self.id).filter(|id| is_id(id))?,
             known: AskKnown { user: self.known.user.as_deref().map(clean_name), ..self.known },
             observed: AskObserved {
                 executable: executable.and_then(line),
@@ -106,7 +109,7 @@ impl AskMessage {
                 directory: directory.and_then(line),
             },
             claimed: AskClaimed {
-                text: line(self.claimed.text)?,
+                text: line(self.claimed.text).filter(|text| says_something(text))?,
                 detail: self.claimed.detail.as_deref().and_then(clean_lines),
             },
             ..self
@@ -114,9 +117,14 @@ impl AskMessage {
     }
 }
 
-/// Several lines, each without control, format or invisible characters; empty ones go.
+/// Whether it can be an ask's id: short, and nothing in it can be taken for other words of a line.
+fn is_id(text: &str) -> bool {
+    (1..=ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// Several lines, each as [`clean_showing`] makes it; empty ones go.
 pub fn clean_lines(text: &str) -> Option<String> {
-    let lines: Vec<String> = text.lines().filter_map(|line| clean(line, limits::ASK_MESSAGE)).collect();
+    let lines: Vec<String> = text.lines().filter_map(clean_showing).collect();
     if lines.is_empty() { None } else { Some(lines.join("\n")) }
 }
 
@@ -217,9 +225,13 @@ mod tests {
         hostile.claimed.detail = Some("a\rb\n\u{200B}\nc\u{2028}d".into());
         hostile.observed.arguments = vec!["\x07".into(), "b\nknown: root".into()];
         let read = AskMessage::decode(&hostile.encode().unwrap()).unwrap();
-        assert_eq!(read.claimed.text, "Deploy?[2J");
-        assert_eq!(read.claimed.detail.as_deref(), Some("a b\nc d"));
-        assert_eq!(read.observed.arguments, ["", "b known: root"]);
+        assert_eq!(read.claimed.text, "Deploy�?�[2J");
+        assert_eq!(read.claimed.detail.as_deref(), Some("a b\n�\nc d"));
+        assert_eq!(read.observed.arguments, ["�", "b known: root"]);
+        for id in ["", "k7pq  on office, 1:00 left", "k7pq\nx", "K7PQ", &"a".repeat(100)] {
+            let other = AskMessage { id: id.into(), ..message() };
+            assert!(AskMessage::decode(&other.encode().unwrap()).is_err(), "{id:?}");
+        }
         hostile.claimed.text = "\u{200B}".into();
         assert!(AskMessage::decode(&hostile.encode().unwrap()).is_err(), "no question");
     }

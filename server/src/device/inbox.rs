@@ -22,6 +22,8 @@ use crate::output::{facts, json, note, say, say_lines};
 
 /// Machines that are dialled at once, at most.
 const AT_ONCE: usize = 16;
+/// Items of a machine that are known not to be new, at most; a machine has far fewer waiting.
+const KNOWN: usize = 1024;
 /// The first pause before a machine is dialled again; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
@@ -298,8 +300,11 @@ impl Follower {
         }
     }
 
-    /// Told once.
+    /// Told once; again where the machine has named more than any can have waiting.
     fn pending(&self, item: &InboxItem, known: &mut HashSet<String>) -> Option<Told> {
+        if known.len() >= KNOWN {
+            known.clear();
+        }
         let new = known.insert(item.id().to_owned());
         new.then(|| (Event::Pending { item: ItemJson::of(&self.name, item) }, shown(&self.name, item)))
     }

@@ -91,12 +91,14 @@ pub fn looks(process: u32) -> Option<ProcessLooks> {
     let of = PathBuf::from(format!("/proc/{process}"));
     let link = |name: &str| Some(fs::read_link(of.join(name)).ok()?.to_string_lossy().into_owned());
     let mut command = Vec::new();
-    fs::File::open(of.join("cmdline")).ok()?.take(COMMAND).read_to_end(&mut command).ok()?;
+    fs::File::open(of.join("cmdline")).ok()?.take(COMMAND + 1).read_to_end(&mut command).ok()?;
+    let cut = command.len() as u64 > COMMAND;
     let words = command.strip_suffix(b"\0").unwrap_or(&command).split(|byte| *byte == 0);
     Some(ProcessLooks {
         started: started(&fs::read_to_string(of.join("stat")).ok()?)?,
         executable: link("exe"),
         arguments: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect(),
+        cut,
         directory: link("cwd"),
     })
 }
