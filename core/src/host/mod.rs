@@ -34,6 +34,8 @@ mod join_from;
 mod join_requests;
 mod join_verbs;
 mod joining;
+#[cfg(test)]
+mod joining_tests;
 mod joins;
 #[cfg(test)]
 mod joins_tests;

@@ -74,6 +74,12 @@ impl ProvenPeers {
         Place { peers: self.clone(), proof, number, evicted }
     }
 
+    /// Places that were taken so far.
+    #[cfg(test)]
+    pub(super) fn admitted(&self) -> u64 {
+        self.lock().next
+    }
+
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
