@@ -45,6 +45,7 @@ pub(super) async fn approve(live: &mut Live, row: &DeviceRow, asked: ApproveJoin
         by: Authority::Owner { device: live.device, name: row.name.clone() },
         how: asked.how,
         role: asked.role,
+        role_by_default: false,
         name: asked.name.as_deref().map(clean_name),
         absolute_seconds: asked.absolute_seconds,
     };

@@ -51,6 +51,7 @@ impl Host {
             by: Authority::Console(SHELL.to_owned()),
             how: JoinHow::Number(number),
             role: self.shared.role_of(role),
+            role_by_default: role.is_none(),
             name: name.map(clean_name),
             absolute_seconds: None,
         };

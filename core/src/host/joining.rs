@@ -26,6 +26,7 @@ use crate::names::{clean_name, clean_platform, quoted};
 use crate::net::origin::{Origin, SystemNetworks, origin};
 use crate::net::socket::{Incoming, Socket};
 use crate::net::upgrade::UpgradeRequest;
+use crate::role::Role;
 use crate::secrets::{RecognitionKey, random_bytes};
 use crate::store::StoreError;
 use crate::store::host::devices::{self, LetIn, LetInHow, NewDevice, PairedHow};
@@ -348,6 +349,8 @@ fn activate(
     if devices::get(connection, &id)?.is_some() {
         return Ok(LettingIn::Known);
     }
+    // Decided here and now, as for an offer: two that were let in as the first device must not both be owners.
+    let role = if what.role_by_default { Role::for_new_device(devices::owners(connection)? > 0) } else { what.role };
     let how = match what.how {
         JoinHow::Scan(_) => LetInHow::Scan,
         JoinHow::Number(_) => LetInHow::Number,
@@ -358,7 +361,7 @@ fn activate(
         session_key: details.key,
         name: what.name.clone().unwrap_or_else(|| asker.name.clone()),
         platform: asker.platform.clone(),
-        role: what.role,
+        role,
         key_kind: details.key_kind,
         recognition_key,
         paired_at: now,

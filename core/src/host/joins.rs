@@ -50,6 +50,8 @@ pub(super) struct LetInAs {
     pub(super) by: Authority,
     pub(super) how: JoinHow,
     pub(super) role: Role,
+    /// Nobody named that role: it is what a new device gets as things stand, and looked at again when it is one.
+    pub(super) role_by_default: bool,
     pub(super) name: Option<String>,
     pub(super) absolute_seconds: Option<u64>,
 }

@@ -151,6 +151,29 @@ async fn the_shell_lets_a_device_in_by_its_number_and_not_by_another() {
 }
 
 #[tokio::test]
+async fn of_two_that_the_shell_lets_in_as_the_first_device_one_is_owner() {
+    let (machine, _) = pair_of_both().await;
+    let mut granted = Vec::new();
+    for _ in 0..2 {
+        let (joiner, asked) = asks(&machine).await;
+        let accepted = machine.host().approve_join(asked.qr.join, asked.number.unwrap(), None, None).await.unwrap();
+        let waiting = asked.wait().await.unwrap();
+        assert_eq!((accepted.role, waiting.role), (Role::Owner, Role::Owner), "as things stand then");
+        granted.push((joiner, waiting, accepted.digits));
+    }
+    let mut roles = Vec::new();
+    for (_joiner, waiting, digits) in granted {
+        roles.push(waiting.typed(&digits).await.unwrap().role);
+    }
+    assert_eq!(roles, [Role::Owner, Role::Operator]);
+    // A role that was named is that role: the control.
+    let (_joiner, asked) = asks(&machine).await;
+    let (join, number) = (asked.qr.join, asked.number.unwrap());
+    let accepted = machine.host().approve_join(join, number, Some(Role::Owner), None).await.unwrap();
+    assert_eq!(asked.wait().await.unwrap().typed(&accepted.digits).await.unwrap().role, Role::Owner);
+}
+
+#[tokio::test]
 async fn a_no_reaches_the_joiner_and_may_close_the_door() {
     let (machine, owner) = pair_of_both().await;
     let mut session = approver(&machine, &owner).await;
