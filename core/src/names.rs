@@ -186,7 +186,9 @@ mod tests {
     #[test]
     fn what_is_not_shown_of_a_question_leaves_a_mark() {
         assert_eq!(clean_showing(" ./deploy.sh  now\n").as_deref(), Some("./deploy.sh now"));
-        for hidden in ["./deploy\u{200B}.sh", "./deploy\u{202E}\u{2066}.sh", "./deploy\u{1b}.sh", "./deploy\u{E0041}.sh"] {
+        for hidden in
+            ["./deploy\u{200B}.sh", "./deploy\u{202E}\u{2066}.sh", "./deploy\u{1b}.sh", "./deploy\u{E0041}.sh"]
+        {
             assert_eq!(clean_showing(hidden).as_deref(), Some("./deploy�.sh"), "{hidden:?}");
         }
         assert_eq!(clean_showing("\u{200B}").filter(|text| says_something(text)), None);

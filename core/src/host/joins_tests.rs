@@ -52,7 +52,14 @@ fn facts(number: u64) -> JoinFacts {
 }
 
 fn yes(how: JoinHow) -> LetInAs {
-    LetInAs { by: Authority::Console("shell".into()), how, role: Role::Operator, role_by_default: false, name: None, absolute_seconds: None }
+    LetInAs {
+        by: Authority::Console("shell".into()),
+        how,
+        role: Role::Operator,
+        role_by_default: false,
+        name: None,
+        absolute_seconds: None,
+    }
 }
 
 fn number_of(number: u64) -> LetInAs {

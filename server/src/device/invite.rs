@@ -132,7 +132,12 @@ fn outcome(event: DeviceEvent, as_json: bool) -> Result<(), Failure> {
         let (device, from, check_digits) = (name.as_str(), from.as_str(), check_digits.as_str());
         return say(json::line(&PairedJson { event: "paired", device, role, from, check_digits })?);
     }
-    say(format!("paired {} as {role} from {}, check digits {}", quoted(&name), printable(&from), printable(&check_digits)))?;
+    say(format!(
+        "paired {} as {role} from {}, check digits {}",
+        quoted(&name),
+        printable(&from),
+        printable(&check_digits)
+    ))?;
     note("the same four digits are on the new device; if not, revoke it now");
     Ok(())
 }
