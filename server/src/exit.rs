@@ -52,6 +52,13 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// A reader that has gone away is no success of what was to be decided: for verbs that say something before they
+    /// are done.
+    #[must_use]
+    pub fn of_unfinished(self) -> Self {
+        if self.exit == Exit::Ok { Self::failed("nobody reads the output, so it ends here") } else { self }
+    }
+
     /// Ends with this code and says nothing more.
     pub fn quiet(exit: Exit) -> Self {
         Self::new(exit, "")

@@ -50,6 +50,16 @@ fn digits(said: &str) -> String {
 }
 
 #[test]
+fn a_joiner_whose_reader_has_gone_away_is_not_paired_and_says_so() {
+    let (machine, laptop) = (machine(), Device::new());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut join = laptop.command(&["join", "--json", &machine.address.to_string()]);
+    assert_eq!(join.stdout(writer).status().unwrap().code(), Some(1));
+    assert!(machine.devices().is_empty());
+}
+
+#[test]
 fn a_laptop_is_let_in_at_the_console_by_the_number_on_its_screen() {
     let (machine, laptop) = (machine(), Device::new());
     let mut terminal = asks(&machine, &laptop);

@@ -90,14 +90,16 @@ async fn find(client: &Client, id: &str, on: Option<&str>) -> Result<(MachineSes
 
 fn finished(machine: &str, item: &InboxItem, answered: AskAnswered, as_json: bool) -> Result<(), Failure> {
     let text = end_text(&answered.end);
-    if as_json {
+    let said = if as_json {
         let (how, by) = how(&answered.end);
-        say(json::line(&AnsweredJson { item: ItemJson::of(machine, item), taken: answered.taken, how, by })?)?;
+        say(json::line(&AnsweredJson { item: ItemJson::of(machine, item), taken: answered.taken, how, by })?)
     } else if answered.taken {
-        say(format!("{} on {}: {text}", item.id(), quoted(machine)))?;
-    }
+        say(format!("{} on {}: {text}", item.id(), quoted(machine)))
+    } else {
+        Ok(())
+    };
     if answered.taken {
-        return Ok(());
+        return said;
     }
     Err(Failure::failed(format!("too late, {} is over: {text}", item.id())))
 }

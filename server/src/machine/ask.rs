@@ -78,7 +78,7 @@ async fn wait(replies: &mut Replies, as_json: bool) -> Result<AskEvent, Failure>
         };
         if as_json {
             // Elsewhere a reader that has gone away is no failure; here that would be the exit code of a yes.
-            say(json::line(&happened)?).map_err(|_| Failure::failed("nobody reads the answer, so it is no yes"))?;
+            say(json::line(&happened)?).map_err(Failure::of_unfinished)?;
         } else if let AskEvent::Asked { ask, may_answer, online } = &happened {
             // The daemon may be another user's.
             note(asked_text(&printable(&ask.id), *may_answer, *online));
