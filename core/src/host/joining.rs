@@ -44,16 +44,40 @@ pub(super) struct JoinDesk {
     joins: Mutex<Joins>,
     /// Something was decided.
     changed: watch::Sender<()>,
+    /// Devices whose acknowledgement is being written.
+    making: Mutex<Vec<DeviceId>>,
     from: JoinFrom,
+}
+
+/// A device is being made; until this is dropped.
+struct Making<'a>(&'a JoinDesk, DeviceId);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        let mut making = lock(&self.0.making);
+        if let Some(at) = making.iter().position(|device| *device == self.1) {
+            making.swap_remove(at);
+        }
+    }
 }
 
 impl JoinDesk {
     pub(super) fn new(from: JoinFrom) -> Self {
-        Self { joins: Mutex::default(), changed: watch::Sender::new(()), from }
+        Self { joins: Mutex::default(), changed: watch::Sender::new(()), making: Mutex::default(), from }
     }
 
     pub(super) fn joins(&self) -> MutexGuard<'_, Joins> {
         lock(&self.joins)
+    }
+
+    fn make(&self, device: DeviceId) -> Making<'_> {
+        lock(&self.making).push(device);
+        Making(self, device)
+    }
+
+    /// Whether a joiner's acknowledgement is on its way to the disk: it may come back before it is there.
+    pub(super) fn is_making(&self, device: DeviceId) -> bool {
+        lock(&self.making).contains(&device)
     }
 
     /// Wakes the joiners' connections.
@@ -280,6 +304,7 @@ async fn acknowledged(
     recognition_key: RecognitionKey,
     token: TokenHash,
 ) -> Result<Registration, RefusalCode> {
+    let _making = shared.joins.make(DeviceId::of(&details.key));
     let taken = shared.joins.joins().acknowledge(id, &token, shared.clock.elapsed());
     let (asker, what) = taken.ok_or(RefusalCode::JoinExpired)?;
     // Its revoke was asked for and is not stored yet: what it decided does not outlive that either.

@@ -79,7 +79,7 @@ async fn known(visitor: &Visitor, device: DeviceId) -> Option<Known> {
     let shared = visitor.shared();
     for _ in 0..CATCH_UP {
         let known = shared.book.find(device);
-        if known.is_some() || !shared.offers().is_spent_by(device) {
+        if known.is_some() || !(shared.offers().is_spent_by(device) || shared.joins.is_making(device)) {
             return known;
         }
         tokio::time::sleep(CATCH_UP_PAUSE).await;
