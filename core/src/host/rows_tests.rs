@@ -39,7 +39,11 @@ fn device(connection: &Connection, number: u8, role: Role) -> DeviceRow {
 }
 
 fn lifetimes(idle: Option<u64>, absolute: Option<u64>) -> DeviceChange {
-    DeviceChange { role: None, idle: idle.map(Duration::from_secs), absolute: absolute.map(Duration::from_secs) }
+    DeviceChange {
+        idle: idle.map(Duration::from_secs),
+        absolute: absolute.map(Duration::from_secs),
+        ..DeviceChange::default()
+    }
 }
 
 fn said(connection: &Connection) -> Vec<String> {
