@@ -104,7 +104,10 @@ async fn enrol(live: &mut Live, row: &DeviceRow, asked: Enrol) -> Result<Value, 
     let change = move |connection: &rusqlite::Connection| rows::enrol(connection, device, &name, &asked, now);
     match live.shared.book.change(device, change).await {
         Ok(true) => {
-            live.shared.tell_changed(device, format!("{} itself", quoted(&row.name)));
+            if row.approval.is_some() {
+                // The same key, guarded by something else from now on.
+                live.shared.tell_changed(device, format!("{} itself", quoted(&row.name)));
+            }
             live.shared.tell_last_audit().await;
             Ok(json!({}))
         }

@@ -65,7 +65,11 @@ pub async fn yes(question: &str) -> Result<bool, Failure> {
 async fn blocking(
     read: impl FnOnce() -> io::Result<Zeroizing<String>> + Send + 'static,
 ) -> Result<Zeroizing<String>, Failure> {
-    let read = tokio::task::spawn_blocking(read).await;
-    let text = read.map_err(|_| Failure::failed("reading the answer failed, try again"))?;
+    // A thread that nobody waits for: where the question has become idle, the command ends all the same.
+    let (said, answer) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = said.send(read());
+    });
+    let text = answer.await.map_err(|_| Failure::failed("reading the answer failed, try again"))?;
     text.map_err(|error| Failure::failed(format!("cannot read standard input: {error}")))
 }
