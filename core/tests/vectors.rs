@@ -250,6 +250,44 @@ fn a_whole_join() {
 }
 
 #[test]
+fn statements() {
+    let (key, ..) = kept_signature();
+    let addressee = Addressee { pin: channel().pin, machine: MachineId::from_bytes([0x55; 16]), epoch: 3 };
+    let given = NonceGiven { nonce: Nonce::from_bytes([0xaa; 16]), expires_at: 1_800_000_000_000 };
+    let device = DeviceId::from_bytes([0xbb; 16]);
+    let request = RequestHash::from_bytes([0xcc; 32]);
+    let to_sign: serde_json::Map<String, Value> = [
+        Stated::Enrol { device, key, guard: ApprovalGuard::Passphrase },
+        Stated::Answer { ask: "k7pq", request },
+        Stated::Revoke { device, reason: "left in a taxi" },
+        Stated::Mint { role: Role::Viewer, name: "Ana’s tablet", lifetime_seconds: 120 },
+        Stated::SetRole { device, role: Role::Operator },
+        Stated::Lift { device },
+        Stated::ForgetKey { device },
+    ]
+    .iter()
+    .map(|stated| {
+        let statement = Statement::new(&addressee, given, stated);
+        (stated.kind().as_str().to_owned(), Value::from(hex(statement.to_sign())))
+    })
+    .collect();
+    check(
+        "statements.json",
+        json!({
+            "pin": hex(channel().pin.as_bytes()),
+            "machine": hex(&[0x55; 16]),
+            "epoch": 3,
+            "nonce": hex(&[0xaa; 16]),
+            "expires_at": given.expires_at,
+            "key": hex(key.as_bytes()),
+            "device": hex(device.as_bytes()),
+            "request": hex(request.as_bytes()),
+            "to_sign": to_sign,
+        }),
+    );
+}
+
+#[test]
 fn links() {
     let link = |addresses: &[&str]| Link {
         pin: channel().pin.prefix(),

@@ -134,6 +134,7 @@ fn welcome() -> Welcome {
         expires_at: 1,
         approvals: vec![],
         approval_key: None,
+        approval_guard: None,
         unsettled: false,
     }
 }

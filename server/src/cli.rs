@@ -238,6 +238,9 @@ pub enum DevicesVerb {
     Show {
         /// Its name, its id, or the beginning of its id
         device: String,
+        /// From afar: on this machine, where this device is owner, instead of here
+        #[arg(long, value_name = "MACHINE", env = "PAIRPIN_DEVICES_ON", hide_env = true)]
+        on: Option<String>,
         #[command(flatten)]
         json: Json,
     },
@@ -248,21 +251,10 @@ pub enum DevicesVerb {
         /// The new name
         name: String,
     },
-    /// Change what a device may do, and for how long
-    #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["role", "idle", "absolute"]))]
-    Set {
-        /// Its name, its id, or the beginning of its id
-        device: String,
-        /// What it may do: owner, operator or viewer
-        #[arg(long, env = "PAIRPIN_DEVICES_SET_ROLE", hide_env = true)]
-        role: Option<Role>,
-        /// How long its session may stay unused, as 30d
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_DEVICES_SET_IDLE", hide_env = true)]
-        idle: Option<Duration>,
-        /// How long its session may live in all, as 180d
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_DEVICES_SET_ABSOLUTE", hide_env = true)]
-        absolute: Option<Duration>,
-    },
+    /// Change what a device may do, and for how long; lift its suspension; let it bring another approval key
+    #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
+        .args(["role", "idle", "absolute", "lift", "forget_approval_key"]))]
+    Set(SetArgs),
     /// Take a device's access away and cut its open connections; returns when they are cut
     #[command(group = clap::ArgGroup::new("which").required(true).args(["devices", "all"]))]
     Revoke(RevokeArgs),
@@ -270,6 +262,33 @@ pub enum DevicesVerb {
     Approve(ApproveArgs),
     /// Say no to a device that asks to be let in
     Deny(DenyArgs),
+}
+
+/// `pairpin devices set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Its name, its id, or the beginning of its id
+    pub device: String,
+    /// What it may do: owner, operator or viewer
+    #[arg(long, env = "PAIRPIN_DEVICES_SET_ROLE", hide_env = true)]
+    pub role: Option<Role>,
+    /// How long its session may stay unused, as 30d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "on", env = "PAIRPIN_DEVICES_SET_IDLE", hide_env = true)]
+    pub idle: Option<Duration>,
+    /// How long its session may live in all, as 180d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "on", env = "PAIRPIN_DEVICES_SET_ABSOLUTE", hide_env = true)]
+    pub absolute: Option<Duration>,
+    /// Let it connect again after it was suspended
+    #[arg(long, env = "PAIRPIN_DEVICES_SET_LIFT", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub lift: bool,
+    /// Forget its approval key: it answers nothing until it brings one, which may be another
+    #[arg(long, env = "PAIRPIN_DEVICES_SET_FORGET_APPROVAL_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub forget_approval_key: bool,
+    /// From afar: on this machine, where this device is owner, instead of here
+    #[arg(long, value_name = "MACHINE", env = "PAIRPIN_DEVICES_ON", hide_env = true)]
+    pub on: Option<String>,
+    #[command(flatten)]
+    pub json: Json,
 }
 
 /// `pairpin devices approve`.
@@ -386,6 +405,7 @@ mod tests {
             "pairpin serve --loud",
             "pairpin offers cancel",
             "pairpin devices set x",
+            "pairpin devices set x --idle 3d --on homebox",
             "pairpin devices approve abcd",
             "pairpin devices approve abcd --number 12",
             "pairpin devices deny abcd --close --block-source",
@@ -398,6 +418,8 @@ mod tests {
         for line in [
             "pairpin devices",
             "pairpin devices --revoked --json",
+            "pairpin devices set x --role viewer --lift --on homebox",
+            "pairpin devices set x --forget-approval-key",
             "pairpin devices revoke a b --yes",
             "pairpin offers cancel 3",
             "pairpin devices approve abcd --number 123-4567",

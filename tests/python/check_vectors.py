@@ -154,6 +154,25 @@ def check_join(v):
         assert lp(b"pairpin v1 statement approve join", *head, *fields).hex() == v["statements"][how], how
 
 
+def check_statements(v):
+    head = [(1).to_bytes(2, "big"), bytes.fromhex(v["pin"]), bytes.fromhex(v["machine"]), v["epoch"].to_bytes(8, "big")]
+    head += [bytes.fromhex(v["nonce"]), v["expires_at"].to_bytes(8, "big")]
+    device = bytes.fromhex(v["device"])
+    fields = {
+        "enrol": [device, bytes.fromhex(v["key"]), b"passphrase"],
+        "answer": [b"k7pq", bytes.fromhex(v["request"]), b"yes"],
+        "revoke": [device, b"left in a taxi"],
+        "mint": [b"viewer", "Ana’s tablet".encode(), (120).to_bytes(8, "big")],
+        "set-role": [device, b"operator"],
+        "lift": [device],
+        "forget-key": [device],
+    }
+    assert sorted(fields) == sorted(v["to_sign"])
+    for kind, parts in fields.items():
+        label = b"pairpin v1 statement " + kind.replace("-", " ").encode()
+        assert lp(label, *head, *parts).hex() == v["to_sign"][kind], kind
+
+
 def split(address):
     host, _, port = address.rpartition(":")
     if not host or (":" in host and not host.endswith("]")):

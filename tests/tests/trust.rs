@@ -120,6 +120,7 @@ fn a_stolen_tls_key_without_the_database_is_a_hard_stop() {
                 expires_at: i64::MAX,
                 approvals: Vec::new(),
                 approval_key: None,
+                approval_guard: None,
                 unsettled: false,
             };
             let mut answer = pairpin_core::wire::Envelope::of(&welcome).map_err(std::io::Error::other)?;

@@ -16,8 +16,8 @@ use crate::handshake::{Addressee, ApprovedJoin, Stated, Statement};
 use crate::identity::{DeviceId, PublicKey, Signature};
 use crate::role::Role;
 use crate::wire::{
-    AcceptAsk, ApprovalGuard, Enrol, Method, MintRequest, MintedOffer, NonceGiven, RequestHash, RevokeRequest, Signed,
-    StatementKind,
+    AcceptAsk, ApprovalGuard, DeviceSet, Enrol, ForgetKeyRequest, LiftRequest, Method, MintRequest, MintedOffer,
+    NonceGiven, RequestHash, RevokeRequest, SetRoleRequest, Signed, StatementKind,
 };
 
 /// What a person may decide on a machine from here.
@@ -56,6 +56,23 @@ pub enum Act {
     /// A device that asks is let in: made by [`MachineSession::approve_scanned`] or
     /// [`MachineSession::approve_number`].
     ApproveJoin(Box<JoinApproval>),
+    /// A device may do this from now on.
+    SetRole {
+        /// The device.
+        device: DeviceId,
+        /// Its new role.
+        role: Role,
+    },
+    /// A device is suspended no more.
+    Lift {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Another device may bring another approval key.
+    ForgetKey {
+        /// The device; not this one.
+        device: DeviceId,
+    },
 }
 
 /// An act that waits for its signature. The nonce in it is good for two minutes, on this connection.
@@ -98,6 +115,9 @@ impl Act {
                 name: join.name.as_deref().unwrap_or_default(),
                 absolute_seconds: join.absolute_seconds,
             }),
+            Self::SetRole { device, role } => Stated::SetRole { device: *device, role: *role },
+            Self::Lift { device } => Stated::Lift { device: *device },
+            Self::ForgetKey { device } => Stated::ForgetKey { device: *device },
         }
     }
 
@@ -108,6 +128,9 @@ impl Act {
             Self::Revoke { .. } => Method::Revoke,
             Self::Invite { .. } => Method::Mint,
             Self::ApproveJoin(_) => Method::ApproveJoin,
+            Self::SetRole { .. } => Method::SetRole,
+            Self::Lift { .. } => Method::Lift,
+            Self::ForgetKey { .. } => Method::ForgetKey,
         }
     }
 
@@ -123,6 +146,9 @@ impl Act {
                 value(MintRequest { role, name, lifetime_seconds: lifetime.map(|life| life.as_secs()), signed })
             }
             Self::ApproveJoin(join) => value(join.params(signed)),
+            Self::SetRole { device, role } => value(SetRoleRequest { device, role, signed }),
+            Self::Lift { device } => value(LiftRequest { device, signed }),
+            Self::ForgetKey { device } => value(ForgetKeyRequest { device, signed }),
         }
     }
 }
@@ -136,7 +162,7 @@ impl MachineSession {
     pub async fn prepare(&mut self, act: Act) -> Result<Prepared, ClientError> {
         let method = act.method();
         if !method.is_allowed(self.role()) {
-            return Err(ClientError::NotAllowed { name: self.row.name.clone(), role: self.role() });
+            return Err(self.not_allowed(method));
         }
         if method.statement() != Some(StatementKind::Enrol) && self.enrolled().is_none() {
             return Err(ClientError::NoApprovalKey { name: self.row.name.clone() });
@@ -174,37 +200,43 @@ impl MachineSession {
         Addressee { pin: self.row.pin, machine: self.row.machine_id, epoch: self.row.epoch }
     }
 
-    /// Signs with the approval key that this device holds in software, guarded by nothing.
+    /// Signs with the approval key that this device holds in software.
     ///
     /// # Errors
-    /// The secret store cannot be opened, or there is no such key.
+    /// [`ClientError::ApprovalLocked`]: [`unlock`](Self::unlock) comes first. The secret store cannot be opened, or
+    /// there is no such key.
     pub fn sign_here(
         &self,
         prepared: &Prepared,
     ) -> impl Future<Output = Result<Signature, ClientError>> + Send + use<> {
         let (client, row, message) = (self.client.clone(), self.row.clone(), prepared.to_sign().to_vec());
-        async move { client.durable(move |ledger| ledger.sign_approval(&row, &message)).await }
+        let opened = self.opened.clone();
+        async move { client.durable(move |ledger| ledger.sign_approval(&row, opened.as_deref(), &message)).await }
     }
 
     /// Sees to it that the machine has the software approval key of this device, making one at the first time:
-    /// what the command line does by itself. Says whether it was brought just now.
+    /// what the command line does by itself. Also that it says rightly what guards it. Says whether it was brought
+    /// just now.
     ///
     /// # Errors
+    /// [`ClientError::ApprovalLocked`]: it has a passphrase, [`unlock`](Self::unlock) comes first.
     /// [`ClientError::OtherApprovalKey`]: the machine has another key of this device, whose secret is lost
     /// here. Otherwise as [`submit`](Self::submit).
     pub async fn enrol_here(&mut self) -> Result<bool, ClientError> {
         let row = self.row.clone();
-        let key = self.client.durable(move |ledger| ledger.approval_key(&row)).await?;
-        match self.enrolled() {
-            Some(known) if known == key => return Ok(false),
-            Some(_) => return Err(ClientError::OtherApprovalKey { name: self.row.name.clone() }),
-            None => {}
-        }
-        let prepared = self.prepare(Act::Enrol { key, guard: ApprovalGuard::Nothing }).await?;
+        let (key, guard) = self.client.durable(move |ledger| ledger.approval_key(&row)).await?;
+        let brought = match self.enrolled() {
+            Some(known) if known == key && self.enrolled_guard() == Some(guard) => return Ok(false),
+            Some(known) if known != key => {
+                return Err(ClientError::OtherApprovalKey { name: self.row.name.clone() });
+            }
+            known => known.is_none(),
+        };
+        let prepared = self.prepare(Act::Enrol { key, guard }).await?;
         let signature = self.sign_here(&prepared).await?;
         self.submit(prepared, signature).await?;
-        self.now_enrolled(key);
-        Ok(true)
+        self.now_enrolled(key, guard);
+        Ok(brought)
     }
 
     /// Makes an offer there, signed with the software key. Gives its secrets, for this device to show.
@@ -218,6 +250,15 @@ impl MachineSession {
         lifetime: Option<Duration>,
     ) -> Result<MintedOffer, ClientError> {
         minted(self.act_here(Act::Invite { role, name, lifetime }).await?)
+    }
+
+    /// Changes what a device may do there, signed with the software key: by [`Act::SetRole`], [`Act::Lift`] or
+    /// [`Act::ForgetKey`].
+    ///
+    /// # Errors
+    /// [`ClientError::LastOwner`]; [`ClientError::Itself`]; as [`submit`](Self::submit).
+    pub async fn change_here(&mut self, act: Act) -> Result<DeviceSet, ClientError> {
+        serde_json::from_value(self.act_here(act).await?).map_err(|_| ClientError::Protocol)
     }
 
     /// Prepares, signs with the software key and submits: the command line's way.

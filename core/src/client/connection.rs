@@ -220,6 +220,7 @@ mod tests {
             expires_at: i64::MAX,
             approvals: Vec::new(),
             approval_key: None,
+            approval_guard: None,
             unsettled: false,
         };
         let (ours, theirs) = duplex(64 * 1024);

@@ -12,7 +12,7 @@ use crate::identity::Pin;
 use crate::names;
 use crate::role::Role;
 use crate::secrets::SecretStoreError;
-use crate::wire::{Address, Refusal, RefusalCode, limits};
+use crate::wire::{Address, Method, Refusal, RefusalCode, RequestError, limits};
 
 /// What to do about an error: chooses the exit code of the command line and the phones' screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,8 +168,8 @@ pub enum ClientError {
     /// This device was suspended.
     #[error(
         "this device is suspended on {name}{told}: a token that it had replaced was used again, so its keys may \
-         have been copied; if you know why (a restored backup), pair again with a fresh offer from there, if \
-         not, revoke it there: pairpin devices revoke"
+         have been copied; if you know why (a restored backup), let an owner lift it (pairpin devices set NAME --lift) or \
+         pair again with a fresh offer from there, if not, revoke it there: pairpin devices revoke"
     )]
     Suspended {
         /// The machine.
@@ -292,18 +292,62 @@ pub enum ClientError {
     #[error("the machine could not store this, look at its log (disk full?) and try again")]
     MachineFailed,
     /// This device's role there does not allow it.
-    #[error(
-        "this device is {} on {name}, which is not enough for that: an owner device can do it, or raise the role on the \
-         machine with pairpin devices set", text::with_article(*.role)
-    )]
+    #[error("{}", text::not_allowed(.name, *.role, *.method))]
     NotAllowed {
         /// The machine.
         name: String,
         /// The role it has.
         role: Role,
+        /// What was asked for.
+        method: Method,
     },
+    /// A device cannot do that to itself.
+    #[error(
+        "this device cannot do that to itself on {name}: another owner can, or the shell there; to leave, pairpin machines \
+         forget {name}"
+    )]
+    Itself {
+        /// The machine.
+        name: String,
+    },
+    /// The approval key is under a passphrase that nobody has typed yet.
+    #[error(
+        "this device's approval key for {name} is guarded by a passphrase, which is asked for on a terminal: run this in one"
+    )]
+    ApprovalLocked {
+        /// The machine.
+        name: String,
+    },
+    /// The approval key is under another passphrase.
+    #[error(
+        "that is not the passphrase of this device's approval key for {name}, nothing was changed: type it again; if it is \
+         lost: pairpin machines passphrase {name} --forgotten"
+    )]
+    PassphraseWrong {
+        /// The machine.
+        name: String,
+    },
+    /// The machine still has the approval key that is to be replaced.
+    #[error(
+        "{name} still takes the approval key whose passphrase is lost: first let another owner (pairpin devices set {device} \
+         --forget-approval-key --on {name}) or its shell take that key away, or pair again with a fresh offer from there"
+    )]
+    ApprovalKeyStands {
+        /// The machine.
+        name: String,
+        /// What the machine calls this device.
+        device: String,
+    },
+    /// Who let this device in may not any more.
+    #[error(
+        "the owner who let this device in was revoked there, or may let nobody in any more, so nothing was paired: ask again, \
+         or for an offer with pairpin pair on the machine"
+    )]
+    JoinWithdrawn,
     /// The machine has no approval key of this device.
-    #[error("{name} has no approval key of this device yet, so nothing can be decided with it there")]
+    #[error(
+        "{name} has no approval key of this device, so nothing can be decided with it there: it is brought by the next try"
+    )]
     NoApprovalKey {
         /// The machine.
         name: String,
@@ -319,8 +363,8 @@ pub enum ClientError {
     },
     /// The machine does not take the statement.
     #[error(
-        "{name} did not take the signature: it has another approval key of this device; pair again with a fresh offer \
-         from there"
+        "{name} did not take the signature: it has another approval key of this device, or none any more; try once more, and if \
+         that fails, pair again with a fresh offer from there"
     )]
     StatementRefused {
         /// The machine.
@@ -339,7 +383,10 @@ pub enum ClientError {
         name: String,
     },
     /// The last owner is guarded.
-    #[error("{name} would be left without an owner, make another device owner first")]
+    #[error(
+        "this device is the last owner of {name}, which would be left without one: make another device owner first, pairpin \
+         devices set NAME --role owner --on {name}; or leave, pairpin machines forget {name}"
+    )]
     LastOwner {
         /// The machine.
         name: String,
@@ -413,6 +460,25 @@ impl ClientError {
     }
 }
 
+/// What a machine's refusal of a request means for the person.
+pub(super) fn of_request_refusal(method: Method, code: i64, name: &str, role: Role) -> ClientError {
+    let name = name.to_owned();
+    match RequestError::of_code(code) {
+        Some(RequestError::Role) => ClientError::NotAllowed { name, role, method },
+        Some(RequestError::Statement) => ClientError::StatementRefused { name },
+        Some(RequestError::Nonce) => ClientError::StatementTooLate { name },
+        Some(RequestError::Gone) => ClientError::NotThere { name },
+        Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
+        Some(RequestError::Itself) => ClientError::Itself { name },
+        Some(RequestError::NotThatJoin) => ClientError::NotThatJoin,
+        Some(RequestError::KeyRevoked) => ClientError::JoinerRevoked { name },
+        Some(RequestError::LastOwner) => ClientError::LastOwner { name },
+        Some(RequestError::Full) => ClientError::TooMany { name },
+        Some(RequestError::Failed) => ClientError::MachineFailed,
+        Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
+    }
+}
+
 /// What a refusal of a pairing means for the person.
 pub(super) fn of_pairing_refusal(refusal: &Refusal, name: &str) -> ClientError {
     match refusal.code {
@@ -429,6 +495,7 @@ pub(super) fn of_pairing_refusal(refusal: &Refusal, name: &str) -> ClientError {
         RefusalCode::Unavailable => ClientError::MachineFailed,
         RefusalCode::JoinDenied => ClientError::JoinDenied,
         RefusalCode::JoinExpired => ClientError::JoinExpired,
+        RefusalCode::JoinWithdrawn => ClientError::JoinWithdrawn,
         RefusalCode::JoinNotShown => ClientError::JoinNotShown,
         RefusalCode::JoinKnown => ClientError::AlreadyPaired { name: name.to_owned() },
         RefusalCode::TokenReplaced | RefusalCode::TokenUnknown | RefusalCode::Unknown => ClientError::Protocol,

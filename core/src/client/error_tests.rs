@@ -3,6 +3,7 @@
 use super::error::*;
 use crate::identity::Pin;
 use crate::role::Role;
+use crate::wire::Method;
 
 #[test]
 fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
@@ -36,7 +37,12 @@ fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
         ClientError::Full,
         ClientError::MachineFailed,
         ClientError::Protocol,
-        ClientError::NotAllowed { name: name(), role: Role::Viewer },
+        ClientError::NotAllowed { name: name(), role: Role::Viewer, method: Method::Inbox },
+        ClientError::Itself { name: name() },
+        ClientError::ApprovalLocked { name: name() },
+        ClientError::PassphraseWrong { name: name() },
+        ClientError::ApprovalKeyStands { name: name(), device: name() },
+        ClientError::JoinWithdrawn,
         ClientError::NoApprovalKey { name: name() },
         ClientError::OtherApprovalKey { name: name() },
         ClientError::StatementRefused { name: name() },

@@ -59,6 +59,7 @@ pub struct JoinGranted {
     pub time: Duration,
     client: Client,
     socket: Waiting,
+    waiting: JoinWaiting,
     held: JoinHeld,
     draft: KeyDraft,
     grant: Pairing,
@@ -186,6 +187,7 @@ impl JoinAsked {
             address: self.address,
             time: limits::JOIN_ACKNOWLEDGE_TIME,
             socket: Waiting::start(self.socket),
+            waiting: self.waiting,
             client,
             held,
             draft,
@@ -234,6 +236,20 @@ impl JoinGranted {
     /// The key fingerprint, to be compared with the machine's screen.
     pub fn fingerprint(&self) -> String {
         self.pin.fingerprint()
+    }
+
+    /// Resolves when the machine ends it before anything was typed: who let this device in may not any more, or the
+    /// time is over. Nothing is stored, and the key that was made is erased. Once only, and
+    /// [`typed`](Self::typed) is of no use after it.
+    pub async fn ended(&mut self) -> ClientError {
+        let told = match self.socket.over().await {
+            Some(refused) => self.waiting.refused(&refused).map(|refusal| of_pairing_refusal(&refusal, &self.name)),
+            None => Ok(ClientError::JoinExpired),
+        };
+        match self.client.let_go(self.draft.clone()).await {
+            Ok(()) => told.unwrap_or(ClientError::JoinExpired),
+            Err(error) => error,
+        }
     }
 
     /// The person has typed what the approver's screen shows. One attempt; only if it holds is anything

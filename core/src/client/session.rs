@@ -4,20 +4,22 @@
 //! screens, hold it for as long as they need it. What needs a person's yes goes through `acts`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Client;
-use super::error::{ClientError, Told};
+use super::error::{ClientError, Told, of_request_refusal};
 use super::line;
 use super::resume::Session;
+use crate::identity::{KeyPair, PublicKey};
 use crate::net::socket::Incoming;
 use crate::role::Role;
 use crate::store::device::machines::MachineRow;
 use crate::wire::{
-    CloseCode, Closing, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Frame, Method, RequestError,
+    ApprovalGuard, CloseCode, Closing, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Frame, Method,
 };
 
 /// Events kept while an answer is waited for, at most; more than that are told as missed.
@@ -32,6 +34,8 @@ pub struct MachineSession {
     session: Session,
     next: u64,
     events: VecDeque<DeviceEvent>,
+    /// The approval key, where a passphrase has opened it.
+    pub(super) opened: Option<Arc<KeyPair>>,
 }
 
 impl Client {
@@ -42,7 +46,7 @@ impl Client {
     pub async fn open_session(&self, row: i64) -> Result<MachineSession, ClientError> {
         let session = self.resume_row(row).await?;
         let row = self.durable(move |ledger| ledger.row(row)).await?;
-        Ok(MachineSession { client: self.clone(), row, session, next: 0, events: VecDeque::new() })
+        Ok(MachineSession { client: self.clone(), row, session, next: 0, events: VecDeque::new(), opened: None })
     }
 }
 
@@ -52,18 +56,24 @@ impl MachineSession {
         &self.row.name
     }
 
-    /// This device's role there, as the welcome said.
+    /// This device's role there, as the machine said last.
     pub fn role(&self) -> Role {
         self.session.welcome.role
     }
 
     /// The approval key that the machine has of this device, as the welcome said.
-    pub fn enrolled(&self) -> Option<crate::identity::PublicKey> {
+    pub fn enrolled(&self) -> Option<PublicKey> {
         self.session.welcome.approval_key
     }
 
-    pub(super) fn now_enrolled(&mut self, key: crate::identity::PublicKey) {
+    /// What the machine lists as guarding it.
+    pub fn enrolled_guard(&self) -> Option<ApprovalGuard> {
+        self.session.welcome.approval_guard
+    }
+
+    pub(super) fn now_enrolled(&mut self, key: PublicKey, guard: ApprovalGuard) {
         self.session.welcome.approval_key = Some(key);
+        self.session.welcome.approval_guard = Some(guard);
     }
 
     /// The machine's devices.
@@ -109,12 +119,12 @@ impl MachineSession {
     ) -> Result<A, ClientError> {
         // Not sent where it cannot be answered: what is refused by role is refused here too.
         if !method.is_allowed(self.role()) {
-            return Err(self.not_allowed());
+            return Err(self.not_allowed(method));
         }
         let params = serde_json::to_value(params).map_err(|_| ClientError::Protocol)?;
         match self.ask_anything(method.as_str(), params).await? {
             Ok(value) => serde_json::from_value(value).map_err(|_| ClientError::Protocol),
-            Err(code) => Err(self.refused(code)),
+            Err(code) => Err(self.refused(method, code)),
         }
     }
 
@@ -152,6 +162,7 @@ impl MachineSession {
         match frame {
             Frame::Answer { id, result } => return Ok(Some((id, result.map_err(|(code, _)| code)))),
             Frame::Event(event) => {
+                self.took(&event);
                 if self.events.len() >= EVENTS {
                     self.events.clear();
                     self.events.push_back(DeviceEvent::Missed);
@@ -172,24 +183,25 @@ impl MachineSession {
         line::interrupted(&self.row.name)
     }
 
-    fn not_allowed(&self) -> ClientError {
-        ClientError::NotAllowed { name: self.row.name.clone(), role: self.role() }
+    pub(super) fn not_allowed(&self, method: Method) -> ClientError {
+        ClientError::NotAllowed { name: self.row.name.clone(), role: self.role(), method }
     }
 
-    fn refused(&self, code: i64) -> ClientError {
-        let name = self.row.name.clone();
-        match RequestError::of_code(code) {
-            Some(RequestError::Role) => self.not_allowed(),
-            Some(RequestError::Statement) => ClientError::StatementRefused { name },
-            Some(RequestError::Nonce) => ClientError::StatementTooLate { name },
-            Some(RequestError::Gone) => ClientError::NotThere { name },
-            Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
-            Some(RequestError::NotThatJoin) => ClientError::NotThatJoin,
-            Some(RequestError::KeyRevoked) => ClientError::JoinerRevoked { name },
-            Some(RequestError::LastOwner) => ClientError::LastOwner { name },
-            Some(RequestError::Full) => ClientError::TooMany { name },
-            Some(RequestError::Failed) => ClientError::MachineFailed,
-            Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
+    fn refused(&self, method: Method, code: i64) -> ClientError {
+        of_request_refusal(method, code, &self.row.name, self.role())
+    }
+
+    /// What is told of this device itself holds for this session from now on.
+    fn took(&mut self, event: &DeviceEvent) {
+        let DeviceEvent::DeviceChanged { device, role, approval, .. } = event else { return };
+        if *device != self.row.device_id {
+            return;
+        }
+        let welcome = &mut self.session.welcome;
+        welcome.role = *role;
+        welcome.approval_guard = *approval;
+        if approval.is_none() {
+            welcome.approval_key = None;
         }
     }
 }

@@ -269,6 +269,11 @@ impl Book {
         self.read().devices.values().map(|entry| entry.row.clone()).collect()
     }
 
+    /// Those of them that `wanted` picks.
+    pub(super) fn rows_where(&self, wanted: impl Fn(&DeviceRow) -> bool) -> Vec<DeviceRow> {
+        self.read().devices.values().filter(|entry| wanted(&entry.row)).map(|entry| entry.row.clone()).collect()
+    }
+
     /// Every tombstone.
     pub(super) fn tombstones(&self) -> Vec<Tombstone> {
         self.read().tombstones.values().cloned().collect()

@@ -268,6 +268,10 @@ async fn acknowledged(
         let view = rows::view(&entry.row, shared.book.registry.count(device), shared.judged_now());
         let digits = digits.map(|digits| digits.to_string()).unwrap_or_default();
         let (from, again) = (shown(from), outcome == Activated::Again);
+        if again {
+            // Its approval key was taken away with that: what it let in by it, and has not acknowledged, ends too.
+            shared.withdraw_approvals();
+        }
         shared.paired(PairedView { offer: number, device: view, digits, from, again }).await;
     }
     Ok(registration)

@@ -42,7 +42,7 @@ pub(super) async fn approve(live: &mut Live, row: &DeviceRow, asked: ApproveJoin
     }
     let host = Host { shared: live.shared.clone() };
     let what = LetInAs {
-        by: Authority::Owner { device: live.device, name: row.name.clone() },
+        by: Authority::of(live, row),
         how: asked.how,
         role: asked.role,
         role_by_default: false,
@@ -55,7 +55,7 @@ pub(super) async fn approve(live: &mut Live, row: &DeviceRow, asked: ApproveJoin
 /// The session key says no: nobody is let in by that.
 pub(super) async fn deny(live: &Live, row: &DeviceRow, asked: DenyJoin) -> Result<Value, RequestError> {
     let host = Host { shared: live.shared.clone() };
-    let by = Authority::Owner { device: live.device, name: row.name.clone() };
+    let by = Authority::of(live, row);
     host.deny_join_by(asked.join, asked.then, &by).await.map_err(|error| refusal(&error))?;
     Ok(Value::Null)
 }

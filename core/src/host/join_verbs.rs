@@ -88,6 +88,8 @@ impl Host {
             Err(NotLetIn::Wrong) => (JoinEnd::Denied, Err(HostError::NotThatJoin)),
         };
         tell_gone(shared, join, end, Some(by.actor()));
+        // Whoever lost the right in the same moment was looked for before this join was there to be found.
+        shared.withdraw_approvals();
         if result.is_err() {
             let what = if by_number { "a wrong number was typed" } else { "another QR was scanned" };
             let text = format!("{what} by {}, join {join} is denied: {}", by.actor(), asked(&pending));

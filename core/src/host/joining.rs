@@ -135,6 +135,7 @@ pub(super) async fn join(visitor: Visitor, request: UpgradeRequest) -> Result<()
     match decided(&shared, &mut socket, id).await? {
         Ok(what) => let_in(visitor, socket, met, *what, place).await,
         Err(JoinEnd::Denied) => refuse(&shared, &mut socket, &met, RefusalCode::JoinDenied).await,
+        Err(JoinEnd::Withdrawn) => refuse(&shared, &mut socket, &met, RefusalCode::JoinWithdrawn).await,
         Err(_) => refuse(&shared, &mut socket, &met, RefusalCode::JoinExpired).await,
     }
 }
@@ -219,11 +220,21 @@ async fn decided(shared: &Shared, socket: &mut Socket, id: JoinId) -> Result<Res
     }
 }
 
-/// Resolves when the time to acknowledge is over.
-async fn too_late(shared: &Shared, id: JoinId) {
+/// Resolves when the time to acknowledge is over, or who let the device in may not any more.
+async fn too_late(shared: &Shared, id: JoinId) -> JoinEnd {
+    let mut changed = shared.joins.changed.subscribe();
     let mut tick = tokio::time::interval(TICK);
-    while !matches!(shared.joins.joins().fate(id, shared.clock.elapsed()), Fate::Gone) {
-        tick.tick().await;
+    loop {
+        {
+            let mut joins = shared.joins.joins();
+            if matches!(joins.fate(id, shared.clock.elapsed()), Fate::Gone) {
+                return joins.end_of(id);
+            }
+        }
+        tokio::select! {
+            _ = changed.changed() => {}
+            _ = tick.tick() => {}
+        }
     }
 }
 
@@ -244,7 +255,10 @@ async fn let_in(visitor: Visitor, mut socket: Socket, met: JoinMet, what: LetInA
     let (request, message) = tokio::select! {
         biased;
         acknowledged = acknowledgement(&mut socket) => acknowledged?,
-        () = too_late(&shared, id) => return Err(Gone),
+        end = too_late(&shared, id) => match end {
+            JoinEnd::Withdrawn => return refuse(&shared, &mut socket, &met, RefusalCode::JoinWithdrawn).await,
+            _ => return Err(Gone),
+        },
     };
     granted.acknowledged(&message)?;
     // In one piece, whatever becomes of the connection meanwhile: a device that is made must be told of.
@@ -305,11 +319,18 @@ async fn acknowledged(
     token: TokenHash,
 ) -> Result<Registration, RefusalCode> {
     let _making = shared.joins.make(DeviceId::of(&details.key));
-    let taken = shared.joins.joins().acknowledge(id, &token, shared.clock.elapsed());
-    let (asker, what) = taken.ok_or(RefusalCode::JoinExpired)?;
+    let taken = {
+        let mut joins = shared.joins.joins();
+        let taken = joins.acknowledge(id, &token, shared.clock.elapsed());
+        taken.ok_or_else(|| joins.end_of(id))
+    };
+    let (asker, what) = taken.map_err(|end| match end {
+        JoinEnd::Withdrawn => RefusalCode::JoinWithdrawn,
+        _ => RefusalCode::JoinExpired,
+    })?;
     // Its revoke was asked for and is not stored yet: what it decided does not outlive that either.
     if what.by.device().is_some_and(|by| shared.book.is_barred(by)) {
-        return Err(RefusalCode::JoinDenied);
+        return Err(RefusalCode::JoinWithdrawn);
     }
     let (device, now) = (DeviceId::of(&details.key), shared.judged_now());
     let from = shown(asker.from);
@@ -319,7 +340,7 @@ async fn acknowledged(
         Ok(LettingIn::Done) => {}
         Ok(LettingIn::Known) => return Err(RefusalCode::JoinKnown),
         Ok(LettingIn::Revoked) => return Err(RefusalCode::Revoked),
-        Ok(LettingIn::Overtaken) => return Err(RefusalCode::JoinDenied),
+        Ok(LettingIn::Overtaken) => return Err(RefusalCode::JoinWithdrawn),
         Err(error) => {
             tracing::error!(%error, "a device that was let in could not be written");
             return Err(RefusalCode::Unavailable);

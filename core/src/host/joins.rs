@@ -247,6 +247,19 @@ impl Joins {
         denied.iter().filter(|join| matches!(join.stage, Stage::Shown(..))).map(|join| join.id).collect()
     }
 
+    /// Ends the joins that were let in, and have not acknowledged yet, by somebody of whom `fallen` says that he may
+    /// not any more. Gives them, and by whom. Their slots stay as they are.
+    pub(super) fn withdraw(&mut self, fallen: impl Fn(&Authority) -> bool) -> Vec<(JoinId, String)> {
+        let gone = |join: &Join| match &join.stage {
+            Stage::Accepted { what, .. } if fallen(&what.by) => Some((join.id, what.by.actor())),
+            _ => None,
+        };
+        let withdrawn: Vec<_> = self.joins.iter().filter_map(gone).collect();
+        self.joins.retain(|join| withdrawn.iter().all(|(id, _)| *id != join.id));
+        self.ended.extend(withdrawn.iter().map(|(id, _)| (*id, JoinEnd::Withdrawn)));
+        withdrawn
+    }
+
     /// What has become of a join, as its own connection asks.
     pub(super) fn fate(&mut self, id: JoinId, now: Duration) -> Fate {
         self.tidy(now);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Known;
+use super::endings::Warned;
 use super::events::DeviceEvents;
 use super::nonces::Nonces;
 use super::registry::Registration;
@@ -34,13 +35,15 @@ pub(super) struct Live {
     from: IpAddr,
     pub(super) device: DeviceId,
     pub(super) nonces: Nonces,
+    warned: Warned,
 }
 
 /// Lets the connection live on, in a task of its own: what only the handshake needed is given back,
 /// and that is most of it.
 pub(super) fn begin(visitor: Visitor, socket: Socket, registration: Registration, device: DeviceId) {
     visitor.settle();
-    let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device, nonces: Nonces::default() };
+    let (nonces, warned) = (Nonces::default(), Warned::default());
+    let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device, nonces, warned };
     // Boxed for the reason given in `accept`.
     visitor.shared().spawn(Box::pin(run(live, Box::new(socket), registration)));
 }
@@ -69,7 +72,10 @@ async fn run(mut live: Live, mut socket: Box<Socket>, mut registration: Registra
 /// Ends with what to tell the device, if it is still there to be told.
 async fn serve(live: &mut Live, socket: &mut Socket, registration: &mut Registration) -> Option<Closing> {
     let shared = Arc::clone(&live.shared);
-    let mut events = DeviceEvents::new(shared.told.clone());
+    let mut events = DeviceEvents::new(shared.told.clone(), live.device);
+    if let Err(closing) = warn(live, socket, registration).await {
+        return Some(closing);
+    }
     let mut addresses = shared.watch_addresses();
     let mut tick = tokio::time::interval(limits::HEARTBEAT);
     tick.reset();
@@ -83,6 +89,9 @@ async fn serve(live: &mut Live, socket: &mut Socket, registration: &mut Registra
                     return Some(ending(live, CloseCode::Expired));
                 }
                 shared.book.saw(live.device, live.from, shared.now(), false);
+                if let Err(closing) = warn(live, socket, registration).await {
+                    return Some(closing);
+                }
             }
             Ok(()) = addresses.changed() => {
                 let list = addresses.borrow_and_update().clone();
@@ -119,6 +128,14 @@ async fn say(live: &Live, socket: &mut Socket, registration: &mut Registration, 
         sent = socket.send(frame) => sent.map_err(|_| ending(live, CloseCode::Protocol)),
         closing = registration.closing() => Err(closing),
     }
+}
+
+/// Warns of sessions that end soon.
+async fn warn(live: &mut Live, socket: &mut Socket, registration: &mut Registration) -> Result<(), Closing> {
+    for event in live.warned.due(&live.shared, live.device) {
+        say(live, socket, registration, Frame::Event(event)).await?;
+    }
+    Ok(())
 }
 
 fn ending(live: &Live, code: CloseCode) -> Closing {

@@ -15,12 +15,14 @@ mod asking_tests;
 mod asks;
 mod authority;
 mod book;
+mod changing;
 mod claims;
 mod code_pairing;
 pub mod codes;
 mod decoys;
 #[cfg(feature = "echo")]
 pub mod echo;
+mod endings;
 mod engine;
 mod error;
 mod events;
@@ -76,7 +78,8 @@ pub use offline::OfflineHost;
 pub use questions::{AskError, Question};
 pub use rows::SHELL;
 pub use views::{
-    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView, TombstoneView,
+    AuditView, DeviceChange, DeviceView, Ending, HostStatus, NewOffer, OfferView, PairedView, RevokedView,
+    TombstoneView,
 };
 
 /// The database's file in the state directory.

@@ -247,7 +247,12 @@ async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
             Ok(first)
         };
         match shared.book.change(device, suspend).await {
-            Ok(true) => shared.tell_last_audit().await,
+            Ok(true) => {
+                let host = super::Host { shared: Arc::clone(&shared) };
+                host.standing_changed(device);
+                shared.tell_changed(device, why.to_owned());
+                shared.tell_last_audit().await;
+            }
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "a suspension could not be written"),
         }
@@ -287,6 +292,7 @@ async fn welcome(
         expires_at: sessions::ends_at(&row),
         approvals: Vec::new(),
         approval_key: row.approval.as_ref().map(|approval| approval.key),
+        approval_guard: row.approval.as_ref().map(|approval| approval.guard),
         unsettled: tokens.unsettled,
     };
     let envelope = proven.welcome(&key, &message)?;

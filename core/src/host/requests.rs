@@ -17,7 +17,7 @@ use super::book::Known;
 use super::live::Live;
 use super::offers::MintError;
 use super::{Host, HostError, MintedBy, OfferRequest};
-use super::{join_requests, rows};
+use super::{changing, join_requests, rows};
 use crate::handshake::{Addressee, Stated, Statement};
 use crate::names::quoted;
 use crate::store::host::devices::DeviceRow;
@@ -46,6 +46,9 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Joins => join_requests::list(live),
         Method::ApproveJoin => join_requests::approve(live, &row, read(params)?).await,
         Method::DenyJoin => join_requests::deny(live, &row, read(params)?).await,
+        Method::SetRole => changing::set_role(live, &row, read(params)?).await,
+        Method::Lift => changing::lift(live, &row, read(params)?).await,
+        Method::ForgetKey => changing::forget_key(live, &row, read(params)?).await,
     }
 }
 
@@ -101,6 +104,10 @@ async fn enrol(live: &mut Live, row: &DeviceRow, asked: Enrol) -> Result<Value, 
     let change = move |connection: &rusqlite::Connection| rows::enrol(connection, device, &name, &asked, now);
     match live.shared.book.change(device, change).await {
         Ok(true) => {
+            if row.approval.is_some() {
+                // The same key, guarded by something else from now on.
+                live.shared.tell_changed(device, format!("{} itself", quoted(&row.name)));
+            }
             live.shared.tell_last_audit().await;
             Ok(json!({}))
         }
@@ -126,6 +133,8 @@ fn page(live: &Live, asked: DevicesAfter) -> DevicesPage {
             last_seen: view.last_seen,
             suspended: view.suspended,
             expired: view.expired,
+            ends_at: view.ending.map(|ending| ending.at),
+            approval: view.approval,
         }
     });
     DevicesPage { devices: devices.collect(), more: rows.next().is_some() }
@@ -137,10 +146,10 @@ async fn revoke(live: &mut Live, row: &DeviceRow, asked: RevokeRequest) -> Resul
     check(live, row.approval.as_ref().map(|approval| approval.key), &asked.signed, &stated)?;
     if asked.device == live.device {
         // Its own connection cannot wait for itself: that is `unpair`.
-        return Err(RequestError::Params);
+        return Err(RequestError::Itself);
     }
     let host = Host { shared: live.shared.clone() };
-    let authority = Authority::Owner { device: live.device, name: row.name.clone() };
+    let authority = Authority::of(live, row);
     match host.revoke_by(asked.device, authority, asked.reason).await {
         Ok(revoked) => Ok(json!({ "name": revoked.device.name, "connections_cut": revoked.connections_cut })),
         Err(HostError::NoDevice(_)) => Err(RequestError::Gone),

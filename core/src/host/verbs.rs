@@ -166,13 +166,12 @@ impl Host {
         self.find_device(&device.text())
     }
 
-    /// Changes a device's role or lifetimes. Its connections see a new role at their next dial.
+    /// Changes a device: role, lifetimes, suspension, approval key. Its open connections feel it at once.
     ///
     /// # Errors
     /// [`HostError::LastOwner`], [`HostError::Lifetime`], [`HostError::NoDevice`].
     pub async fn set_device(&self, device: DeviceId, change: DeviceChange) -> Result<DeviceView, HostError> {
-        let now = self.shared.now();
-        self.change(device, move |connection| rows::set(connection, device, &change, now)).await?;
+        self.set_device_by(device, change, Authority::Console(rows::SHELL.to_owned())).await?;
         self.find_device(&device.text())
     }
 
@@ -228,12 +227,12 @@ impl Host {
     /// and the other devices are told.
     pub(super) fn revoked(&self, event: DeviceEvent) {
         if let DeviceEvent::DeviceRevoked { device, .. } = &event {
-            self.withdraw_invitations(*device);
+            self.standing_changed(*device);
         }
         self.shared.tell(event);
     }
 
-    fn withdraw_invitations(&self, device: DeviceId) {
+    pub(super) fn withdraw_invitations(&self, device: DeviceId) {
         let invited = self.shared.offers().minted_by(device);
         for number in invited {
             // Used or over meanwhile: there is nothing to withdraw then.
@@ -248,7 +247,7 @@ impl Host {
         tracing::error!(device = entry.row.name, %cause, "a revoke could not be stored");
         // In this order: what registers after the bar is refused, what registered before is cut.
         book.bar(device);
-        self.withdraw_invitations(device);
+        self.standing_changed(device);
         let closing = Closing { code: CloseCode::Stopping, by: None, at: now, reason: None };
         book.registry.cut(device, &closing).await;
         HostError::NotRevoked { name: entry.row.name, cause }

@@ -119,10 +119,21 @@ pub struct DeviceView {
     pub expires_at: UnixMillis,
     /// Whether its session has ended; a fresh offer starts another.
     pub expired: bool,
+    /// Whether its session ends soon, and how.
+    pub ending: Option<Ending>,
     /// Why it is suspended, if it is.
     pub suspended: Option<String>,
     /// What it says guards its approval key; none where it has brought no key, so that it answers nothing.
     pub approval: Option<ApprovalGuard>,
+}
+
+/// A session that ends soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// When.
+    pub at: UnixMillis,
+    /// Because it is not used: connecting is enough. Else a fresh offer is needed.
+    pub unused: bool,
 }
 
 /// A device that was revoked. Its key stays out for ever.
@@ -194,4 +205,8 @@ pub struct DeviceChange {
     pub idle: Option<Duration>,
     /// How long its session may live in all.
     pub absolute: Option<Duration>,
+    /// Lift its suspension.
+    pub lift: bool,
+    /// Forget its approval key: it may bring another.
+    pub forget_approval_key: bool,
 }

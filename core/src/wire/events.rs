@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
-use crate::wire::{AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk};
+use crate::wire::{ApprovalGuard, AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk};
 
 /// Something happened that a device of the right role should know at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +92,37 @@ pub enum DeviceEvent {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         by: Option<String>,
     },
+    /// What a device may do was changed: its role, its suspension, or its approval key. Told to itself too.
+    DeviceChanged {
+        /// The device.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+        /// Its role now.
+        role: Role,
+        /// Whether it is suspended now.
+        #[serde(default)]
+        suspended: bool,
+        /// What guards its approval key; none where it has none now.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        approval: Option<ApprovalGuard>,
+        /// Who did it.
+        by: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A device's session ends soon. Told to itself too, once a day.
+    SessionEnding {
+        /// The device.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+        /// When its session ends.
+        ends_at: UnixMillis,
+        /// It ends because it is not used: connecting is enough. Else a fresh offer is needed.
+        #[serde(default)]
+        unused: bool,
+    },
     /// Some were lost, because this device did not read for long: ask for everything anew.
     Missed,
     /// One that this build does not know.
@@ -106,7 +137,16 @@ impl DeviceEvent {
             Self::DeviceAdded { .. } | Self::DeviceRevoked { .. } | Self::Alarm { .. } => Role::Owner,
             Self::AskPending { .. } | Self::AskGone { .. } | Self::Notice { .. } => Role::Operator,
             Self::JoinPending(_) | Self::JoinGone { .. } => Role::Owner,
+            Self::DeviceChanged { .. } | Self::SessionEnding { .. } => Role::Owner,
             Self::Missed | Self::Unknown => Role::Viewer,
+        }
+    }
+
+    /// The device that is told whatever its role is: it is about it.
+    pub fn about(&self) -> Option<DeviceId> {
+        match self {
+            Self::DeviceChanged { device, .. } | Self::SessionEnding { device, .. } => Some(*device),
+            _ => None,
         }
     }
 }
@@ -135,6 +175,12 @@ pub struct DeviceListed {
     /// Whether its session has ended.
     #[serde(default)]
     pub expired: bool,
+    /// When its session ends, where that is soon.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ends_at: Option<UnixMillis>,
+    /// What it says guards its approval key; none where it has brought no key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval: Option<ApprovalGuard>,
 }
 
 /// A page of the machine's devices, in the order of their ids.

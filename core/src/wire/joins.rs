@@ -182,6 +182,8 @@ pub enum JoinEnd {
     Accepted,
     /// Somebody said no, or typed a number that was not its own.
     Denied,
+    /// It was let in and has not acknowledged yet, and who let it in may not any more.
+    Withdrawn,
     /// Its ten minutes are over, it went away, or newer ones pushed it out.
     Over,
     /// A cause that this build does not know.

@@ -94,6 +94,12 @@ pub const JOINS_BLOCKED: usize = 64;
 pub const NONCE_TIME: Duration = Duration::from_secs(2 * 60);
 /// Nonces that a connection may hold at once; the oldest goes.
 pub const NONCES: usize = 4;
+/// How long before its end a session is warned of; one that lives for less than four times that, in its last quarter.
+pub const ENDING_WARNING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How often the same session is warned of, on one connection.
+pub const ENDING_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// Sessions that one connection is warned of at a time, those that end first.
+pub const ENDINGS: usize = 32;
 /// Devices in one page of the list that owner devices see.
 pub const DEVICES_PAGE: usize = 100;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, JoinCommit, JoinNonce, JoinReveal, Refusal};
+use super::{Address, ApprovalGuard, JoinCommit, JoinNonce, JoinReveal, Refusal};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
 use crate::role::Role;
@@ -208,6 +208,9 @@ pub struct Welcome {
     /// The approval key that the machine has of this device; none where it has yet to bring one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_key: Option<PublicKey>,
+    /// What guards it, as the machine was told; with `approval_key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_guard: Option<ApprovalGuard>,
     /// The first use of the presented token could not be stored (the machine's disk is full): it is not
     /// the current one yet, and the device keeps every token that it has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

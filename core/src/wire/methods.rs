@@ -60,6 +60,12 @@ methods! {
     Devices = "devices", Owner, None;
     /// Takes a device's access away.
     Revoke = "revoke", Owner, Some(StatementKind::Revoke);
+    /// Changes what a device may do.
+    SetRole = "set-role", Owner, Some(StatementKind::SetRole);
+    /// Lifts a suspension.
+    Lift = "lift", Owner, Some(StatementKind::Lift);
+    /// Lets a device bring another approval key.
+    ForgetKey = "forget-key", Owner, Some(StatementKind::ForgetKey);
     /// Makes an offer.
     Mint = "mint", Owner, Some(StatementKind::Mint);
 }
@@ -110,6 +116,9 @@ pub enum RequestError {
     /// There are as many as the machine can hold.
     #[error("there are as many as this machine can hold")]
     Full,
+    /// A device cannot do that to itself.
+    #[error("a device cannot do that to itself")]
+    Itself,
     /// What was typed or scanned is not what this machine sees of the join: that was a no.
     #[error("what was typed or scanned is not this join's, it is denied")]
     NotThatJoin,
@@ -119,7 +128,7 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    const ALL: [(Self, i64); 12] = [
+    const ALL: [(Self, i64); 13] = [
         (Self::Unknown, -32601),
         (Self::Params, -32602),
         (Self::Failed, -32603),
@@ -130,6 +139,7 @@ impl RequestError {
         (Self::Exists, 5),
         (Self::LastOwner, 6),
         (Self::Full, 7),
+        (Self::Itself, 8),
         (Self::NotThatJoin, 20),
         (Self::KeyRevoked, 21),
     ];
@@ -163,6 +173,9 @@ mod tests {
     #[test]
     fn what_lets_somebody_in_or_out_needs_a_statement() {
         for method in [Method::Accept, Method::Revoke, Method::Enrol, Method::Mint, Method::ApproveJoin] {
+            assert!(method.statement().is_some(), "{method:?}");
+        }
+        for method in [Method::SetRole, Method::Lift, Method::ForgetKey] {
             assert!(method.statement().is_some(), "{method:?}");
         }
     }

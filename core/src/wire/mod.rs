@@ -5,6 +5,7 @@
 
 mod address;
 mod asks;
+mod changes;
 mod envelope;
 mod events;
 mod frames;
@@ -20,6 +21,7 @@ pub use asks::{
     AcceptAsk, AskAnswered, AskClaimed, AskEnd, AskKnown, AskMessage, AskObserved, Inbox, PendingAsk, RefuseAsk,
     clean_lines,
 };
+pub use changes::{DeviceSet, ForgetKeyRequest, LiftRequest, SetRoleRequest};
 pub use envelope::{Envelope, Flow, Mac, MessageError};
 pub use events::{DeviceEvent, DeviceListed, DevicesAfter, DevicesPage};
 pub use frames::{CloseCode, Closing, Frame};

@@ -45,6 +45,8 @@ pub enum RefusalCode {
     JoinNotShown,
     /// The join's key is paired here already.
     JoinKnown,
+    /// Who let the join in was revoked, or may not let anybody in any more.
+    JoinWithdrawn,
     /// A code that this build does not know.
     #[serde(other)]
     Unknown,

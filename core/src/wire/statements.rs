@@ -32,11 +32,26 @@ pub enum StatementKind {
     Mint,
     /// A device that asked is let in.
     ApproveJoin,
+    /// What a device may do is changed.
+    SetRole,
+    /// A suspension is lifted.
+    Lift,
+    /// A device may bring another approval key.
+    ForgetKey,
 }
 
 impl StatementKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Enrol, Self::Answer, Self::Revoke, Self::Mint, Self::ApproveJoin];
+    pub const ALL: &[Self] = &[
+        Self::Enrol,
+        Self::Answer,
+        Self::Revoke,
+        Self::Mint,
+        Self::ApproveJoin,
+        Self::SetRole,
+        Self::Lift,
+        Self::ForgetKey,
+    ];
 
     /// The word for people and pages.
     pub fn as_str(self) -> &'static str {
@@ -46,6 +61,9 @@ impl StatementKind {
             Self::Revoke => "revoke",
             Self::Mint => "mint",
             Self::ApproveJoin => "approve-join",
+            Self::SetRole => "set-role",
+            Self::Lift => "lift",
+            Self::ForgetKey => "forget-key",
         }
     }
 }

@@ -361,6 +361,7 @@ impl State {
             expires_at: i64::MAX,
             approvals: Vec::new(),
             approval_key: None,
+            approval_guard: None,
             unsettled: false,
         }
     }

@@ -11,6 +11,7 @@ mod faults;
 mod owner;
 #[path = "../peer/mod.rs"]
 mod peer;
+mod withdrawn;
 
 use std::time::Duration;
 

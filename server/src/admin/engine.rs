@@ -180,6 +180,8 @@ impl From<Change> for DeviceChange {
             role: change.role,
             idle: change.idle_seconds.map(Duration::from_secs),
             absolute: change.absolute_seconds.map(Duration::from_secs),
+            lift: change.lift,
+            forget_approval_key: change.forget_approval_key,
         }
     }
 }

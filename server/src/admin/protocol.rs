@@ -152,6 +152,12 @@ pub struct Change {
     pub idle_seconds: Option<u64>,
     /// How long its session may live.
     pub absolute_seconds: Option<u64>,
+    /// Lift its suspension.
+    #[serde(default)]
+    pub lift: bool,
+    /// Forget its approval key.
+    #[serde(default)]
+    pub forget_approval_key: bool,
 }
 
 /// An offer to make.

@@ -118,6 +118,8 @@ pub enum MachinesVerb {
         /// Its new name here
         name: String,
     },
+    /// Guard this device's decisions on one by a passphrase, change it, or take it away; asked for on the terminal
+    Passphrase(PassphraseArgs),
     /// Unpair: the machine takes this device off its list, and its keys here are erased
     Forget {
         /// Its name here, or the beginning of its name or key fingerprint
@@ -126,6 +128,16 @@ pub enum MachinesVerb {
         #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
         yes: bool,
     },
+}
+
+/// `pairpin machines passphrase`.
+#[derive(Debug, Args)]
+pub struct PassphraseArgs {
+    /// Its name here, or the beginning of its name or key fingerprint
+    pub machine: String,
+    /// The passphrase is lost: make another approval key, where the machine has forgotten the one before
+    #[arg(long, env = "PAIRPIN_MACHINES_PASSPHRASE_FORGOTTEN", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub forgotten: bool,
 }
 
 /// `pairpin inbox`.

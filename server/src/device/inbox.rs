@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use pairpin_core::client::{
-    AskItem, Client, ClientError, InboxItem, JoinItem, MachineSession, MachineState, clean_end,
+    AskItem, Client, ClientError, ErrorKind, InboxItem, JoinItem, MachineSession, MachineState, clean_end,
 };
+use pairpin_core::clock::{Clock as _, SystemClock};
+use pairpin_core::role::Role;
 use pairpin_core::wire::{AskEnd, DeviceEvent, JoinEnd};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -91,6 +93,23 @@ fn record(ask: &AskItem) -> AskRecord {
 pub struct Unasked {
     pub machine: String,
     pub why: String,
+    /// What kind of failure it is.
+    #[serde(skip)]
+    pub kind: ErrorKind,
+}
+
+/// The exit code where no machine could be asked: that nobody was there only if one of them was not.
+pub fn exit_of(unasked: &[Unasked]) -> Exit {
+    let any = |kind| unasked.iter().any(|unasked| unasked.kind == kind);
+    if any(ErrorKind::IdentityChanged) {
+        Exit::IdentityChanged
+    } else if any(ErrorKind::NotReachable) {
+        Exit::Nobody
+    } else if any(ErrorKind::Failed) {
+        Exit::Failed
+    } else {
+        Exit::Expired
+    }
 }
 
 #[derive(Serialize)]
@@ -114,7 +133,7 @@ pub async fn look(client: &Client, on: Option<&str>) -> Result<(Vec<Reached>, Ve
     let live = machines.into_iter().filter(|machine| !matches!(machine.state, MachineState::Revoked(_)));
     let looks = live.map(|machine| async move {
         let reached = reach(client, machine.row).await;
-        reached.map_err(|error| Unasked { machine: machine.name, why: error.to_string() })
+        reached.map_err(|error| Unasked { machine: machine.name, why: error.to_string(), kind: error.kind() })
     });
     let (mut reached, mut unasked) = (Vec::new(), Vec::new());
     let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
@@ -136,7 +155,7 @@ async fn reach(client: &Client, row: i64) -> Result<Reached, ClientError> {
 /// Runs `pairpin inbox`.
 ///
 /// # Errors
-/// What to tell the person; exit code 4 where no machine could be asked.
+/// What to tell the person; where no machine could be asked, exit code 4 if one was not there, else 1 and the like.
 pub async fn run_inbox(state_dir: &Path, args: InboxArgs) -> Result<(), Failure> {
     let (client, _) = open(state_dir, args.store.secret_store, None)?;
     if args.follow {
@@ -149,6 +168,7 @@ pub async fn run_inbox(state_dir: &Path, args: InboxArgs) -> Result<(), Failure>
     };
     let items: Vec<(String, InboxItem)> = reached.iter().flat_map(all).collect();
     let nobody = reached.is_empty() && !unasked.is_empty();
+    let failed = exit_of(&unasked);
     for reached in reached {
         reached.session.close().await;
     }
@@ -157,14 +177,16 @@ pub async fn run_inbox(state_dir: &Path, args: InboxArgs) -> Result<(), Failure>
         let items = items.iter().map(|(machine, item)| ItemJson::of(machine, item)).collect();
         say(json::line(&ListJson { items, unasked })?)?;
     } else if items.is_empty() {
-        note("nothing is waiting for an answer");
+        if !nobody {
+            note("nothing is waiting for an answer");
+        }
     } else {
         for (machine, item) in &items {
             say_lines(&shown(machine, item))?;
         }
         note("answer with `pairpin approve ID` or `pairpin deny ID`");
     }
-    if nobody { Err(Failure::quiet(Exit::Nobody)) } else { Ok(()) }
+    if nobody { Err(Failure::quiet(failed)) } else { Ok(()) }
 }
 
 /// A line of `inbox --follow --json`.
@@ -187,6 +209,22 @@ enum Event {
         uid: u32,
         user: Option<String>,
         text: String,
+    },
+    DeviceChanged {
+        machine: String,
+        at: Moment,
+        device: String,
+        name: String,
+        role: Role,
+        suspended: bool,
+        by: String,
+    },
+    SessionEnding {
+        machine: String,
+        device: String,
+        name: String,
+        ends_at: Moment,
+        unused: bool,
     },
     Online {
         machine: String,
@@ -291,6 +329,8 @@ impl Follower {
                     let (machine, at, uid) = (self.name.clone(), Moment(at), known.uid);
                     all.push((Event::Notice { machine, at, uid, user, text }, vec![line]));
                 }
+                event @ DeviceEvent::DeviceChanged { .. } => all.extend(self.changed(event)),
+                event @ DeviceEvent::SessionEnding { .. } => all.extend(self.ending(event)),
                 DeviceEvent::Missed => {
                     let waiting = session.inbox().await?;
                     all.extend(waiting.iter().filter_map(|item| self.pending(item, &mut known)));
@@ -298,6 +338,30 @@ impl Follower {
                 _ => {}
             }
         }
+    }
+
+    /// What a device may do was changed.
+    fn changed(&self, event: DeviceEvent) -> Option<Told> {
+        let DeviceEvent::DeviceChanged { device, name, role, suspended, by, at, .. } = event else { return None };
+        let (machine, name, by) = (self.name.clone(), printable(&name), printable(&by));
+        let what = if suspended { "is suspended".to_owned() } else { format!("is {role}") };
+        let line = format!("{}: {} {what}, by {by}", printable(&machine), quoted(&name));
+        let (at, device) = (Moment(at), device.text());
+        Some((Event::DeviceChanged { machine, at, device, name, role, suspended, by }, vec![line]))
+    }
+
+    /// A session ends soon.
+    fn ending(&self, event: DeviceEvent) -> Option<Told> {
+        let DeviceEvent::SessionEnding { device, name, ends_at, unused } = event else { return None };
+        let (machine, name) = (self.name.clone(), printable(&name));
+        let when = Moment(ends_at).ahead(SystemClock.wall_ms());
+        let next = match unused {
+            true => "it is not used, and connecting with it is enough",
+            false => "to go on, pair it again with a fresh offer; name and role stay",
+        };
+        let line = format!("{}: the session of {} ends {when}: {next}", printable(&machine), quoted(&name));
+        let (device, ends_at) = (device.text(), Moment(ends_at));
+        Some((Event::SessionEnding { machine, device, name, ends_at, unused }, vec![line]))
     }
 
     /// Told once; again where the machine has named more than any can have waiting.
@@ -314,6 +378,7 @@ impl Follower {
         let (how, text) = match end {
             JoinEnd::Accepted => ("yes", "let in"),
             JoinEnd::Denied => ("no", "denied"),
+            JoinEnd::Withdrawn => ("withdrawn", "let in by somebody who may not any more, and not paired"),
             JoinEnd::Over => ("expired", "asks no more"),
             JoinEnd::Unknown => ("unknown", "ended, in a way that this version does not know"),
         };

@@ -62,8 +62,16 @@ pub async fn by_asking(client: &Client, address: Address, args: &JoinArgs) -> Re
     typed(granted).await
 }
 
-async fn typed(granted: JoinGranted) -> Result<Paired, Failure> {
-    let digits = ask::line("the four digits on that screen (one attempt): ").await?;
+async fn typed(mut granted: JoinGranted) -> Result<Paired, Failure> {
+    let digits = tokio::select! {
+        digits = ask::line("the four digits on that screen (one attempt): ") => digits?,
+        over = granted.ended() => {
+            if ask::possible() {
+                note("");
+            }
+            return Err(over.into());
+        }
+    };
     if digits.trim().is_empty() {
         granted.decline().await?;
         return Err(Failure::failed("nothing was typed, so nothing was paired"));

@@ -7,8 +7,8 @@ use pairpin_core::clock::{Clock as _, SystemClock};
 use serde::Serialize;
 
 use super::cli::{MachinesArgs, MachinesVerb};
-use super::views::{MachineJson, explained, state_text};
-use super::{open, watch};
+use super::views::{MachineJson, ends_soon, explained, renewal, state_text};
+use super::{approving, open, watch};
 use crate::exit::{Exit, Failure};
 use crate::output::style::quoted;
 use crate::output::{self, json, note, say, say_table, table};
@@ -30,6 +30,7 @@ pub async fn run_machines(state_dir: &Path, args: MachinesArgs) -> Result<(), Fa
             }
             say(format!("{} is called {} here from now on", found.name, renamed.name))
         }
+        Some(MachinesVerb::Passphrase(asked)) => approving::run_passphrase(&client, asked, args.json).await,
         Some(MachinesVerb::Forget { machine, yes }) => forget(&client, &machine, yes, args.json).await,
     }
 }
@@ -44,6 +45,8 @@ async fn list(client: &Client, as_json: bool) -> Result<(), Failure> {
     } else {
         say_table(&listed(&machines))?;
         machines.iter().filter_map(explained).for_each(note);
+        let now = SystemClock.wall_ms();
+        machines.iter().filter_map(|machine| renewal(machine, now)).for_each(note);
     }
     if machines.iter().any(|machine| machine.state.identity_changed()) {
         return Err(Failure::quiet(Exit::IdentityChanged));
@@ -59,7 +62,10 @@ fn listed(machines: &[MachineView]) -> table::Table {
             machine.name.clone(),
             match &machine.state {
                 // By which address is in a column of its own.
-                MachineState::Online { .. } => "online".into(),
+                MachineState::Online { .. } => match ends_soon(machine, now) {
+                    Some(at) => format!("online, ends {}", at.ahead(now)),
+                    None => "online".into(),
+                },
                 state => state_text(state, now),
             },
             machine.role.to_string(),

@@ -6,6 +6,7 @@
 //! list of what is paired, `inbox` what waits for an answer and `answer` the answer, `ask` the questions, `secret_store` where keys are kept.
 
 mod answer;
+mod approving;
 mod ask;
 mod cli;
 pub mod devices;

@@ -130,6 +130,28 @@ pub fn state_text(state: &MachineState, now: i64) -> String {
     }
 }
 
+/// When the session with a machine ends for its age, where that is within a week, or within the last quarter of a
+/// shorter one.
+pub fn ends_soon(view: &MachineView, now: i64) -> Option<Moment> {
+    const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
+    let at = view.expires_at?;
+    let life = view.paired_at.map_or(i64::MAX, |paired| at.saturating_sub(paired));
+    let left = at.saturating_sub(now);
+    let over = matches!(view.state, MachineState::Revoked(_) | MachineState::Unfinished | MachineState::Expired { .. });
+    (!over && (0..=WEEK.min(life / 4)).contains(&left)).then_some(Moment(at))
+}
+
+/// How a session that ends soon is renewed.
+pub fn renewal(view: &MachineView, now: i64) -> Option<String> {
+    let at = ends_soon(view, now)?;
+    Some(format!(
+        "the session with {} ends {}, however it is used: to go on, take a fresh offer from it with pairpin join here \
+         (pairpin pair there); name and role stay",
+        view.name,
+        at.ahead(now)
+    ))
+}
+
 /// What to add under the table or after an event: the cause and the next step, where the cell does not
 /// say it.
 pub fn explained(view: &MachineView) -> Option<String> {
@@ -146,8 +168,8 @@ pub fn explained(view: &MachineView) -> Option<String> {
         )),
         MachineState::Suspended(_) => Some(format!(
             "{name} has suspended this device: a token that it had replaced was used again, so its keys may have been \
-             copied; if you know why (a restored backup), pair again with a fresh offer from there, if not, revoke it \
-             there: pairpin devices revoke"
+             copied; if you know why (a restored backup), let an owner lift it (pairpin devices set NAME --lift) or pair \
+             again with a fresh offer from there, if not, revoke it there: pairpin devices revoke"
         )),
         MachineState::Revoked(_) => Some(format!(
             "{name} has revoked this device, its keys here are erased: to come back, pair with a fresh offer from there"

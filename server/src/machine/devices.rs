@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Machine, joins};
 use crate::admin::protocol::{Change, Request};
 use crate::admin::views::{DeviceRecord, JoinRecord, RevokedRecord, TombstoneRecord};
-use crate::cli::{DevicesVerb, ListArgs, RevokeArgs};
+use crate::cli::{DevicesVerb, ListArgs, RevokeArgs, SetArgs};
 use crate::device;
 use crate::exit::Failure;
 use crate::output::style::{printable, quoted};
@@ -37,7 +37,7 @@ pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -
                 list(&machine, as_json).await
             }
         }
-        DevicesVerb::Show { device, json } => {
+        DevicesVerb::Show { device, json, .. } => {
             let device: DeviceRecord = machine.ask(Request::Device { device }).await?;
             show(&device, json.json || outer.json.json)
         }
@@ -46,14 +46,7 @@ pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -
             let new: DeviceRecord = machine.ask(Request::Rename { device: old.id, name }).await?;
             say(format!("{} is now {}", quoted(&old.name), quoted(&new.name)))
         }
-        DevicesVerb::Set { device, role, idle, absolute } => {
-            let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
-            let change = Change { role, idle_seconds: seconds(idle), absolute_seconds: seconds(absolute) };
-            let device: DeviceRecord = machine.ask(Request::Set { device, change }).await?;
-            let (idle, absolute) = (lifetime(device.idle_seconds), lifetime(device.absolute_seconds));
-            let name = quoted(&device.name);
-            say(format!("{name}: role {}, session ends after {idle} unused or {absolute} in all", device.role))
-        }
+        DevicesVerb::Set(args) => set(&machine, args, outer.json.json).await,
         DevicesVerb::Revoke(args) => revoke(&machine, args, outer.json.json).await,
         DevicesVerb::Approve(args) => joins::approve(&machine, args, outer.json.json).await,
         DevicesVerb::Deny(args) => joins::deny(&machine, args).await,
@@ -71,6 +64,14 @@ async fn from_afar(
         DevicesVerb::List(ListArgs { on: Some(on), json, .. }) => {
             device::devices::list(state_dir, &on, json.json || outer.json.json).await?;
         }
+        DevicesVerb::Show { on: Some(on), device, json } => {
+            device::devices::show(state_dir, &on, &device, json.json || outer.json.json).await?;
+        }
+        DevicesVerb::Set(SetArgs { on: Some(on), device, role, lift, forget_approval_key, json, .. }) => {
+            let json = json.json || outer.json.json;
+            let change = device::devices::Change { device, role, lift, forget_approval_key, json };
+            device::devices::set(state_dir, &on, change).await?;
+        }
         DevicesVerb::Revoke(RevokeArgs { on: Some(on), devices, reason, yes, json, .. }) => {
             let json = json.json || outer.json.json;
             device::devices::revoke(state_dir, &on, device::devices::Revoke { devices, reason, yes, json }).await?;
@@ -78,6 +79,38 @@ async fn from_afar(
         verb => return Ok(Some(verb)),
     }
     Ok(None)
+}
+
+async fn set(machine: &Machine, args: SetArgs, as_json: bool) -> Result<(), Failure> {
+    let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
+    let before: DeviceRecord = machine.ask(Request::Device { device: args.device }).await?;
+    let change = Change {
+        role: args.role,
+        idle_seconds: seconds(args.idle),
+        absolute_seconds: seconds(args.absolute),
+        lift: args.lift,
+        forget_approval_key: args.forget_approval_key,
+    };
+    let device: DeviceRecord = machine.ask(Request::Set { device: before.id.clone(), change }).await?;
+    if as_json || args.json.json {
+        return say(json::line(&One { device: &device })?);
+    }
+    let (idle, absolute) = (lifetime(device.idle_seconds), lifetime(device.absolute_seconds));
+    let name = quoted(&device.name);
+    say(format!("{name}: role {}, session ends after {idle} unused or {absolute} in all", device.role))?;
+    if args.lift {
+        say(match before.suspended {
+            Some(_) => format!("{name} is suspended no more"),
+            None => format!("{name} was not suspended"),
+        })?;
+    }
+    if args.forget_approval_key {
+        say(match before.approval_guard {
+            Some(_) => format!("the approval key of {name} is forgotten, it answers nothing until it brings one"),
+            None => format!("{name} had no approval key"),
+        })?;
+    }
+    Ok(())
 }
 
 fn lifetime(seconds: u64) -> String {
@@ -108,7 +141,20 @@ async fn list(machine: &Machine, as_json: bool) -> Result<(), Failure> {
         ]);
     }
     say_table(&table)?;
+    devices.iter().filter_map(|device| renewal(device, now)).for_each(note);
     joins::show(&joins)
+}
+
+/// How a session that ends soon is renewed.
+fn renewal(device: &DeviceRecord, now: UnixMillis) -> Option<String> {
+    let (name, when) = (quoted(&device.name), device.expires_at.ahead(now));
+    match device.ending.as_deref()? {
+        "unused" => Some(format!("{name} is not used, its session ends {when}: connecting with it is enough")),
+        _ => Some(format!(
+            "the session of {name} ends {when}: to go on with it, pair it again before or after that with a fresh offer, \
+             pairpin pair; name and role stay"
+        )),
+    }
 }
 
 #[derive(Serialize)]
@@ -122,7 +168,11 @@ fn standing(device: &DeviceRecord, now: UnixMillis) -> String {
     match device {
         DeviceRecord { suspended: Some(_), .. } => "suspended".into(),
         DeviceRecord { expired: true, .. } => "session ended".into(),
+        DeviceRecord { connected: 1.., ending: Some(_), .. } => {
+            format!("online, ends {}", device.expires_at.ahead(now))
+        }
         DeviceRecord { connected: 1.., .. } => "online".into(),
+        DeviceRecord { ending: Some(_), .. } => format!("{}, ends {}", seen(device, now), device.expires_at.ahead(now)),
         _ => seen(device, now),
     }
 }
@@ -198,7 +248,9 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
         ("in all at most", lifetime(device.absolute_seconds)),
     ];
     if let Some(why) = &device.suspended {
-        rows.push(("suspended", format!("{}, a fresh offer lifts it", printable(why))));
+        let id: String = device.id.chars().take(8).collect();
+        let how = format!("pairpin devices set {id} --lift lifts it, or a fresh offer");
+        rows.push(("suspended", format!("{}; {how}", printable(why))));
     }
     say_lines(&fields(&rows))
 }

@@ -4,6 +4,7 @@
 //! Called by the commands and by `admin::socket`.
 
 mod caller;
+mod hidden;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
@@ -18,6 +19,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 pub use caller::Caller;
+pub use hidden::hidden_line;
 pub use system::{ShortPath, group_id, notify, other_servers, user_name};
 
 use rustix::process::{Resource, Rlimit, setrlimit};

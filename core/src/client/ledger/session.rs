@@ -134,6 +134,7 @@ impl Ledger {
             let keys = self.keys_of(row)?;
             keys.signer.delete(&row.label)?;
             keys.store.delete(&record_name(&row.label))?;
+            keys.store.delete(&super::approval::approval_name(&row.label))?;
         }
         let id = row.row;
         self.write(move |conn| machines::delete(conn, id).map(|_| ()))

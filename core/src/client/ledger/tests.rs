@@ -140,6 +140,7 @@ fn welcome(new: Option<SessionToken>) -> Welcome {
         expires_at: 1_000,
         approvals: Vec::new(),
         approval_key: None,
+        approval_guard: None,
         unsettled: false,
     }
 }

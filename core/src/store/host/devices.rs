@@ -14,7 +14,7 @@ use crate::wire::{ApprovalGuard, limits};
 
 pub use super::device_updates::{
     delete, enrol, forget_approval_key, forget_later_than, rename, restart_session, set_facts, set_lifetimes, set_role,
-    suspend, touch, unsuspend,
+    set_role_guarded, suspend, touch, unsuspend,
 };
 
 /// By which flow a device was paired.

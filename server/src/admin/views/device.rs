@@ -45,6 +45,9 @@ pub struct DeviceRecord {
     pub expires_at: Moment,
     /// Whether it has ended.
     pub expired: bool,
+    /// It ends soon: "unused" (connecting is enough) or "age" (a fresh offer is needed); `null` where it does not.
+    #[serde(default)]
+    pub ending: Option<String>,
     /// Why it is suspended, if it is.
     pub suspended: Option<String>,
     /// What guards its approval key: "lock", "passphrase" or "nothing"; `null` where it has none.
@@ -75,6 +78,7 @@ impl From<DeviceView> for DeviceRecord {
             absolute_seconds: view.absolute_seconds,
             expires_at: Moment(view.expires_at),
             expired: view.expired,
+            ending: view.ending.map(|ending| if ending.unused { "unused" } else { "age" }.to_owned()),
             suspended: view.suspended,
             approval_guard: view.approval.map(|guard| guard.as_str().to_owned()),
         }

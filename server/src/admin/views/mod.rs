@@ -46,6 +46,7 @@ pub mod tests {
             absolute_seconds: 15_552_000,
             expires_at: Moment(1_802_592_060_000),
             expired: false,
+            ending: None,
             suspended: None,
             approval_guard: None,
         }
@@ -57,7 +58,7 @@ pub mod tests {
     fn the_documented_shapes_hold() {
         assert_eq!(
             serde_json::to_string(&device("Pixel", Role::Owner)).unwrap(),
-            r#"{"id":"mfrggzdfmztwq2lkmfrggzdfmy","name":"Pixel","platform":"Android 16","role":"owner","key_kind":"hardware","paired_at":"2027-01-15T08:00:00.000Z","paired_how":"scan","paired_from":"192.168.1.34","last_seen":"2027-01-15T08:01:00.000Z","last_address":null,"connected":0,"connection":null,"idle_seconds":2592000,"absolute_seconds":15552000,"expires_at":"2027-02-14T08:01:00.000Z","expired":false,"suspended":null,"approval_guard":null}"#
+            r#"{"id":"mfrggzdfmztwq2lkmfrggzdfmy","name":"Pixel","platform":"Android 16","role":"owner","key_kind":"hardware","paired_at":"2027-01-15T08:00:00.000Z","paired_how":"scan","paired_from":"192.168.1.34","last_seen":"2027-01-15T08:01:00.000Z","last_address":null,"connected":0,"connection":null,"idle_seconds":2592000,"absolute_seconds":15552000,"expires_at":"2027-02-14T08:01:00.000Z","expired":false,"ending":null,"suspended":null,"approval_guard":null}"#
         );
         let offer = NewOfferRecord {
             number: 3,
