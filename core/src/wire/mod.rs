@@ -17,8 +17,8 @@ mod statements;
 
 pub use address::{Address, AddressKind, UnreadableAddress};
 pub use asks::{
-    AcceptAsk, AskAnswered, AskClaimed, AskEnd, AskKnown, AskMessage, AskObserved, Inbox, PendingAsk, RefuseAsk,
-    clean_lines,
+    AcceptAsk, AnswerProof, AskAnswered, AskClaimed, AskEnd, AskFresh, AskKnown, AskMessage, AskObserved, Inbox,
+    PendingAsk, RefuseAsk, clean_lines,
 };
 pub use envelope::{Envelope, Flow, Mac, MessageError};
 pub use events::{DeviceEvent, DeviceListed, DevicesAfter, DevicesPage};
