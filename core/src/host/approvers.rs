@@ -6,10 +6,14 @@
 //! the number that it made itself, and the signature is looked at here. What the daemon may still do is to
 //! say nothing.
 
+use super::answering::stands;
 use super::questions::{AskError, Question};
+use super::sessions;
+use crate::clock::UnixMillis;
 use crate::handshake::{Addressee, Stated, Statement, request_hash};
-use crate::identity::{MachineId, PublicKey, from_base64url, to_base64url};
+use crate::identity::{DeviceId, MachineId, PublicKey, from_base64url, to_base64url};
 use crate::names;
+use crate::store::host::devices::DeviceRow;
 use crate::wire::{AnswerProof, AskMessage, AskObserved, limits};
 
 /// What each line of the list begins with: the list's version.
@@ -66,6 +70,16 @@ pub enum NotApproved {
     /// The signature does not hold.
     #[error("the answer's signature does not hold")]
     Signature,
+}
+
+/// The devices that may answer, as they would stand in a list; `now` is the judged time.
+pub(super) fn of(rows: &[DeviceRow], machine: MachineId, now: UnixMillis) -> Vec<(DeviceId, Approver)> {
+    let may = |row: &&DeviceRow| stands(row, None) && !sessions::is_expired(row, now);
+    let listed = |row: &DeviceRow| {
+        let key = row.approval.as_ref()?.key;
+        Some((row.id, Approver { machine, key, name: row.name.clone() }))
+    };
+    rows.iter().filter(may).filter_map(listed).collect()
 }
 
 impl Approver {
@@ -251,10 +265,9 @@ mod tests {
         let named = AnswerProof { key: key.public_key().unwrap(), ..answered(&asked(1), &other) };
         assert_eq!(check(&named), Err(NotApproved::Signature));
         // What the statement is bound to.
-        for forged in [
-            AnswerProof { pin: Pin::from_bytes([9; 32]), ..good.clone() },
-            AnswerProof { epoch: 4, ..good.clone() },
-        ] {
+        for forged in
+            [AnswerProof { pin: Pin::from_bytes([9; 32]), ..good.clone() }, AnswerProof { epoch: 4, ..good.clone() }]
+        {
             assert_eq!(check(&forged), Err(NotApproved::Signature));
         }
         let elsewhere = AnswerProof { machine: MachineId::from_bytes([9; 16]), ..good };

@@ -64,6 +64,7 @@ mod tests {
                 directory: Some("/srv".into()),
             },
             claimed: AskClaimed { text: "Deploy?".into(), detail: Some("  homebox knows\n    user root".into()) },
+            fresh: None,
         };
         let lines = lines(&AskRecord::of(shown, Duration::from_secs(61)), "homebox");
         assert_eq!(

@@ -6,6 +6,7 @@
 mod caller;
 #[cfg(target_os = "linux")]
 mod linux;
+mod owned;
 #[cfg(target_os = "linux")]
 use linux as system;
 #[cfg(not(target_os = "linux"))]
@@ -17,8 +18,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-pub use caller::Caller;
-pub use system::{ShortPath, group_id, notify, other_servers, user_name};
+pub use caller::{Caller, own_looks};
+pub use owned::owned_by;
+pub use system::{ShortPath, group_id, login_user, looks, notify, other_servers, user_id, user_name};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
