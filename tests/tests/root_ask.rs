@@ -84,7 +84,17 @@ impl Scene {
         let (socket, list, ran) = (socket.to_str().unwrap(), self.list(), self.ran());
         let (list, ran) = (list.to_str().unwrap(), ran.to_str().unwrap());
         let mut command = self.machine.command(&[
-            "ask", "--json", "--socket", socket, "--approvers", list, "--timeout", "60s", "Let ana in?", "--", "touch",
+            "ask",
+            "--json",
+            "--socket",
+            socket,
+            "--approvers",
+            list,
+            "--timeout",
+            "60s",
+            "Let ana in?",
+            "--",
+            "touch",
             ran,
         ]);
         command.current_dir("/");
