@@ -27,6 +27,12 @@ pub(super) fn inbox(shared: &Shared) -> Inbox {
     Inbox { asks: shared.asking.desk().asks.waiting(now).map(|ask| ask.pending(now)).collect() }
 }
 
+/// The ids of what waits, oldest first.
+pub(super) fn inbox_ids(shared: &Shared) -> Vec<String> {
+    let now = shared.clock.elapsed();
+    shared.asking.desk().asks.waiting(now).map(|ask| ask.shown.id.clone()).collect()
+}
+
 /// Yes, by a statement of the device's approval key over what was shown.
 pub(super) async fn accept(live: &mut Live, row: &DeviceRow, asked: AcceptAsk) -> Result<AskAnswered, RequestError> {
     let shared = Arc::clone(&live.shared);

@@ -149,6 +149,28 @@ pub struct Inbox {
     pub asks: Vec<PendingAsk>,
 }
 
+/// Of what kind it is that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingKind {
+    /// An ask.
+    Ask,
+    /// A device that asks to be let in.
+    Join,
+    /// A kind that this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Something that waits for an answer, by its name alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingApproval {
+    /// Of what kind.
+    pub kind: WaitingKind,
+    /// Its id.
+    pub id: String,
+}
+
 /// How an ask ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]

@@ -18,7 +18,7 @@ mod statements;
 pub use address::{Address, AddressKind, UnreadableAddress};
 pub use asks::{
     AcceptAsk, AnswerProof, AskAnswered, AskClaimed, AskEnd, AskFresh, AskKnown, AskMessage, AskObserved, Inbox,
-    PendingAsk, RefuseAsk, clean_lines,
+    PendingAsk, RefuseAsk, WaitingApproval, WaitingKind, clean_lines,
 };
 pub use envelope::{Envelope, Flow, Mac, MessageError};
 pub use events::{DeviceEvent, DeviceListed, DevicesAfter, DevicesPage};
