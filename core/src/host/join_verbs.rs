@@ -3,7 +3,7 @@
 
 use super::authority::Authority;
 use super::book::Known;
-use super::joining::tell_gone;
+use super::joining::{tell_gone, unlist};
 use super::joins::{LetInAs, NotLetIn, Pending};
 use super::shared::{Shared, shown};
 use super::{Host, HostError, SHELL};
@@ -92,6 +92,7 @@ impl Host {
             Err(NotLetIn::Wrong) => (JoinEnd::Denied, Err(HostError::NotThatJoin)),
         };
         tell_gone(shared, join, end, Some(by.actor()));
+        unlist(shared.book.db(), join).await;
         if result.is_err() {
             let what = if by_number { "a wrong number was typed" } else { "another QR was scanned" };
             let text = format!("{what} by {}, join {join} is denied: {}", by.actor(), asked(&pending));
@@ -112,9 +113,10 @@ impl Host {
             (joins.find(join, now), joins.deny(join, then, now))
         };
         shared.joins.decided();
-        let Some(pending) = pending else { return forget(shared, join) };
+        let Some(pending) = pending else { return forget(shared, join).await };
         for denied in gone {
             tell_gone(shared, denied, JoinEnd::Denied, Some(by.actor()));
+            unlist(shared.book.db(), denied).await;
         }
         let besides = match then {
             None => "",
@@ -145,13 +147,14 @@ fn not_there(shared: &Shared, join: JoinId) -> HostError {
 }
 
 /// One that asked before the restart waits for nothing: a no takes it off the list.
-fn forget(shared: &Shared, join: JoinId) -> Result<(), HostError> {
+async fn forget(shared: &Shared, join: JoinId) -> Result<(), HostError> {
     let error = not_there(shared, join);
     if !matches!(error, HostError::JoinBeforeRestart) {
         return Err(error);
     }
     shared.joins.before(shared.now()).retain(|asked| asked.join != join);
     tell_gone(shared, join, JoinEnd::Denied, None);
+    unlist(shared.book.db(), join).await;
     Ok(())
 }
 

@@ -27,7 +27,7 @@ use crate::net::origin::{Origin, SystemNetworks, origin};
 use crate::net::socket::{Incoming, Socket};
 use crate::net::upgrade::UpgradeRequest;
 use crate::secrets::{RecognitionKey, random_bytes};
-use crate::store::StoreError;
+use crate::store::{Database, StoreError};
 use crate::store::host::asked_joins::{self, AskedJoin};
 use crate::store::host::devices::{self, DeviceRow, LetIn, LetInHow, NewDevice, PairedHow};
 use crate::store::host::tokens::TokenState;
@@ -82,7 +82,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let undecided = self.shared.joins.joins().part(self.id, self.shared.clock.elapsed());
         if undecided {
-            tell_gone(&self.shared, self.id, JoinEnd::Over, None);
+            over(&self.shared, self.id);
         }
     }
 }
@@ -90,13 +90,21 @@ impl Drop for Place {
 /// Tells owner devices that a join is not to be decided any more.
 pub(super) fn tell_gone(shared: &Shared, join: JoinId, end: JoinEnd, by: Option<String>) {
     shared.tell(DeviceEvent::JoinGone { join, end, by });
-    // A stop decides nothing: what waits then is shown after the restart.
+}
+
+/// It is over without anybody's word: told, and taken off the list. A stop ends nothing: what waits then is
+/// shown after the restart.
+fn over(shared: &Shared, join: JoinId) {
+    tell_gone(shared, join, JoinEnd::Over, None);
     let db = shared.book.db().clone();
-    shared.spawn(async move {
-        if let Err(error) = db.write(move |connection| asked_joins::remove(connection, join)).await {
-            tracing::warn!(%error, "a join that is over could not be taken off the list");
-        }
-    });
+    shared.spawn(async move { unlist(&db, join).await });
+}
+
+/// Takes a join off the list that outlives a restart.
+pub(super) async fn unlist(db: &Database, join: JoinId) {
+    if let Err(error) = db.write(move |connection| asked_joins::remove(connection, join)).await {
+        tracing::warn!(%error, "a join that is over could not be taken off the list");
+    }
 }
 
 /// Flow (c): commitment, nonce, reveal; a person's decision; then as flow (a) from the Grant.
@@ -208,7 +216,7 @@ async fn decided(shared: &Shared, socket: &mut Socket, id: JoinId) -> Result<Res
                     let end = joins.end_of(id);
                     drop(joins);
                     if end == JoinEnd::Over {
-                        tell_gone(shared, id, end, None);
+                        over(shared, id);
                     }
                     return Ok(Err(end));
                 }

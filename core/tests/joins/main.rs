@@ -9,6 +9,7 @@ mod common;
 #[path = "../faults/mod.rs"]
 mod faults;
 mod owner;
+mod returns;
 #[path = "../peer/mod.rs"]
 mod peer;
 
