@@ -73,7 +73,8 @@ impl Client {
         let name = address.to_string();
         let dialled = self.dial_provisional(&address).await?;
         let pin = dialled.channel.pin;
-        let dialled = if self.finish_begun(&pin, &address).await? { self.dial_provisional(&address).await? } else { dialled };
+        let dialled =
+            if self.finish_begun(&pin, &address).await? { self.dial_provisional(&address).await? } else { dialled };
         if dialled.channel.pin != pin {
             return Err(line::interrupted(&name));
         }

@@ -14,11 +14,11 @@ use super::frames::{handshake_message, refuse_in_frames};
 use super::granting::acknowledgement;
 use super::join_from::JoinFrom;
 use super::joins::{Asker, Fate, JoinGrant, Joins, LetInAs, Source};
-use super::{live, rows};
 use super::proven::Proof;
 use super::registry::Registration;
 use super::shared::{Shared, lock, shown};
 use super::visitor::{Gone, Visitor};
+use super::{live, rows};
 use crate::clock::UnixMillis;
 use crate::handshake::{DeviceDetails, JoinMet, JoinOpened};
 use crate::identity::DeviceId;
@@ -27,11 +27,11 @@ use crate::net::origin::{Origin, SystemNetworks, origin};
 use crate::net::socket::{Incoming, Socket};
 use crate::net::upgrade::UpgradeRequest;
 use crate::secrets::{RecognitionKey, random_bytes};
-use crate::store::{Database, StoreError};
 use crate::store::host::asked_joins::{self, AskedJoin};
 use crate::store::host::devices::{self, DeviceRow, LetIn, LetInHow, NewDevice, PairedHow};
 use crate::store::host::tokens::TokenState;
 use crate::store::host::{audit, tokens, tombstones};
+use crate::store::{Database, StoreError};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{
     Acknowledged, DeviceEvent, Frame, Grant, JoinEnd, JoinFresh, JoinHow, JoinId, Refusal, RefusalCode, VERSION, limits,
@@ -313,10 +313,8 @@ fn make_grant(
         current: current.map(|token| token.hash),
         device,
         // A row keeps its name, and its role is never lowered.
-        device_name: row.map_or_else(
-            || what.name.clone().unwrap_or_else(|| clean_name(&details.name)),
-            |row| row.name.clone(),
-        ),
+        device_name: row
+            .map_or_else(|| what.name.clone().unwrap_or_else(|| clean_name(&details.name)), |row| row.name.clone()),
         role: row.map_or(what.role, |row| row.role.max(what.role)),
         machine: shared.machine,
         name: shared.name.clone(),

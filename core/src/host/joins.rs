@@ -340,8 +340,7 @@ impl Joins {
     /// as long as before.
     pub(super) fn restore(&mut self, grant: JoinGrant, asker: Asker, what: LetInAs, until: Duration) {
         let (id, source) = (grant.join, Source::of(asker.from));
-        let stage =
-            Stage::Accepted { asker: Box::new(asker), what: Box::new(what), until, token: Some(grant.token) };
+        let stage = Stage::Accepted { asker: Box::new(asker), what: Box::new(what), until, token: Some(grant.token) };
         self.joins.push(Join { id, source, ends: until, slot: false, stage });
         self.grants.push(grant);
     }

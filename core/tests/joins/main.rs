@@ -9,9 +9,9 @@ mod common;
 #[path = "../faults/mod.rs"]
 mod faults;
 mod owner;
-mod returns;
 #[path = "../peer/mod.rs"]
 mod peer;
+mod returns;
 
 use std::time::Duration;
 

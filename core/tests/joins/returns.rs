@@ -135,7 +135,11 @@ async fn a_key_that_has_a_row_gets_another_session_in_it_and_never_a_lower_role(
     let mut said = yes(&listed, JoinHow::Number(asked.number.unwrap()));
     said.role = Role::Viewer;
     let accepted = owner.approve(&said).await.unwrap();
-    assert_eq!((accepted.name.as_str(), accepted.role), ("laptop", Role::Operator), "who lets it in is told what it is");
+    assert_eq!(
+        (accepted.name.as_str(), accepted.role),
+        ("laptop", Role::Operator),
+        "who lets it in is told what it is"
+    );
     let paired = asked.wait().await.unwrap().typed(&accepted.digits).await.unwrap();
     assert_eq!((paired.role, paired.machine.row), (Role::Operator, first.machine.row));
     assert_eq!(machine.host().devices().len(), count, "one key is one row");

@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn nobody_makes_the_table_grow() {
         let connection = database();
-        let count = || connection.query_row("SELECT count(*) FROM asked_joins", [], |row| row.get::<_, i64>(0)).unwrap();
+        let count =
+            || connection.query_row("SELECT count(*) FROM asked_joins", [], |row| row.get::<_, i64>(0)).unwrap();
         for number in 0..200 {
             insert(&connection, &asked(number, 100 * MINUTE + i64::from(number))).unwrap();
         }
