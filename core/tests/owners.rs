@@ -426,6 +426,7 @@ fn question() -> pairpin_core::host::Question {
         observed: AskObserved::default(),
         claimed: AskClaimed { text: "Deploy?".into(), detail: None },
         time: None,
+        fresh: None,
     }
 }
 

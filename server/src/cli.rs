@@ -144,7 +144,7 @@ pub struct ServeArgs {
     /// Open a second socket for callers of this group, which takes `ask` and `notify` only
     #[arg(long, value_name = "GROUP", env = "PAIRPIN_ASK_GROUP", hide_env = true)]
     pub ask_group: Option<String>,
-    /// Where that socket is [default: ask.sock in /run/pairpin for root, else in /tmp/pairpin-UID]
+    /// Where that socket is [default: ask.sock in the service's runtime directory or in /run/pairpin]
     #[arg(long, value_name = "FILE", requires = "ask_group", env = "PAIRPIN_ASK_SOCKET", hide_env = true)]
     pub ask_socket: Option<PathBuf>,
     /// From which networks devices without an offer may ask to be let in: lan, tailnet, loopback; any; none
@@ -225,6 +225,9 @@ pub struct ListArgs {
     /// Show the revoked ones instead
     #[arg(long, env = "PAIRPIN_DEVICES_REVOKED", hide_env = true, value_parser = BoolishValueParser::new())]
     pub revoked: bool,
+    /// Show the lines for root's list of those whose answers `pairpin ask` believes
+    #[arg(long, env = "PAIRPIN_DEVICES_APPROVERS", hide_env = true, conflicts_with_all = ["revoked", "on"], value_parser = BoolishValueParser::new())]
+    pub approvers: bool,
     #[command(flatten)]
     pub json: Json,
 }

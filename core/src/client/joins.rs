@@ -148,6 +148,7 @@ pub(super) fn cleaned(listed: JoinListed) -> JoinListed {
         platform: names::clean_platform(&listed.platform),
         from: names::clean(&listed.from, 2 * limits::NAME).unwrap_or_default(),
         revoked_by: listed.revoked_by.and_then(|by| names::clean(&by, limits::NAME)),
+        known_as: listed.known_as.and_then(|name| names::clean(&name, limits::NAME)),
         ..listed
     }
 }

@@ -61,6 +61,11 @@ impl MachineSession {
         self.session.welcome.role
     }
 
+    /// What waited for this device's answer when it connected, as far as the welcome said.
+    pub fn waiting(&self) -> &[crate::wire::WaitingApproval] {
+        &self.session.welcome.approvals
+    }
+
     /// The approval key that the machine has of this device, as the welcome said.
     pub fn enrolled(&self) -> Option<PublicKey> {
         self.session.welcome.approval_key

@@ -14,6 +14,7 @@ use super::connection::End;
 use super::error::ClientError;
 use super::machines::{MachineState, MachineView};
 use crate::secrets::random_bytes;
+use crate::wire::WaitingApproval;
 
 /// The first pause after a failed dial; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(1);
@@ -37,6 +38,7 @@ pub struct MachineWatch {
     row: i64,
     wish: watch::Sender<Wish>,
     current: watch::Receiver<MachineState>,
+    waiting: watch::Receiver<Vec<WaitingApproval>>,
     seen: Mutex<watch::Receiver<MachineState>>,
 }
 
@@ -49,6 +51,12 @@ impl MachineWatch {
     /// The state now.
     pub fn current(&self) -> MachineState {
         self.current.borrow().clone()
+    }
+
+    /// What waited for this device's answer at its last welcome, as far as that said: there is something to look
+    /// for in `inbox`.
+    pub fn waiting(&self) -> Vec<WaitingApproval> {
+        self.waiting.borrow().clone()
     }
 
     /// Waits for another state and gives it; `None` once the watch has ended. States that came and
@@ -95,9 +103,10 @@ impl Client {
         let (wish, wished) = watch::channel(Wish::default());
         let (state, current) = watch::channel(MachineView::of(&stored).state);
         let seen = Mutex::new(current.clone());
-        let mut keeper = Keeper { client: self.clone(), row, wish: wished, state, failures: 0 };
+        let (waits, waiting) = watch::channel(Vec::new());
+        let mut keeper = Keeper { client: self.clone(), row, wish: wished, state, waits, failures: 0 };
         tokio::spawn(async move { while keeper.round().await.is_some() {} });
-        Ok(MachineWatch { row, wish, current, seen })
+        Ok(MachineWatch { row, wish, current, waiting, seen })
     }
 }
 
@@ -107,6 +116,7 @@ struct Keeper {
     row: i64,
     wish: watch::Receiver<Wish>,
     state: watch::Sender<MachineState>,
+    waits: watch::Sender<Vec<WaitingApproval>>,
     failures: u32,
 }
 
@@ -138,6 +148,8 @@ impl Keeper {
         let then = match dialled {
             Ok(session) => {
                 let since = Instant::now();
+                // Before the state: who hears of that looks for this.
+                self.waits.send_replace(session.welcome.approvals.clone());
                 self.say(MachineState::Online { address: session.address.clone() });
                 let end = self.client.stay(self.row, session, &mut self.wish).await;
                 if since.elapsed() >= STEADY {

@@ -80,7 +80,7 @@ impl Scene {
     }
 
     async fn answer(&self, ask: &AskWaiting, yes_by: Option<PublicKey>) -> Result<AskAnswered, RequestError> {
-        decide(&self.host.shared, self.device, &ask.shown().id, yes_by).await
+        decide(&self.host.shared, self.device, &ask.shown().id, yes_by, None).await
     }
 
     fn answers_written(&self) -> usize {

@@ -20,7 +20,7 @@ use crate::identity::{KeyPair, Pin};
 use crate::names::clean_machine_name;
 use crate::net::gate::Gate;
 use crate::net::{listen, tls};
-use crate::store::host::meta;
+use crate::store::host::{asked_joins, meta};
 use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 use crate::wire::{Address, CloseCode, Closing};
 
@@ -73,6 +73,8 @@ impl Host {
         let keys = identity::load_or_make(&dir, has_database, config.new_key)?;
         let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
         let machine = db.write_blocking(meta::machine_id)?;
+        let now = config.clock.wall_ms();
+        let before = db.read_blocking(move |connection| asked_joins::list(connection, now))?;
         marker::leave(&dir);
         let name = clean_machine_name(&config.name.unwrap_or_else(host_name));
         let tls = tls::machine_config(&keys.identity, config.clock.wall_ms())
@@ -102,7 +104,7 @@ impl Host {
             offers: Mutex::default(),
             logs: Mutex::default(),
             offers_changed: tokio::sync::Notify::new(),
-            joins: JoinDesk::new(config.join_from),
+            joins: JoinDesk::new(config.join_from, before),
             addresses: watch::Sender::new(Vec::new()),
             found: Mutex::default(),
             recent_addresses: Mutex::default(),

@@ -112,6 +112,9 @@ pub enum HostError {
          offer: `pairpin pair`"
     )]
     JoinWithoutNumber,
+    /// It asked before the machine restarted.
+    #[error("that device asked before pairpin serve restarted: let it ask again, with `pairpin join` there")]
+    JoinBeforeRestart,
     /// The joiner's key has a tombstone.
     #[error("the device that asks was revoked by {0} and its key stays out: pair it by an offer, `pairpin pair`")]
     JoinRevoked(String),

@@ -37,7 +37,7 @@ pub(super) async fn approve(live: &mut Live, row: &DeviceRow, asked: ApproveJoin
     }
     // What the person saw is what waits: the key goes with the name.
     let listed = live.shared.join_listed(asked.join).ok_or(RequestError::Gone)?;
-    if listed.key != asked.key {
+    if listed.key != asked.key || listed.before_restart {
         return Err(RequestError::Gone);
     }
     let host = Host { shared: live.shared.clone() };
@@ -62,7 +62,7 @@ pub(super) async fn deny(live: &Live, row: &DeviceRow, asked: DenyJoin) -> Resul
 
 fn refusal(error: &HostError) -> RequestError {
     match error {
-        HostError::NoJoin(_) => RequestError::Gone,
+        HostError::NoJoin(_) | HostError::JoinBeforeRestart => RequestError::Gone,
         HostError::NotThatJoin => RequestError::NotThatJoin,
         HostError::JoinRevoked(_) => RequestError::KeyRevoked,
         HostError::JoinWithoutNumber => RequestError::Params,

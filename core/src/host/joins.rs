@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::authority::Authority;
 use crate::clock::UnixMillis;
-use crate::handshake::JoinFacts;
-use crate::identity::PublicKey;
+use crate::handshake::{DeviceDetails, JoinFacts};
+use crate::identity::{DeviceId, PublicKey};
 use crate::role::Role;
+use crate::secrets::RecognitionKey;
 use crate::token::TokenHash;
 use crate::wire::{AddressKind, DenyThen, JoinEnd, JoinHow, JoinId, limits};
 
@@ -42,6 +43,16 @@ pub(super) struct Asker {
     pub(super) same_network: bool,
     /// By the wall clock, for people.
     pub(super) asked_at: UnixMillis,
+}
+
+/// What a joiner that is let in was granted, until it acknowledges: also by its first reconnect.
+#[derive(Debug, Clone)]
+pub(super) struct JoinGrant {
+    pub(super) join: JoinId,
+    pub(super) details: DeviceDetails,
+    /// Its own, or that of the row that its key has.
+    pub(super) recognition_key: RecognitionKey,
+    pub(super) token: TokenHash,
 }
 
 /// What was decided for a joiner that is let in.
@@ -128,6 +139,8 @@ pub(super) struct Joins {
     /// Sources that a person keeps out, and until when.
     blocked: VecDeque<(Duration, Source)>,
     closed_until: Duration,
+    /// What those that were let in were granted: one for a join that waits for its acknowledgement.
+    grants: Vec<JoinGrant>,
     /// How joins ended that their own connections have yet to be told of.
     ended: Vec<(JoinId, JoinEnd)>,
 }
@@ -309,6 +322,51 @@ impl Joins {
         }
     }
 
+    /// Notes what [`granted`](Self::granted) was called for, so that the joiner may come back under it.
+    pub(super) fn keep_grant(&mut self, grant: JoinGrant, now: Duration) {
+        self.tidy(now);
+        self.grants.retain(|kept| kept.join != grant.join);
+        self.grants.push(grant);
+    }
+
+    /// The Grant of a device that has not acknowledged it: of several the one of this token.
+    pub(super) fn grant_of(&mut self, device: DeviceId, token: Option<&TokenHash>, now: Duration) -> Option<JoinGrant> {
+        self.tidy(now);
+        let its = |grant: &&JoinGrant| DeviceId::of(&grant.details.key) == device;
+        let presented = |grant: &JoinGrant| token.is_some_and(|token| grant.token.ct_eq(token));
+        let mut found = None;
+        for grant in self.grants.iter().filter(its) {
+            if found.is_none() || presented(grant) {
+                found = Some(grant);
+            }
+        }
+        found.cloned()
+    }
+
+    /// Until when a join that was let in may be acknowledged.
+    pub(super) fn acknowledged_until(&self, id: JoinId) -> Option<Duration> {
+        self.joins.iter().find(|join| join.id == id).and_then(|join| match join.stage {
+            Stage::Accepted { until, .. } => Some(until),
+            _ => None,
+        })
+    }
+
+    /// What [`acknowledge`](Self::acknowledge) took out could not be written: it may be acknowledged again, for
+    /// as long as before.
+    pub(super) fn restore(&mut self, grant: JoinGrant, asker: Asker, what: LetInAs, until: Duration) {
+        let (id, source) = (grant.join, Source::of(asker.from));
+        let stage = Stage::Accepted { asker: Box::new(asker), what: Box::new(what), until, token: Some(grant.token) };
+        self.joins.push(Join { id, source, ends: until, slot: false, stage });
+        self.grants.push(grant);
+    }
+
+    /// The joiner's connection is gone. One that has its Grant may come back under it; any other join is over.
+    /// As [`leave`](Self::leave) then.
+    pub(super) fn part(&mut self, id: JoinId, now: Duration) -> bool {
+        self.tidy(now);
+        if self.grants.iter().any(|grant| grant.join == id) { false } else { self.leave(id) }
+    }
+
     /// The joiner's connection is gone, and its join with it. Its slot is not. `true` where people were shown
     /// it and nobody has decided.
     pub(super) fn leave(&mut self, id: JoinId) -> bool {
@@ -356,6 +414,9 @@ impl Joins {
             Stage::Committed | Stage::Shown(..) => now < join.ends,
             Stage::Accepted { until, .. } => now < *until,
         });
+        let joins = &self.joins;
+        let waits = |join: &Join| matches!(join.stage, Stage::Accepted { .. });
+        self.grants.retain(|grant| joins.iter().any(|join| join.id == grant.join && waits(join)));
         self.slots.retain(|ends| now < *ends);
         while self.numbers.front().is_some_and(|begun| now >= *begun + HOUR) {
             self.numbers.pop_front();

@@ -9,6 +9,7 @@
 
 mod accept;
 mod answering;
+mod approvers;
 mod asking;
 #[cfg(test)]
 mod asking_tests;
@@ -66,6 +67,7 @@ mod views;
 mod visitor;
 
 pub use crate::net::addresses::ReachableAddress;
+pub use approvers::{Approver, Approvers, ApproversError, NotApproved};
 pub use asking::{Answerers, AskView, AskWaiting};
 pub use asks::TooMany;
 pub use engine::{Host, HostConfig};

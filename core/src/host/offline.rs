@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::approvers::{self, Approver};
 use super::engine::{pin_of, take_lock};
 use super::views::{AuditView, DeviceChange, DeviceView, RevokedView, TombstoneView};
 use super::{DATABASE_FILE, HostError, identity, rows};
@@ -50,6 +51,15 @@ impl OfflineHost {
         let next = identity::read_next(&self.dir)?;
         let next = next.ok_or_else(|| HostError::NextKeyMissing(path(super::NEXT_KEY_FILE)))?;
         Ok((pin_of(&identity)?, pin_of(&next)?))
+    }
+
+    /// As [`super::Host::approvers`].
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub fn approvers(&self) -> Result<Vec<(DeviceId, Approver)>, HostError> {
+        let machine = self.db.write_blocking(meta::machine_id)?;
+        Ok(approvers::of(&self.rows()?, machine, SystemClock.wall_ms()))
     }
 
     /// Every paired device, by name.

@@ -9,7 +9,7 @@ use super::HostError;
 use super::asks::TooMany;
 use crate::clock::UnixMillis;
 use crate::names::{clean_name, clean_showing, says_something};
-use crate::wire::{AskClaimed, AskKnown, AskMessage, AskObserved, clean_lines, limits};
+use crate::wire::{AskClaimed, AskFresh, AskKnown, AskMessage, AskObserved, clean_lines, limits};
 
 /// What somebody at the machine wants to know.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub struct Question {
     pub claimed: AskClaimed,
     /// How long it waits for an answer.
     pub time: Option<Duration>,
+    /// The caller's own number, where it wants to check the answer itself.
+    pub fresh: Option<AskFresh>,
 }
 
 /// Why nobody is asked. Each text says what to do.
@@ -85,6 +87,7 @@ impl Question {
             known: known(self.known),
             observed: observed(self.observed),
             claimed: claimed(self.claimed)?,
+            fresh: self.fresh,
         };
         let message = shown.encode().map_err(|_| AskError::Message)?;
         Ok((shown, message))
@@ -194,6 +197,7 @@ mod tests {
     fn what_was_observed_is_cut_and_says_so() {
         let mut asked = question(&"ä".repeat(limits::ASK_TEXT / 2));
         asked.claimed.detail = Some("d".repeat(limits::ASK_DETAIL));
+        asked.fresh = Some(AskFresh::from_bytes([255; 16]));
         asked.observed = AskObserved {
             executable: Some("ü".repeat(limits::ASK_PATH)),
             arguments: (0..50).map(|number| format!("argument-{number}-{}", "x".repeat(20))).collect(),

@@ -16,6 +16,7 @@ use super::authority::Authority;
 use super::book::Known;
 use super::live::Live;
 use super::offers::MintError;
+use super::shared::Shared;
 use super::{Host, HostError, MintedBy, OfferRequest};
 use super::{changing, join_requests, rows};
 use crate::handshake::{Addressee, Stated, Statement};
@@ -75,6 +76,11 @@ fn nonce(live: &mut Live) -> Result<Value, RequestError> {
     value(live.nonces.give(now, wall).map_err(|_| RequestError::Failed)?)
 }
 
+/// This machine, as statements name it.
+pub(super) fn addressee(shared: &Shared) -> Addressee {
+    Addressee { pin: shared.pin, machine: shared.machine, epoch: 0 }
+}
+
 /// Checks a statement: its nonce first, which is spent by that, then the signature of the key.
 pub(super) fn check(
     live: &mut Live,
@@ -87,8 +93,7 @@ pub(super) fn check(
         return Err(RequestError::Nonce);
     }
     let key = key.ok_or(RequestError::Statement)?;
-    let addressee = Addressee { pin: shared.pin, machine: shared.machine, epoch: 0 };
-    Statement::check(&addressee, &key, signed, stated).map_err(|_| RequestError::Statement)
+    Statement::check(&addressee(shared), &key, signed, stated).map_err(|_| RequestError::Statement)
 }
 
 /// The device's approval key, once. Another one only after a fresh offer, or where somebody who may has

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::approvers::{self, Approver};
 use super::authority::Authority;
 use super::book::Known;
 use super::events::{OfferEvent, OfferWatch};
@@ -119,6 +120,12 @@ impl Host {
     /// Watches an offer from its making on; `None` if there was none of that number lately.
     pub fn watch_offer(&self, number: OfferNumber) -> Option<OfferWatch> {
         self.shared.find_offer_log(number).map(OfferWatch::new)
+    }
+
+    /// The devices that may answer an ask, for a list of those whom somebody believes without this daemon.
+    pub fn approvers(&self) -> Vec<(DeviceId, Approver)> {
+        let shared = &self.shared;
+        approvers::of(&shared.book.rows(), shared.machine, shared.judged_now())
     }
 
     /// Every paired device, by name.

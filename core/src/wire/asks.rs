@@ -4,16 +4,25 @@
 //! (`handshake::request_hash`). A device reads it with [`AskMessage::decode`], which cleans it again: the
 //! machine may be another build, or hostile.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::{MessageError, limits};
 use crate::clock::UnixMillis;
+use crate::identity::{MachineId, Pin, PublicKey, bytes_newtype};
 use crate::names::{clean_name, clean_showing, says_something};
 
 /// An ask's id, at most (letters and digits).
 const ID: usize = 16;
+
+bytes_newtype! {
+    /// A number that the caller makes for one ask, at random: it is part of what is shown, so a yes to another
+    /// ask is none to this one, whatever the machine says.
+    AskFresh, 16
+}
 
 /// What the machine knows of the caller, from the kernel: nobody can choose it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +79,9 @@ pub struct AskMessage {
     pub observed: AskObserved,
     /// See [`AskClaimed`].
     pub claimed: AskClaimed,
+    /// The caller's own number, where it made one. No screen shows it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fresh: Option<AskFresh>,
 }
 
 impl AskMessage {
@@ -145,6 +157,28 @@ pub struct Inbox {
     pub asks: Vec<PendingAsk>,
 }
 
+/// Of what kind it is that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingKind {
+    /// An ask.
+    Ask,
+    /// A device that asks to be let in.
+    Join,
+    /// A kind that this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Something that waits for an answer, by its name alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingApproval {
+    /// Of what kind.
+    pub kind: WaitingKind,
+    /// Its id.
+    pub id: String,
+}
+
 /// How an ask ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
@@ -166,6 +200,24 @@ pub enum AskEnd {
     /// In a way that this build does not know; no yes.
     #[serde(other)]
     Unknown,
+}
+
+/// A yes, with all that somebody needs who does not take the machine's word for it: the statement as it was
+/// signed. Who asked holds it against what it asked for itself (`host::Approvers`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerProof {
+    /// The ask's message as it was sent to the devices; the statement is over its hash, and its id.
+    pub message: String,
+    /// The machine's pin when it was signed.
+    pub pin: Pin,
+    /// The machine's id.
+    pub machine: MachineId,
+    /// How many planned key changes there had been.
+    pub epoch: u64,
+    /// The approval key that signed.
+    pub key: PublicKey,
+    /// Nonce, expiry and signature.
+    pub signed: super::Signed,
 }
 
 /// Yes to an ask.
@@ -205,6 +257,7 @@ mod tests {
             known: AskKnown { uid: 1000, user: Some("ana".into()), process: Some(7) },
             observed: AskObserved { arguments: vec!["pairpin".into(), "ask".into()], ..AskObserved::default() },
             claimed: AskClaimed { text: "Deploy?".into(), detail: Some("one\ntwo".into()) },
+            fresh: Some(AskFresh::from_bytes([7; 16])),
         }
     }
 

@@ -172,6 +172,12 @@ pub struct JoinListed {
     /// Its key was revoked here, by whom: it cannot be let in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revoked_by: Option<String>,
+    /// Its key is paired here already, under this name: let in, it gets another session in its row.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub known_as: Option<String>,
+    /// It asked before the machine restarted, and nobody can let it in by that: it has to ask again.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub before_restart: bool,
 }
 
 /// Why a join is not to be decided any more.

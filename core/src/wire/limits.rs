@@ -127,6 +127,8 @@ pub const ASKS_ENDED: usize = 64;
 pub const ASKS_A_MINUTE_PER_USER: usize = 30;
 /// Asks begun within a minute, in all.
 pub const ASKS_A_MINUTE: usize = 120;
+/// What waits for an answer, as far as a Welcome says it, at most: the rest is in `inbox` and `joins`.
+pub const WELCOME_APPROVALS: usize = 32;
 /// Notices a minute, of one user.
 pub const NOTICES_PER_USER: usize = 6;
 /// Notices a minute, in all.

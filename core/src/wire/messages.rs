@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::asks::WaitingApproval;
 use super::{Address, ApprovalGuard, JoinCommit, JoinNonce, JoinReveal, Refusal};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
@@ -202,9 +203,9 @@ pub struct Welcome {
     pub idle_seconds: u64,
     /// When the session ends whatever happens, by the machine's clock.
     pub expires_at: UnixMillis,
-    /// Approvals that wait for an owner. Always empty in version 1: `inbox` and `joins` are asked for.
+    /// What waits for this device's answer, oldest first, as far as it fits. What it is says `inbox` or `joins`.
     #[serde(default)]
-    pub approvals: Vec<String>,
+    pub approvals: Vec<WaitingApproval>,
     /// The approval key that the machine has of this device; none where it has yet to bring one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_key: Option<PublicKey>,

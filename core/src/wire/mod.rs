@@ -18,8 +18,8 @@ mod statements;
 
 pub use address::{Address, AddressKind, UnreadableAddress};
 pub use asks::{
-    AcceptAsk, AskAnswered, AskClaimed, AskEnd, AskKnown, AskMessage, AskObserved, Inbox, PendingAsk, RefuseAsk,
-    clean_lines,
+    AcceptAsk, AnswerProof, AskAnswered, AskClaimed, AskEnd, AskFresh, AskKnown, AskMessage, AskObserved, Inbox,
+    PendingAsk, RefuseAsk, WaitingApproval, WaitingKind, clean_lines,
 };
 pub use changes::{DeviceSet, ForgetKeyRequest, LiftRequest, SetRoleRequest};
 pub use envelope::{Envelope, Flow, Mac, MessageError};

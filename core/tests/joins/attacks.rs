@@ -34,7 +34,7 @@ fn rand32() -> [u8; 32] {
 }
 
 /// The same, shown to people.
-async fn waits(at: &[Address], device: &peer::Device) -> (Socket, JoinWaiting) {
+pub async fn waits(at: &[Address], device: &peer::Device) -> (Socket, JoinWaiting) {
     let (mut socket, signing) = begins(at, device).await;
     let signature = device.key.sign(&signing.to_sign()).unwrap();
     let (reveal, waiting) = signing.signed(signature);
@@ -42,7 +42,7 @@ async fn waits(at: &[Address], device: &peer::Device) -> (Socket, JoinWaiting) {
     (socket, waiting)
 }
 
-fn yes(listed: &JoinListed, how: JoinHow) -> Yes {
+pub fn yes(listed: &JoinListed, how: JoinHow) -> Yes {
     Yes { join: listed.join, key: listed.key, how, role: Role::Operator }
 }
 

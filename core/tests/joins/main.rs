@@ -12,6 +12,7 @@ mod owner;
 #[path = "../peer/mod.rs"]
 mod peer;
 mod withdrawn;
+mod returns;
 
 use std::time::Duration;
 

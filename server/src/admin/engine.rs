@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
 use super::views::{
-    AcceptedRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord, RevokedRecord,
-    TombstoneRecord,
+    AcceptedRecord, ApproverRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord,
+    RevokedRecord, TombstoneRecord,
 };
 
 /// The engine behind a verb.
@@ -90,6 +90,7 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         Request::CancelOffers => value(host.cancel_all_offers()),
         Request::Devices => records::<_, DeviceRecord>(host.devices()),
         Request::Tombstones => records::<_, TombstoneRecord>(host.tombstones()),
+        Request::Approvers => records::<_, ApproverRecord>(host.approvers()),
         Request::Device { device } => value(DeviceRecord::from(host.find_device(&device)?)),
         Request::Rename { device, name } => {
             let id = host.find_device(&device)?.id;
@@ -139,6 +140,7 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
         Request::Joins => value(Vec::<JoinRecord>::new()),
         Request::Devices => records::<_, DeviceRecord>(host.devices()?),
         Request::Tombstones => records::<_, TombstoneRecord>(host.tombstones()?),
+        Request::Approvers => records::<_, ApproverRecord>(host.approvers()?),
         Request::Device { device } => value(DeviceRecord::from(host.find_device(&device)?)),
         Request::Rename { device, name } => {
             let id = host.find_device(&device)?.id;

@@ -6,7 +6,7 @@
 use std::io;
 
 use pairpin_core::role::Role;
-use pairpin_core::wire::DenyThen;
+use pairpin_core::wire::{AskFresh, DenyThen};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -38,6 +38,8 @@ pub enum Request {
     Devices,
     /// Revoked devices.
     Tombstones,
+    /// The devices that may answer, as lines of a list of approvers.
+    Approvers,
     /// One device.
     Device {
         /// Name, id or beginning of the id.
@@ -140,6 +142,9 @@ pub struct AskRequest {
     pub detail: Option<String>,
     /// How long it waits.
     pub timeout_seconds: u64,
+    /// The caller's own number for this ask.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fresh: Option<AskFresh>,
 }
 
 /// What to change about a device.

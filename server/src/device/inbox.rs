@@ -75,6 +75,19 @@ fn join_lines(join: &JoinRecord, machine: &str) -> Vec<String> {
     if let Some(by) = &join.revoked_by {
         lines.push(format!("  REVOKED   its key was revoked here by {}, it cannot be let in", printable(by)));
     }
+    if let Some(name) = &join.known_as {
+        lines.push(format!(
+            "  paired    its key is paired there already as {}: this gives it another session",
+            quoted(name)
+        ));
+    }
+    if join.before_restart {
+        lines.push(
+            "  OVER      it asked before the machine restarted, nobody can let it in by that: ask again there"
+                .to_owned(),
+        );
+        return lines;
+    }
     lines.push(match join.number {
         true => {
             format!("  let it in by what IT shows: pairpin approve {} --number NUMBER, or --image PICTURE", join.id)

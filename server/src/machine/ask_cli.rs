@@ -24,6 +24,9 @@ pub struct AskArgs {
     /// The daemon of another user, by the socket that its `serve --ask-group` names
     #[arg(long, value_name = "FILE", env = "PAIRPIN_SOCKET", hide_env = true)]
     pub socket: Option<PathBuf>,
+    /// As root: whose answers are believed, whatever the daemon says [default: /etc/pairpin/approvers]
+    #[arg(long, value_name = "FILE", env = "PAIRPIN_ASK_APPROVERS", hide_env = true)]
+    pub approvers: Option<PathBuf>,
     #[command(flatten)]
     pub json: Json,
     /// Run this on a yes, and only then; its exit code is the result

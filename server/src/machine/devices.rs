@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Machine, joins};
 use crate::admin::protocol::{Change, Request};
-use crate::admin::views::{DeviceRecord, JoinRecord, RevokedRecord, TombstoneRecord};
+use crate::admin::views::{ApproverRecord, DeviceRecord, JoinRecord, RevokedRecord, TombstoneRecord};
 use crate::cli::{DevicesVerb, ListArgs, RevokeArgs, SetArgs};
 use crate::device;
 use crate::exit::Failure;
@@ -31,7 +31,9 @@ pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -
     match verb {
         DevicesVerb::List(options) => {
             let as_json = outer.json.json || options.json.json;
-            if outer.revoked || options.revoked {
+            if outer.approvers || options.approvers {
+                approvers(&machine, as_json).await
+            } else if outer.revoked || options.revoked {
                 revoked(&machine, as_json).await
             } else {
                 list(&machine, as_json).await
@@ -39,7 +41,9 @@ pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -
         }
         DevicesVerb::Show { device, json, .. } => {
             let device: DeviceRecord = machine.ask(Request::Device { device }).await?;
-            show(&device, json.json || outer.json.json)
+            let lines: Vec<ApproverRecord> = machine.ask(Request::Approvers).await?;
+            let approver = lines.into_iter().find(|line| line.device == device.id);
+            show(&device, approver.map(|line| line.line), json.json || outer.json.json)
         }
         DevicesVerb::Rename { device, name } => {
             let old: DeviceRecord = machine.ask(Request::Device { device }).await?;
@@ -93,7 +97,7 @@ async fn set(machine: &Machine, args: SetArgs, as_json: bool) -> Result<(), Fail
     };
     let device: DeviceRecord = machine.ask(Request::Set { device: before.id.clone(), change }).await?;
     if as_json || args.json.json {
-        return say(json::line(&One { device: &device })?);
+        return say(json::line(&One { device: &device, approver: None })?);
     }
     let (idle, absolute) = (lifetime(device.idle_seconds), lifetime(device.absolute_seconds));
     let name = quoted(&device.name);
@@ -205,14 +209,29 @@ async fn revoked(machine: &Machine, as_json: bool) -> Result<(), Failure> {
     say_table(&table)
 }
 
+/// The lines for root's list of those whose answers it believes.
+async fn approvers(machine: &Machine, as_json: bool) -> Result<(), Failure> {
+    let approvers: Vec<ApproverRecord> = machine.ask(Request::Approvers).await?;
+    if as_json {
+        return say(json::member("approvers", &approvers)?);
+    }
+    if approvers.is_empty() {
+        note("no device is paired that may answer, pair one as owner or operator with `pairpin pair`");
+    }
+    say_lines(&approvers.into_iter().map(|approver| approver.line).collect::<Vec<_>>())
+}
+
 #[derive(Serialize)]
 struct One<'a> {
     device: &'a DeviceRecord,
+    /// Its line for a list of approvers, where it may answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approver: Option<String>,
 }
 
-fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
+fn show(device: &DeviceRecord, approver: Option<String>, as_json: bool) -> Result<(), Failure> {
     if as_json {
-        return say(json::line(&One { device })?);
+        return say(json::line(&One { device, approver })?);
     }
     let now = SystemClock.wall_ms();
     let connection = match (&device.connection, device.connected) {
@@ -229,6 +248,7 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
         ("platform", printable(&device.platform)),
         ("key kept in", device.key_kind.clone()),
         ("approval key", approval(device)),
+        ("as an approver", approver.unwrap_or_else(|| "it may not answer".into())),
         (
             "paired",
             format!("{} by {} from {}", device.paired_at.local(), device.paired_how, printable(&device.paired_from)),

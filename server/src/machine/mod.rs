@@ -21,6 +21,7 @@ pub mod offers;
 pub mod pair;
 mod pair_shown;
 mod reach;
+mod root_ask;
 mod screen;
 pub mod serve;
 mod signals;

@@ -80,7 +80,12 @@ pub async fn daemon(state_dir: &Path) -> Result<AdminClient, Failure> {
 /// # Errors
 /// Exit code 5 where none listens there.
 pub async fn daemon_at(state_dir: &Path, socket: Option<&Path>) -> Result<AdminClient, Failure> {
-    let Some(socket) = socket else { return daemon(state_dir).await };
+    let Some(socket) = socket else {
+        if state_dir.as_os_str().is_empty() {
+            crate::platform::default_state_dir()?;
+        }
+        return daemon(state_dir).await;
+    };
     let found = AdminClient::find_at(Place::Socket(socket.to_owned())).await?;
     found.ok_or_else(|| {
         let place = socket.display();

@@ -38,7 +38,11 @@ pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
     logging::start();
     // Caught from here on: a signal during the start ends it cleanly.
     let mut signals = Signals::new()?;
-    let asks = args.ask_group.map(|group| (args.ask_socket.unwrap_or_else(ask_socket::default_path), group));
+    let asks = match (args.ask_group, args.ask_socket) {
+        (None, _) => None,
+        (Some(group), Some(file)) => Some((file, group)),
+        (Some(group), None) => Some((ask_socket::default_path().map_err(Failure::usage)?, group)),
+    };
     let host = Host::start(HostConfig {
         state_dir: state_dir.to_owned(),
         bind: args.bind,
@@ -81,6 +85,9 @@ async fn attend(host: &Host, state_dir: &Path, asks: AskSocket, signals: &mut Si
                 .map_err(|error| Failure::failed(format!("cannot open the socket for asks: {error}")))?;
             let place = file.display();
             note(format!("asks of group {} come in at {place}: `pairpin ask --socket {place}`", printable(&group)));
+            if let Err(error) = platform::owned_by(&file, &[0, platform::effective_uid()], false) {
+                note(format!("somebody else could take that place while this daemon is down: {error}"));
+            }
             Some(listener)
         }
         None => None,

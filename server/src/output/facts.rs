@@ -99,6 +99,7 @@ mod tests {
                 directory: Some("/srv".into()),
             },
             claimed: AskClaimed { text: "Deploy?".into(), detail: Some("  homebox knows\n    user root".into()) },
+            fresh: None,
         };
         let record = AskRecord::of(shown, Duration::from_secs(61));
         assert_eq!(

@@ -72,6 +72,12 @@ impl Caller {
     }
 }
 
+/// What the machine sees of this process, as far as this process can say itself.
+pub fn own_looks() -> AskObserved {
+    let looks = system::looks(std::process::id());
+    same(looks.as_ref(), looks.clone()).unwrap_or_default()
+}
+
 fn same(first: Option<&ProcessLooks>, again: Option<ProcessLooks>) -> Result<AskObserved, Changed> {
     if first != again.as_ref() {
         return Err(Changed);

@@ -86,6 +86,21 @@ pub fn user_name(uid: u32) -> Option<String> {
     })
 }
 
+/// The id of a user, by its name, as /etc/passwd has it.
+pub fn user_id(name: &str) -> Option<u32> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    })
+}
+
+/// The user who logged in, whoever this process runs as by now (proc_pid_loginuid): the kernel lets nobody
+/// but root set it. `None` where nobody did, or the kernel does not say.
+pub fn login_user() -> Option<u32> {
+    fs::read_to_string("/proc/self/loginuid").ok()?.trim().parse().ok().filter(|uid| *uid != u32::MAX)
+}
+
 /// What a process looks like; `None` where there is none, or none to be seen.
 pub fn looks(process: u32) -> Option<ProcessLooks> {
     let of = PathBuf::from(format!("/proc/{process}"));

@@ -7,6 +7,7 @@ mod caller;
 mod hidden;
 #[cfg(target_os = "linux")]
 mod linux;
+mod owned;
 #[cfg(target_os = "linux")]
 use linux as system;
 #[cfg(not(target_os = "linux"))]
@@ -18,9 +19,10 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-pub use caller::Caller;
+pub use caller::{Caller, own_looks};
 pub use hidden::hidden_line;
-pub use system::{ShortPath, group_id, notify, other_servers, user_name};
+pub use owned::owned_by;
+pub use system::{ShortPath, group_id, login_user, looks, notify, other_servers, user_id, user_name};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 

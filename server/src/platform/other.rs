@@ -37,6 +37,16 @@ pub fn user_name(_uid: u32) -> Option<String> {
     None
 }
 
+/// Names are not looked up.
+pub fn user_id(_name: &str) -> Option<u32> {
+    None
+}
+
+/// Not told.
+pub fn login_user() -> Option<u32> {
+    None
+}
+
 /// Other processes are not looked at.
 pub fn looks(_process: u32) -> Option<ProcessLooks> {
     None

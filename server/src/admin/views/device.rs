@@ -1,6 +1,7 @@
 //! Devices, paired and revoked, and the audit log.
 
-use pairpin_core::host::{AuditView, DeviceView, RevokedView, TombstoneView};
+use pairpin_core::host::{Approver, AuditView, DeviceView, RevokedView, TombstoneView};
+use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,23 @@ impl From<DeviceView> for DeviceRecord {
             suspended: view.suspended,
             approval_guard: view.approval.map(|guard| guard.as_str().to_owned()),
         }
+    }
+}
+
+/// A device that may answer, as a line of a list of approvers (`pairpin ask --approvers`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproverRecord {
+    /// The device's id.
+    pub device: String,
+    /// Its name.
+    pub name: String,
+    /// The line.
+    pub line: String,
+}
+
+impl From<(DeviceId, Approver)> for ApproverRecord {
+    fn from((device, approver): (DeviceId, Approver)) -> Self {
+        Self { device: device.text(), line: approver.line(), name: approver.name }
     }
 }
 
