@@ -124,7 +124,7 @@ impl MachineSession {
     }
 
     async fn listed(&mut self, join: JoinId) -> Result<JoinListed, ClientError> {
-        let found = self.joins().await?.into_iter().find(|listed| listed.join == join);
+        let found = self.joins().await?.into_iter().find(|listed| listed.join == join && !listed.before_restart);
         found.ok_or_else(|| ClientError::NotThere { name: self.row.name.clone() })
     }
 }

@@ -255,6 +255,43 @@ fn version_2_keeps_every_device_and_token_and_what_guards_them() {
         .unwrap();
 }
 
+/// Version 3 adds a list and changes nothing that was there.
+#[test]
+fn version_3_keeps_what_version_2_held() {
+    let (_dir, path) = place();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../schema/host-1.sql")).unwrap();
+    old.execute_batch(include_str!("../schema/host-2.sql")).unwrap();
+    let key = PublicKey::from_bytes([1; 65]);
+    let id = DeviceId::of(&key);
+    let sql = "INSERT INTO devices VALUES (?1, ?2, 'laptop', 'laptop', 'Linux', 'owner', 'file', zeroblob(32), 5, 'join', 'here',
+               7, 'there', 60, 600, 6, NULL, NULL, ?3, 'lock', 8, NULL, 'Ana', 'scan', 'LAN')";
+    old.execute(sql, params![id, key, PublicKey::from_bytes([2; 65])]).unwrap();
+    drop(old);
+    make_private(&path);
+    let database = Database::open(&path, Kind::Host).unwrap();
+    assert_eq!(user_version(&path), Kind::Host.schema().version());
+    let asked = crate::store::host::asked_joins::AskedJoin {
+        join: crate::wire::JoinId::from_bytes([1; 5]),
+        key,
+        name: "tablet".into(),
+        platform: "Linux".into(),
+        from: "192.168.1.7".into(),
+        network: crate::wire::AddressKind::Lan,
+        same_network: true,
+        asked_at: 1_000,
+    };
+    database
+        .write_blocking(move |conn| {
+            let row = devices::get(conn, &id)?.unwrap();
+            assert!(row.approval.is_some() && row.let_in.is_some_and(|let_in| let_in.by == "Ana"));
+            crate::store::host::asked_joins::insert(conn, &asked)?;
+            assert_eq!(crate::store::host::asked_joins::list(conn, 2_000)?, [asked]);
+            Ok(())
+        })
+        .unwrap();
+}
+
 #[test]
 fn an_approval_key_is_brought_once_and_is_one_devices() {
     let (_dir, database) = host_database();
