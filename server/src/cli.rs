@@ -15,6 +15,7 @@ use pairpin_core::wire::{Address, DEFAULT_PORT, JoinNumber};
 
 use crate::device::{ApproveArgs as DecideArgs, DenyArgs as RefuseArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
 use crate::machine::joins::parse_number;
+use crate::machine::lost::LostArgs;
 use crate::machine::{AskArgs, AsksVerb, NotifyArgs};
 use crate::output::time::parse_duration;
 
@@ -27,7 +28,7 @@ First steps:
   on the machine       run `pairpin serve`, scan its QR with the Pairpin app
   another device       run `pairpin pair` there; on a computer `pairpin join`
   a script asks you    run `pairpin ask TEXT -- CMD` in it; a device says yes or no
-  a device is lost     run `pairpin devices revoke NAME` on the machine
+  a device is lost     run `pairpin lost NAME` on the machine
   something is wrong   run `pairpin doctor` on the machine
 
 Every flag has an environment variable, as PAIRPIN_PORT for `serve --port`; the flag wins.
@@ -70,6 +71,8 @@ pub enum Verb {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// A device is lost: revoke it, and show what it did lately and whom it let in
+    Lost(LostArgs),
     /// Whether the daemon runs, under which key, where it is reachable
     Status(Json),
     /// Look for what keeps devices from pairing or connecting

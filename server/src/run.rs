@@ -41,6 +41,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Verb::Pair(args) => machine::pair::run(dir, args).await,
             Verb::Offers { verb, json } => machine::offers::run(dir, verb, json.json).await,
             Verb::Devices { verb, list } => machine::devices::run(dir, verb, list).await,
+            Verb::Lost(args) => machine::lost::run(dir, args).await,
             Verb::Status(json) => machine::status::run(dir, json.json).await,
             Verb::Doctor(args) => machine::doctor::run(dir, args).await,
             Verb::Audit(args) => machine::audit::run(dir, args).await,

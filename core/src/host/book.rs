@@ -257,11 +257,13 @@ impl Book {
         at: UnixMillis,
         kind: &'static str,
         device: Option<DeviceId>,
+        by: Option<DeviceId>,
         text: String,
     ) -> Result<i64, StoreError> {
-        self.db
-            .write(move |connection| audit::append(connection, at, kind, device.as_ref(), &text).map(|row| row.seq))
-            .await
+        let append = move |connection: &Connection| {
+            audit::append_by(connection, at, kind, device.as_ref(), by.as_ref(), &text).map(|row| row.seq)
+        };
+        self.db.write(append).await
     }
 
     /// Every paired device.

@@ -217,7 +217,11 @@ async fn let_in(visitor: Visitor, mut socket: Socket, met: JoinMet, what: LetInA
     let (request, message) = tokio::select! {
         biased;
         acknowledged = acknowledgement(&mut socket) => acknowledged?,
-        () = too_late(&shared, id) => return Err(Gone),
+        () = too_late(&shared, id) => {
+            // Who had said yes lost the right to: that is told at once, not when somebody has typed the digits.
+            let denied = shared.joins.joins().end_of(id) == JoinEnd::Denied;
+            return if denied { refuse(&shared, &mut socket, &met, RefusalCode::JoinDenied).await } else { Err(Gone) };
+        }
     };
     granted.acknowledged(&message)?;
     // In one piece, whatever becomes of the connection meanwhile: a device that is made must be told of.
@@ -376,6 +380,6 @@ fn activate(
         what.by.actor(),
         how.as_str()
     );
-    audit::append(connection, now, "let-in", Some(&id), &text)?;
+    audit::append_by(connection, now, "let-in", Some(&id), what.by.device().as_ref(), &text)?;
     Ok(LettingIn::Done)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::authority::Authority;
 use crate::clock::UnixMillis;
 use crate::handshake::JoinFacts;
-use crate::identity::PublicKey;
+use crate::identity::{DeviceId, PublicKey};
 use crate::role::Role;
 use crate::token::TokenHash;
 use crate::wire::{AddressKind, DenyThen, JoinEnd, JoinHow, JoinId, limits};
@@ -243,6 +243,16 @@ impl Joins {
         self.joins = stay;
         self.ended.extend(denied.iter().map(|join| (join.id, JoinEnd::Denied)));
         denied.iter().filter(|join| matches!(join.stage, Stage::Shown(..))).map(|join| join.id).collect()
+    }
+
+    /// Takes back what a device has decided and what is not acknowledged yet; how many joins that ends.
+    pub(super) fn take_back(&mut self, by: DeviceId, now: Duration) -> usize {
+        self.tidy(now);
+        let its = |join: &Join| matches!(&join.stage, Stage::Accepted { what, .. } if what.by.device() == Some(by));
+        let (taken, stay): (Vec<Join>, Vec<Join>) = std::mem::take(&mut self.joins).into_iter().partition(its);
+        self.joins = stay;
+        self.ended.extend(taken.iter().map(|join| (join.id, JoinEnd::Denied)));
+        taken.len()
     }
 
     /// What has become of a join, as its own connection asks.

@@ -38,6 +38,7 @@ mod joins;
 #[cfg(test)]
 mod joins_tests;
 mod live;
+mod loss;
 mod marker;
 mod nonces;
 pub mod offers;
@@ -69,6 +70,7 @@ pub use error::HostError;
 pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
 pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE, unreadable_keys};
 pub use join_from::{JoinFrom, UnknownNetworks};
+pub use loss::{LossView, Lost};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
 pub use questions::{AskError, Question};

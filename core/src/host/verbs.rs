@@ -19,6 +19,15 @@ use crate::store::host::audit;
 use crate::token::TokenHash;
 use crate::wire::{CloseCode, Closing, DEFAULT_PORT, DeviceEvent};
 
+/// What a revoke takes back besides the device itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TakenBack {
+    /// Offers.
+    pub(super) offers_withdrawn: usize,
+    /// Joins that it had let in and that were not acknowledged.
+    pub(super) joins_taken_back: usize,
+}
+
 impl Host {
     /// The machine and what goes on.
     pub fn status(&self) -> HostStatus {
@@ -209,7 +218,8 @@ impl Host {
                 if !authority.stands(connection)? {
                     return Ok(Err(HostError::NotAnOwner));
                 }
-                Ok(Ok(rows::revoke(connection, device, &by, reason.as_deref(), now)?))
+                let by = (by.as_str(), authority.device());
+                Ok(Ok(rows::revoke_as(connection, device, by, reason.as_deref(), now)?))
             };
             let (row, last_owner) = match book.change(device, revoke).await {
                 Ok(found) => found?.ok_or_else(|| HostError::NoDevice(device.text()))?,
@@ -217,28 +227,35 @@ impl Host {
             };
             let connections_cut = book.registry.cut(device, &closing).await;
             let (by, reason) = told;
-            host.revoked(DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason });
+            let event = DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason };
+            let TakenBack { offers_withdrawn, joins_taken_back } = host.revoked(event);
             host.tell_last_audit().await;
-            Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
+            let device = rows::view(&row, 0, now);
+            Ok(RevokedView { device, connections_cut, last_owner, offers_withdrawn, joins_taken_back })
         });
         task.await.map_err(|_| HostError::Store(StoreError::Closed))?
     }
 
     /// What follows from a revoke for everybody else: whom the device has invited does not come in behind it,
     /// and the other devices are told.
-    pub(super) fn revoked(&self, event: DeviceEvent) {
-        if let DeviceEvent::DeviceRevoked { device, .. } = &event {
-            self.withdraw_invitations(*device);
-        }
+    pub(super) fn revoked(&self, event: DeviceEvent) -> TakenBack {
+        let taken = match &event {
+            DeviceEvent::DeviceRevoked { device, .. } => self.take_back(*device),
+            _ => TakenBack::default(),
+        };
         self.shared.tell(event);
+        taken
     }
 
-    fn withdraw_invitations(&self, device: DeviceId) {
-        let invited = self.shared.offers().minted_by(device);
-        for number in invited {
-            // Used or over meanwhile: there is nothing to withdraw then.
-            let _ = self.cancel_offer(number);
-        }
+    /// Takes back what a device offered, and whom it let in that has not acknowledged.
+    fn take_back(&self, device: DeviceId) -> TakenBack {
+        let shared = &self.shared;
+        let invited = shared.offers().minted_by(device);
+        // Used or over meanwhile: there is nothing to withdraw then.
+        let offers_withdrawn = invited.into_iter().filter(|number| self.cancel_offer(*number).is_ok()).count();
+        let joins_taken_back = shared.joins.joins().take_back(device, shared.clock.elapsed());
+        shared.joins.decided();
+        TakenBack { offers_withdrawn, joins_taken_back }
     }
 
     /// Cuts a device whose revoke could not be stored.
@@ -248,7 +265,7 @@ impl Host {
         tracing::error!(device = entry.row.name, %cause, "a revoke could not be stored");
         // In this order: what registers after the bar is refused, what registered before is cut.
         book.bar(device);
-        self.withdraw_invitations(device);
+        self.take_back(device);
         let closing = Closing { code: CloseCode::Stopping, by: None, at: now, reason: None };
         book.registry.cut(device, &closing).await;
         HostError::NotRevoked { name: entry.row.name, cause }

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
 use super::views::{
-    AcceptedRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord, RevokedRecord,
-    TombstoneRecord,
+    AcceptedRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, LossRecord, MachineRecord, OfferRecord,
+    RevokedRecord, TombstoneRecord,
 };
 
 /// The engine behind a verb.
@@ -102,6 +102,7 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         Request::Revoke { device, reason } => {
             value(RevokedRecord::from(host.revoke(whole_id(&device)?, SHELL, reason).await?))
         }
+        Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since).await?)),
         Request::Joins => records::<_, JoinRecord>(host.joins()),
         Request::ApproveJoin { join, number, role, name } => {
             let number = JoinNumber::parse(&number).ok_or_else(|| AdminError::failed("a number has seven digits"))?;
@@ -135,6 +136,7 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
             let (key, next_key) = (pin.into(), next_pin.into());
             value(MachineRecord { running: false, key, next_key, devices: devices.len(), owners, daemon: None })
         }
+        Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since)?)),
         // Nobody waits at a machine that is stopped.
         Request::Joins => value(Vec::<JoinRecord>::new()),
         Request::Devices => records::<_, DeviceRecord>(host.devices()?),

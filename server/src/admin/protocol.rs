@@ -64,6 +64,14 @@ pub enum Request {
         /// Why.
         reason: Option<String>,
     },
+    /// What a device did, and whom it let in, before or after it is revoked; a
+    /// [`LossRecord`](super::views::LossRecord).
+    Loss {
+        /// Name, id or beginning of the id; of a revoked one its name or whole id.
+        device: String,
+        /// From when on, in milliseconds since 1970.
+        since: i64,
+    },
     /// Devices that ask to be let in.
     Joins,
     /// Let one in; the answer has the digits for it.

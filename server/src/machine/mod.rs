@@ -16,6 +16,7 @@ pub mod joins;
 pub mod key;
 mod live;
 pub mod logging;
+pub mod lost;
 mod offering;
 pub mod offers;
 pub mod pair;

@@ -11,7 +11,7 @@ mod machine;
 mod offer;
 
 pub use ask::{Answer, AskEvent, AskRecord};
-pub use device::{AuditRecord, DeviceRecord, RevokedRecord, TombstoneRecord};
+pub use device::{AuditRecord, DeviceRecord, LossRecord, RevokedRecord, TombstoneRecord};
 pub use join::{AcceptedRecord, JoinRecord};
 pub use machine::{AddressRecord, DaemonRecord, KeyRecord, MachineRecord};
 #[cfg(test)]
