@@ -350,6 +350,25 @@ pub enum ClientError {
         /// The machine.
         name: String,
     },
+    /// The machine was forgotten here while it was away.
+    #[error(
+        "{name} is forgotten here and was not told yet, so nothing can be done with it ({why}): pair again with a fresh \
+         offer from there"
+    )]
+    Leaving {
+        /// The machine.
+        name: String,
+        /// Why it was not told.
+        why: String,
+    },
+    /// The machine was forgotten here while it was away, and has been told just now.
+    #[error("{name} was forgotten here and has now been told, pair again with a fresh offer from there")]
+    Forgotten {
+        /// The machine.
+        name: String,
+        /// This device was the last owner there.
+        last_owner: bool,
+    },
     /// The other side broke the protocol.
     #[error("the machine answered something that this version cannot read, update the older one")]
     Protocol,

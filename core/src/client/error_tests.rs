@@ -27,6 +27,8 @@ fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
         ClientError::Expired { name: name(), skew_seconds: Some(-3600) },
         ClientError::Restored { name: name() },
         ClientError::UnknownDevice { name: name() },
+        ClientError::Leaving { name: name(), why: "it did not answer".into() },
+        ClientError::Forgotten { name: name(), last_owner: true },
         ClientError::Unfinished { name: name() },
         ClientError::Version { machine: Some("1".into()) },
         ClientError::CodeWrong { tries_left: 2 },
