@@ -16,6 +16,7 @@ use pairpin_core::wire::{Address, DEFAULT_PORT, JoinNumber};
 use crate::device::{ApproveArgs as DecideArgs, DenyArgs as RefuseArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
 use crate::machine::joins::parse_number;
 use crate::machine::lost::LostArgs;
+use crate::machine::recovery::RecoveryVerb;
 use crate::machine::{AskArgs, AsksVerb, NotifyArgs};
 use crate::output::time::parse_duration;
 
@@ -73,6 +74,12 @@ pub enum Verb {
     },
     /// A device is lost: revoke it, and show what it did lately and whom it let in
     Lost(LostArgs),
+    /// Print a sheet of paper that can revoke a lost device, or use it
+    Recovery {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: RecoveryVerb,
+    },
     /// Whether the daemon runs, under which key, where it is reachable
     Status(Json),
     /// Look for what keeps devices from pairing or connecting

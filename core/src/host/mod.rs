@@ -49,6 +49,7 @@ mod pairing;
 mod proven;
 mod questions;
 mod reconnect;
+mod recovery;
 mod registry;
 mod requests;
 mod rows;
@@ -74,6 +75,7 @@ pub use loss::{LossView, Lost};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
 pub use questions::{AskError, Question};
+pub use recovery::SHEET;
 pub use rows::SHELL;
 pub use views::{
     AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView, TombstoneView,

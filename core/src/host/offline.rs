@@ -155,6 +155,14 @@ impl OfflineHost {
         Ok(self.db.read_blocking(read)?)
     }
 
+    /// Writes in one transaction.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, HostError> {
+        Ok(self.db.write_blocking(write)?)
+    }
+
     fn rows(&self) -> Result<Vec<DeviceRow>, HostError> {
         Ok(self.db.read_blocking(devices::list)?)
     }

@@ -44,6 +44,7 @@ pub(super) struct Shared {
     pub(super) started_at: UnixMillis,
     pub(super) book: Book,
     pub(super) decoys: super::decoys::Decoys,
+    pub(super) sheets: super::recovery::Sheets,
     pub(super) gate: Gate,
     pub(super) proven: super::proven::ProvenPeers,
     pub(super) failures: super::failures::FailureLog,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, JoinCommit, JoinNonce, JoinReveal, Refusal};
+use super::{Address, JoinCommit, JoinNonce, JoinReveal, RecoveryAnswer, RecoveryRequest, Refusal};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
 use crate::role::Role;
@@ -274,6 +274,10 @@ messages! {
     ResumeRequest,
     /// [`Welcome`]
     Welcome,
+    /// [`RecoveryRequest`]
+    RecoveryRequest,
+    /// [`RecoveryAnswer`]
+    RecoveryAnswer,
     /// [`Refusal`]
     Refusal,
 }

@@ -45,6 +45,8 @@ pub enum RefusalCode {
     JoinNotShown,
     /// The join's key is paired here already.
     JoinKnown,
+    /// The recovery sheet was used, or a newer one was printed: the reason says which.
+    RecoverySpent,
     /// A code that this build does not know.
     #[serde(other)]
     Unknown,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use pairpin_core::clock::{Clock as _, SystemClock};
 use pairpin_core::host::offers::MintError;
 use pairpin_core::host::{AskError, DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
 use pairpin_core::identity::DeviceId;
@@ -11,10 +12,12 @@ use pairpin_core::wire::JoinNumber;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::output::time::Moment;
+
 use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
 use super::views::{
     AcceptedRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, LossRecord, MachineRecord, OfferRecord,
-    RevokedRecord, TombstoneRecord,
+    RevokedRecord, SheetRecord, TombstoneRecord,
 };
 
 /// The engine behind a verb.
@@ -103,6 +106,11 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
             value(RevokedRecord::from(host.revoke(whole_id(&device)?, SHELL, reason).await?))
         }
         Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since).await?)),
+        Request::RecoveryPrinted => value(host.recovery_printed_at().map(Moment)),
+        Request::RecoveryPrint { hosts } => {
+            let name = host.status().name;
+            value(SheetRecord::of(&host.print_recovery(&hosts).await?, name, SystemClock.wall_ms()))
+        }
         Request::Joins => records::<_, JoinRecord>(host.joins()),
         Request::ApproveJoin { join, number, role, name } => {
             let number = JoinNumber::parse(&number).ok_or_else(|| AdminError::failed("a number has seven digits"))?;
@@ -137,6 +145,11 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
             value(MachineRecord { running: false, key, next_key, devices: devices.len(), owners, daemon: None })
         }
         Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since)?)),
+        Request::RecoveryPrinted => value(host.recovery_printed_at()?.map(Moment)),
+        Request::RecoveryPrint { hosts } => {
+            let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            value(SheetRecord::of(&host.print_recovery(&hosts)?, name, SystemClock.wall_ms()))
+        }
         // Nobody waits at a machine that is stopped.
         Request::Joins => value(Vec::<JoinRecord>::new()),
         Request::Devices => records::<_, DeviceRecord>(host.devices()?),

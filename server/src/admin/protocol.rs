@@ -6,7 +6,7 @@
 use std::io;
 
 use pairpin_core::role::Role;
-use pairpin_core::wire::DenyThen;
+use pairpin_core::wire::{Address, DenyThen};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -71,6 +71,13 @@ pub enum Request {
         device: String,
         /// From when on, in milliseconds since 1970.
         since: i64,
+    },
+    /// When the live recovery sheet was printed; null where there is none.
+    RecoveryPrinted,
+    /// Make a recovery sheet, which voids the one before; a [`SheetRecord`](super::views::SheetRecord).
+    RecoveryPrint {
+        /// Addresses to put first on it.
+        hosts: Vec<Address>,
     },
     /// Devices that ask to be let in.
     Joins,

@@ -186,6 +186,12 @@ enum Event {
         user: Option<String>,
         text: String,
     },
+    RecoveryUsed {
+        machine: String,
+        at: Moment,
+        from: String,
+        revoked: usize,
+    },
     Online {
         machine: String,
     },
@@ -288,6 +294,14 @@ impl Follower {
                     let line = format!("{}: {who} says {}", printable(&self.name), quoted(&text));
                     let (machine, at, uid) = (self.name.clone(), Moment(at), known.uid);
                     all.push((Event::Notice { machine, at, uid, user, text }, vec![line]));
+                }
+                DeviceEvent::RecoveryUsed { from, at, revoked } => {
+                    let (machine, from) = (self.name.clone(), printable(&from));
+                    let line = format!(
+                        "ALARM: the recovery sheet of {} was used from {from}, devices revoked: {revoked}",
+                        printable(&machine)
+                    );
+                    all.push((Event::RecoveryUsed { machine, at: Moment(at), from, revoked }, vec![line]));
                 }
                 DeviceEvent::Missed => {
                     let waiting = session.inbox().await?;

@@ -22,6 +22,7 @@ pub mod offers;
 pub mod pair;
 mod pair_shown;
 mod reach;
+pub mod recovery;
 mod screen;
 pub mod serve;
 mod signals;

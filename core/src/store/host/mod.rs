@@ -9,5 +9,6 @@ pub mod audit;
 mod device_updates;
 pub mod devices;
 pub mod meta;
+pub mod recovery;
 pub mod tokens;
 pub mod tombstones;

@@ -11,7 +11,7 @@ ALTER TABLE devices ADD COLUMN let_in_offer_by TEXT;
 
 -- Recovery sheets that are over, only to name the cause to who holds one. The live one is in meta.
 CREATE TABLE recovery_spent (
-    key      BLOB PRIMARY KEY CHECK (length(key) = 65),
+    key      BLOB PRIMARY KEY CHECK (length(key) = 32),
     answers  BLOB NOT NULL CHECK (length(answers) = 32),
     ended    TEXT NOT NULL CHECK (ended IN ('used', 'voided')),
     ended_at INTEGER NOT NULL

@@ -9,6 +9,7 @@ mod device;
 mod join;
 mod machine;
 mod offer;
+mod sheet;
 
 pub use ask::{Answer, AskEvent, AskRecord};
 pub use device::{AuditRecord, DeviceRecord, LossRecord, RevokedRecord, TombstoneRecord};
@@ -17,6 +18,7 @@ pub use machine::{AddressRecord, DaemonRecord, KeyRecord, MachineRecord};
 #[cfg(test)]
 pub use offer::Shown;
 pub use offer::{AlarmRecord, NewOfferRecord, OfferRecord, PairEvent, PairedRecord};
+pub use sheet::SheetRecord;
 
 #[cfg(test)]
 pub mod tests {
