@@ -25,7 +25,8 @@ fn paired(names: &[&str]) -> (Machine, Vec<Device>) {
 
 /// The lines of the sheet that are typed by hand, as printed.
 fn lines(printed: &str) -> String {
-    let numbered = |line: &&str| line.trim_start().split_once(": ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+    let numbered =
+        |line: &&str| line.trim_start().split_once(": ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
     printed.lines().filter(numbered).map(|line| format!("{line}\n")).collect()
 }
 
@@ -158,7 +159,9 @@ fn another_machine_is_not_asked_and_a_sheet_of_no_machine_is_a_strangers() {
     let (other, devices) = paired(&["phone"]);
     let sheet = print(&machine, &[]);
     let elsewhere = other.address.to_string();
-    use_typed(&sheet, &["--revoke", "phone", "--host", &elsewhere]).expect(6).says("has another key than the sheet says");
+    use_typed(&sheet, &["--revoke", "phone", "--host", &elsewhere])
+        .expect(6)
+        .says("has another key than the sheet says");
     // The pins of that machine, and a seed that it never made: what somebody has who scanned its offer.
     let mut forged = RecoverySheet::parse(&print(&other, &[])).unwrap();
     forged.seed = RecoverySheet::parse(&sheet).unwrap().seed;
