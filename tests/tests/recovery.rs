@@ -191,3 +191,22 @@ fn files(dir: &std::path::Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
+
+#[test]
+fn what_was_printed_holds_through_a_crash_and_nothing_is_half_used() {
+    let (mut machine, devices) = paired(&["phone"]);
+    let sheet = print(&machine, &[]);
+    machine.crash();
+    machine.start();
+    let computer = Device::new();
+    let typed = ["recovery", "use", "-", "--revoke", "phone", "--yes"];
+    // It takes the connection and answers nothing; whoever asked is killed, and the machine too.
+    machine.daemon().signal(rustix::process::Signal::STOP);
+    let mut using = pairpin_tests::process::Background::start(&mut computer.command(&typed), Some(&sheet));
+    using.kill();
+    machine.crash();
+    machine.start();
+    assert!(devices[0].is_welcome(), "the control: it was not used");
+    computer.run_with(&typed, &sheet).expect(0);
+    assert_eq!(devices[0].only_machine()["state"], "revoked");
+}
