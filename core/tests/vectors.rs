@@ -309,3 +309,60 @@ fn links() {
         json!({ "pin_prefix": hex(channel().pin.prefix().as_bytes()), "offer_secret": hex(&SECRET), "cases": cases }),
     );
 }
+
+#[test]
+fn recovery() {
+    let seed = pairpin_core::secrets::RecoverySeed::from_bytes([0x77; 20]);
+    let keys = SheetKeys::of(&seed).unwrap();
+    let half = keys.half().unwrap();
+    let act = RecoveryAct::Revoke("Ana’s Pixel 9".into());
+    let (request, wait) = AwaitRecovery::request(&channel(), &keys, act.clone()).unwrap();
+    let proven = || RecoveryOpened::open(&channel(), &request).unwrap().verify(&half).unwrap();
+    let answer = RecoveryAnswer {
+        version: VERSION,
+        name: "homebox".into(),
+        spent: true,
+        revoked: vec![RecoveryRevoked {
+            device: DeviceId::from_bytes([0x88; 16]),
+            name: "Ana’s Pixel 9".into(),
+            role: Role::Owner,
+            connections_cut: 2,
+        }],
+        devices: Vec::new(),
+        more_revoked: 0,
+        more_devices: 0,
+    };
+    let answered = proven().answer(&answer).unwrap();
+    assert_eq!(wait.receive(&answered).unwrap(), answer);
+    let mut refusal = Refusal::new(RefusalCode::RecoverySpent, 1_800_000_000_000);
+    (refusal.at, refusal.reason) = (Some(1_700_000_000_000), Some("used".into()));
+    let refused = proven().refuse(&refusal).unwrap();
+    let sheet = pairpin_core::recovery_sheet::RecoverySheet {
+        pin: channel().pin,
+        next_pin: Pin::from_bytes([0x66; 32]),
+        seed,
+        addresses: vec!["192.168.1.34:8000".parse().unwrap()],
+    };
+    let lines: Vec<String> = sheet.to_lines().iter().map(|line| line.to_string()).collect();
+    check(
+        "recovery.json",
+        json!({
+            "exporter": hex(&EXPORTER),
+            "pin": hex(channel().pin.as_bytes()),
+            "next_pin": hex(&[0x66; 32]),
+            "seed": hex(&[0x77; 20]),
+            "key": hex(half.key.as_bytes()),
+            "answers": hex(half.answers.expose()),
+            "sheet": hex(half.id().as_bytes()),
+            "request": request.message,
+            "signature": hex(request.signature.unwrap().as_bytes()),
+            "answer": answered.message,
+            "answer_mac": hex(answered.mac.unwrap().as_bytes()),
+            "refusal": refused.message,
+            "refusal_mac": hex(refused.mac.unwrap().as_bytes()),
+            "address": "192.168.1.34:8000",
+            "text": sheet.to_text().as_str(),
+            "lines": lines,
+        }),
+    );
+}

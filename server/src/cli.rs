@@ -15,6 +15,8 @@ use pairpin_core::wire::{Address, DEFAULT_PORT, JoinNumber};
 
 use crate::device::{ApproveArgs as DecideArgs, DenyArgs as RefuseArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
 use crate::machine::joins::parse_number;
+use crate::machine::lost::LostArgs;
+use crate::machine::recovery::RecoveryVerb;
 use crate::machine::{AskArgs, AsksVerb, NotifyArgs};
 use crate::output::time::parse_duration;
 
@@ -27,7 +29,7 @@ First steps:
   on the machine       run `pairpin serve`, scan its QR with the Pairpin app
   another device       run `pairpin pair` there; on a computer `pairpin join`
   a script asks you    run `pairpin ask TEXT -- CMD` in it; a device says yes or no
-  a device is lost     run `pairpin devices revoke NAME` on the machine
+  a device is lost     run `pairpin lost NAME` on the machine
   something is wrong   run `pairpin doctor` on the machine
 
 Every flag has an environment variable, as PAIRPIN_PORT for `serve --port`; the flag wins.
@@ -69,6 +71,14 @@ pub enum Verb {
         verb: Option<DevicesVerb>,
         #[command(flatten)]
         list: ListArgs,
+    },
+    /// A device is lost: revoke it, and show what it did lately and whom it let in
+    Lost(LostArgs),
+    /// Print a sheet of paper that can revoke a lost device, or use it
+    Recovery {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: RecoveryVerb,
     },
     /// Whether the daemon runs, under which key, where it is reachable
     Status(Json),

@@ -6,6 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Verb};
 use crate::exit::Failure;
+use crate::machine::recovery::RecoveryVerb;
 use crate::{device, help, machine, platform};
 
 /// Runs one verb to its end.
@@ -46,6 +47,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Verb::Pair(args) => machine::pair::run(dir, args).await,
             Verb::Offers { verb, json } => machine::offers::run(dir, verb, json.json).await,
             Verb::Devices { verb, list } => machine::devices::run(dir, verb, list).await,
+            Verb::Lost(args) => machine::lost::run(dir, args).await,
+            Verb::Recovery { verb: RecoveryVerb::Print(args) } => machine::recovery::print(dir, args).await,
+            Verb::Recovery { verb: RecoveryVerb::Use(args) } => device::run_recovery_use(args).await,
             Verb::Status(json) => machine::status::run(dir, json.json).await,
             Verb::Doctor(args) => machine::doctor::run(dir, args).await,
             Verb::Audit(args) => machine::audit::run(dir, args).await,

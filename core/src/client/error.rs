@@ -397,6 +397,56 @@ pub enum ClientError {
         /// The machine.
         name: String,
     },
+    /// The machine was forgotten here while it was away.
+    #[error(
+        "{name} is forgotten here and was not told yet, so nothing can be done with it ({why}): pair again with a fresh \
+         offer from there"
+    )]
+    Leaving {
+        /// The machine.
+        name: String,
+        /// Why it was not told.
+        why: String,
+    },
+    /// The machine was forgotten here while it was away, and has been told just now.
+    #[error("{name} was forgotten here and has now been told, pair again with a fresh offer from there")]
+    Forgotten {
+        /// The machine.
+        name: String,
+        /// This device was the last owner there.
+        last_owner: bool,
+    },
+    /// The machine at the sheet's address has neither of the sheet's keys.
+    #[error(
+        "the machine at {address} has another key than the sheet says ({}): it is another machine, its key was replaced \
+         since the sheet was printed, or somebody is in between; use the machine's own shell: pairpin lost NAME", .seen.fingerprint()
+    )]
+    SheetOtherKey {
+        /// Where.
+        address: Address,
+        /// The key it has.
+        seen: Pin,
+    },
+    /// The machine does not know the recovery sheet.
+    #[error(
+        "the machine does not know this sheet: another one was printed long since, or its state was made anew; use its \
+         own shell: pairpin lost NAME"
+    )]
+    SheetUnknown,
+    /// The recovery sheet is over.
+    #[error("this sheet {}{}: use another owner device, or the machine's own shell: pairpin lost NAME", text::sheet_end(*.used), text::on_day(*.at))]
+    SheetSpent {
+        /// It was used; otherwise a newer one was printed.
+        used: bool,
+        /// When, by the machine's clock.
+        at: Option<UnixMillis>,
+    },
+    /// What answers has the machine's TLS key and not what the sheet's answers are proven by.
+    #[error(
+        "what answers has the machine's key but cannot prove that it knows this sheet: the key was copied, or the machine \
+         was reset; nothing can be said of what was done, use the machine's own shell: pairpin lost NAME"
+    )]
+    SheetUnproven,
     /// The other side broke the protocol.
     #[error("the machine answered something that this version cannot read, update the older one")]
     Protocol,
@@ -454,6 +504,8 @@ impl ClientError {
             Self::NoAddress | Self::Unreachable { .. } | Self::Interrupted { .. } | Self::NotPairpin { .. } => {
                 ErrorKind::NotReachable
             }
+            Self::SheetSpent { .. } => ErrorKind::Expired,
+            Self::SheetOtherKey { .. } | Self::SheetUnproven => ErrorKind::IdentityChanged,
             Self::OtherKey { .. } | Self::KeyChanged { .. } | Self::KeyCopied { .. } => ErrorKind::IdentityChanged,
             _ => ErrorKind::Failed,
         }
@@ -498,7 +550,9 @@ pub(super) fn of_pairing_refusal(refusal: &Refusal, name: &str) -> ClientError {
         RefusalCode::JoinWithdrawn => ClientError::JoinWithdrawn,
         RefusalCode::JoinNotShown => ClientError::JoinNotShown,
         RefusalCode::JoinKnown => ClientError::AlreadyPaired { name: name.to_owned() },
-        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown | RefusalCode::Unknown => ClientError::Protocol,
+        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown | RefusalCode::RecoverySpent | RefusalCode::Unknown => {
+            ClientError::Protocol
+        }
     }
 }
 

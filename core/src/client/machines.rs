@@ -32,6 +32,18 @@ pub enum MachineState {
         /// Why, where an attempt said so.
         why: Option<String>,
     },
+    /// Forgotten here while it was away: it is told as soon as it answers, and the keys stay for that alone.
+    Leaving {
+        /// Since when.
+        since: UnixMillis,
+        /// Why it was not told yet, where an attempt said so.
+        why: Option<String>,
+    },
+    /// Forgotten here, and told just now: the row is gone.
+    Forgotten {
+        /// This device was the last owner there.
+        last_owner: bool,
+    },
     /// The connection was put to sleep by [`MachineWatch::suspend`](super::MachineWatch::suspend).
     Paused,
     /// This device was revoked there; its keys are erased.
@@ -70,6 +82,8 @@ impl MachineState {
             Self::Connecting => "connecting",
             Self::Online { .. } => "online",
             Self::Offline { .. } => "offline",
+            Self::Leaving { .. } => "leaving",
+            Self::Forgotten { .. } => "forgotten",
             Self::Paused => "paused",
             Self::Revoked(_) => "revoked",
             Self::KeyChanged { .. } => "key changed",
@@ -94,6 +108,10 @@ impl MachineState {
             ClientError::KeyCopied { .. } => Self::KeyCopied,
             ClientError::Suspended { told, .. } => Self::Suspended(told.clone()),
             ClientError::Expired { .. } => Self::Expired { why: error.to_string() },
+            ClientError::Leaving { why, .. } => {
+                Self::Leaving { since: since.unwrap_or_default(), why: Some(why.clone()) }
+            }
+            ClientError::Forgotten { last_owner, .. } => Self::Forgotten { last_owner: *last_owner },
             ClientError::UnknownDevice { .. } | ClientError::Restored { .. } => Self::Lost { why: error.to_string() },
             ClientError::SecretsMissing { .. }
             | ClientError::SecretsElsewhere { .. }
@@ -174,6 +192,9 @@ impl MachineView {
 }
 
 fn stored_state(row: &MachineRow) -> MachineState {
+    if let (Some(since), None, RowState::Granted | RowState::Active) = (row.leaving_at, row.key_changed, row.state) {
+        return MachineState::Leaving { since, why: row.offline_reason.clone() };
+    }
     match row.state {
         RowState::Unfinished | RowState::Granted => MachineState::Unfinished,
         RowState::Revoked => MachineState::Revoked(told(row)),
@@ -222,9 +243,12 @@ impl Client {
                 session.close().await;
                 MachineState::Online { address }
             }
-            Err(error) => MachineState::after(&error, before.last_online),
+            Err(error) => MachineState::after(&error, before.leaving_at.or(before.last_online)),
         };
-        let after = self.durable(move |ledger| ledger.row(row)).await?;
+        let after = match state {
+            MachineState::Forgotten { .. } => before,
+            _ => self.durable(move |ledger| ledger.row(row)).await?,
+        };
         Ok(MachineView::with(&after, state))
     }
 

@@ -52,8 +52,18 @@ impl Client {
         self.resume_at(id, None).await
     }
 
-    /// The same, at an address that is tried before those of the row.
+    /// The same, at an address that is tried before those of the row. A machine that was forgotten here while it was
+    /// away is told so instead, and there is no session.
     pub(super) async fn resume_at(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
+        let row = self.durable(move |ledger| ledger.row(id)).await?;
+        if row.leaving_at.is_some() && row.state != RowState::Revoked {
+            return Err(self.tell_leaving(&row).await);
+        }
+        self.resume_any(id, first).await
+    }
+
+    /// The same for any row: one that is leaving gets a session to say so.
+    pub(super) async fn resume_any(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
         let mut refused: Vec<TokenHash> = Vec::new();
         for _ in 0..DIALS {
             let known_refused = refused.clone();

@@ -88,6 +88,16 @@ pub(super) fn not_allowed(name: &str, role: Role, method: Method) -> String {
     )
 }
 
+/// How a recovery sheet ended.
+pub(super) fn sheet_end(used: bool) -> &'static str {
+    if used { "was used" } else { "is void, a newer one was printed" }
+}
+
+/// " on" and the day, where it is known.
+pub(super) fn on_day(at: Option<UnixMillis>) -> String {
+    at.map(|at| format!(" on {}", day(at))).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

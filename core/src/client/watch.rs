@@ -192,14 +192,14 @@ impl Keeper {
     async fn failed(&mut self, error: &ClientError) -> Option<Then> {
         let id = self.row;
         let row = self.client.durable(move |ledger| ledger.row(id)).await;
-        let since = row.ok().and_then(|row| row.offline_since.or(row.last_online));
+        let since = row.ok().and_then(|row| row.leaving_at.or(row.offline_since).or(row.last_online));
         let state = MachineState::after(error, since);
         self.say(state.clone());
         match state {
-            MachineState::Revoked(_) => None,
+            MachineState::Revoked(_) | MachineState::Forgotten { .. } => None,
             MachineState::KeyChanged { .. } | MachineState::KeyCopied => Some(Then::HardStop),
             _ if matches!(error, ClientError::NoSuchMachine(_) | ClientError::Unfinished { .. }) => None,
-            MachineState::Offline { .. } => Some(Then::Pause(self.next_pause())),
+            MachineState::Offline { .. } | MachineState::Leaving { .. } => Some(Then::Pause(self.next_pause())),
             // Lifted by somebody at the machine, if at all: no hurry.
             _ => Some(Then::Pause(jittered(PAUSE_MAX))),
         }

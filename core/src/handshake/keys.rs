@@ -42,6 +42,12 @@ pub enum Purpose {
     ResumeWelcome,
     /// Machine: a reconnect is refused, and why (under R).
     ResumeRefusal,
+    /// Holder of a recovery sheet: this is what is to be done (a signature).
+    RecoveryUse,
+    /// Machine: it is done (under the key of the sheet's answers).
+    RecoveryAnswer,
+    /// Machine: it is refused, and why (under the key of the sheet's answers).
+    RecoveryRefusal,
     /// Device: this session key is mine (a signature).
     SessionKeyScan,
     /// Device: this session key is mine (a signature).
@@ -70,6 +76,9 @@ impl Purpose {
             Self::CodeRefusal => b"pairpin v1 code refusal",
             Self::ResumeWelcome => b"pairpin v1 resume welcome",
             Self::ResumeRefusal => b"pairpin v1 resume refusal",
+            Self::RecoveryUse => b"pairpin v1 recovery use",
+            Self::RecoveryAnswer => b"pairpin v1 recovery answer",
+            Self::RecoveryRefusal => b"pairpin v1 recovery refusal",
             Self::SessionKeyScan => b"pairpin v1 session key scan",
             Self::SessionKeyCode => b"pairpin v1 session key code",
             Self::SessionKeyJoin => b"pairpin v1 session key join",
@@ -96,6 +105,11 @@ impl MacKey {
     /// The key that a PAKE run agreed on.
     pub(super) fn of_pake(shared: &[u8]) -> Self {
         Self::extract(b"pairpin v1 code", shared)
+    }
+
+    /// The key of a recovery sheet's answers, which was derived from its seed.
+    pub(super) fn of_answers(key: &Secret<32>) -> Self {
+        Self::extract(b"pairpin v1 recovery answers", key.expose())
     }
 
     fn extract(salt: &[u8], secret: &[u8]) -> Self {

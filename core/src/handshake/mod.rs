@@ -3,13 +3,15 @@
 //! One file per flow, both roles in it, each step a type of its own so that a step cannot be taken
 //! out of order. Nothing here touches a socket, a clock or a random source: the engines
 //! ([`crate::host`], [`crate::client`]) hand in what a step needs and do what it says. `preview`
-//! and `scan` are flow (a) of `docs/protocol.md`, `code` flow (b), `join` flow (c), `resume` flow (d).
+//! and `scan` are flow (a) of `docs/protocol.md`, `code` flow (b), `join` flow (c), `resume` flow (d),
+//! `recovery` the printed sheet's.
 
 mod code;
 mod join;
 mod keys;
 mod pake;
 mod preview;
+mod recovery;
 mod resume;
 mod scan;
 mod statement;
@@ -22,6 +24,7 @@ pub use code::{
 pub use join::{JoinAwaitReveal, JoinDraft, JoinFacts, JoinHeld, JoinMet, JoinOpened, JoinSigning, JoinWaiting};
 pub use keys::{MacKey, Purpose};
 pub use preview::{AwaitPreview, PreviewOpened, PreviewProven, PreviewReceived};
+pub use recovery::{AwaitRecovery, RecoveryOpened, RecoveryProven, SheetHalf, SheetKeys};
 pub use resume::{AwaitWelcome, ResumeDraft, ResumeOpened, ResumeProven};
 pub use scan::{AwaitGrant, DeviceDetails, GrantReceived, Granted, ScanDraft, ScanOpened, ScanProven};
 pub use statement::{Addressee, ApprovedJoin, Stated, Statement, request_hash};

@@ -49,6 +49,26 @@ struct Pages {
     barred: HashSet<DeviceId>,
 }
 
+impl Pages {
+    fn read(connection: &Connection) -> Result<Self, StoreError> {
+        let latest_welcome = meta::latest_welcome(connection)?;
+        let mut pages = Self {
+            latest_welcome,
+            written_welcome: latest_welcome,
+            counter: meta::counter(connection)?,
+            ..Self::default()
+        };
+        for row in devices::list(connection)? {
+            let tokens = tokens::of_device(connection, &row.id)?;
+            pages.devices.insert(row.id, Entry { row, tokens });
+        }
+        for tombstone in tombstones::list(connection)? {
+            pages.tombstones.insert(tombstone.device, tombstone);
+        }
+        Ok(pages)
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Book {
@@ -61,23 +81,7 @@ pub(super) struct Book {
 impl Book {
     /// Reads everything from the database.
     pub(super) fn open(db: Database) -> Result<Self, StoreError> {
-        let pages = db.read_blocking(|connection| {
-            let latest_welcome = meta::latest_welcome(connection)?;
-            let mut pages = Pages {
-                latest_welcome,
-                written_welcome: latest_welcome,
-                counter: meta::counter(connection)?,
-                ..Pages::default()
-            };
-            for row in devices::list(connection)? {
-                let tokens = tokens::of_device(connection, &row.id)?;
-                pages.devices.insert(row.id, Entry { row, tokens });
-            }
-            for tombstone in tombstones::list(connection)? {
-                pages.tombstones.insert(tombstone.device, tombstone);
-            }
-            Ok(pages)
-        })?;
+        let pages = db.read_blocking(Pages::read)?;
         let pages = Arc::new(RwLock::new(pages));
         Ok(Self { db, pages, turn: Arc::default(), registry: Registry::default() })
     }
@@ -129,6 +133,41 @@ impl Book {
             if let Some(tombstone) = tombstone {
                 pages.tombstones.insert(device, tombstone);
             }
+            Ok(result)
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Closed),
+        }
+    }
+
+    /// Changes something about any number of devices, which only the change itself finds out: commits, and then
+    /// reads everything anew. For what is rare.
+    pub(super) async fn change_any<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let book = self.clone();
+        let task = tokio::spawn(async move {
+            let _turn = book.turn.lock().await;
+            let change = move |connection: &Connection| Ok((change(connection)?, Pages::read(connection)?));
+            let (result, mut fresh) = book.db.write(change).await?;
+            let mut pages = book.write();
+            // The book may know of later sightings, and of a later welcome, than the disk.
+            for (id, entry) in &mut fresh.devices {
+                if let Some(known) = pages.devices.get(id)
+                    && known.row.last_seen > entry.row.last_seen
+                {
+                    entry.row.last_seen = known.row.last_seen;
+                    entry.row.last_address.clone_from(&known.row.last_address);
+                }
+            }
+            fresh.latest_welcome = fresh.latest_welcome.max(pages.latest_welcome);
+            fresh.written_welcome = pages.written_welcome;
+            fresh.seen = pages.seen.intersection(&fresh.devices.keys().copied().collect()).copied().collect();
+            fresh.barred = pages.barred.intersection(&fresh.devices.keys().copied().collect()).copied().collect();
+            *pages = fresh;
             Ok(result)
         });
         match task.await {
@@ -257,11 +296,13 @@ impl Book {
         at: UnixMillis,
         kind: &'static str,
         device: Option<DeviceId>,
+        by: Option<DeviceId>,
         text: String,
     ) -> Result<i64, StoreError> {
-        self.db
-            .write(move |connection| audit::append(connection, at, kind, device.as_ref(), &text).map(|row| row.seq))
-            .await
+        let append = move |connection: &Connection| {
+            audit::append_by(connection, at, kind, device.as_ref(), by.as_ref(), &text).map(|row| row.seq)
+        };
+        self.db.write(append).await
     }
 
     /// Every paired device.

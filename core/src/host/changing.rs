@@ -19,6 +19,15 @@ use crate::role::Role;
 use crate::store::host::devices::DeviceRow;
 use crate::wire::{DeviceEvent, DeviceSet, ForgetKeyRequest, JoinEnd, LiftRequest, RequestError, SetRoleRequest};
 
+/// What a device's fall takes back besides itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TakenBack {
+    /// Offers.
+    pub(super) offers_withdrawn: usize,
+    /// Joins that had been let in and were not acknowledged.
+    pub(super) joins_taken_back: usize,
+}
+
 impl Host {
     /// Changes a device, in one transaction that looks at the standing of who says so. It is felt at once: the next
     /// request of the device's connections is looked at as it is now. Says whether anything was another before.
@@ -54,7 +63,7 @@ impl Host {
 
     /// Something happened to a device: if it may not invite or let in any more, whom it has let in and who has not
     /// acknowledged yet does not come in, at this moment and not only when he tries.
-    pub(super) fn standing_changed(&self, device: DeviceId) {
+    pub(super) fn standing_changed(&self, device: DeviceId) -> TakenBack {
         let shared = &self.shared;
         let stands = match shared.book.find(device) {
             Some(Known::Device(entry)) => {
@@ -64,27 +73,28 @@ impl Host {
             }
             _ => false,
         };
-        if !stands {
-            self.withdraw_invitations(device);
-        }
-        shared.withdraw_approvals();
+        let offers_withdrawn = if stands { 0 } else { self.withdraw_invitations(device) };
+        TakenBack { offers_withdrawn, joins_taken_back: shared.withdraw_approvals() }
     }
 }
 
 impl Shared {
-    /// Ends the joins that were let in by somebody who may not any more; their own connections are told.
-    pub(super) fn withdraw_approvals(&self) {
+    /// Ends the joins that were let in by somebody who may not any more; their own connections are told. Says how
+    /// many they were.
+    pub(super) fn withdraw_approvals(&self) -> usize {
         let fallen: Vec<_> = {
             let mut joins = self.joins.joins();
             joins.withdraw(|by| !by.stands_now(self))
         };
         if fallen.is_empty() {
-            return;
+            return 0;
         }
         self.joins.decided();
+        let count = fallen.len();
         for (join, by) in fallen {
             tell_gone(self, join, JoinEnd::Withdrawn, Some(by));
         }
+        count
     }
 
     /// Tells the device itself and the owners what it may do now.

@@ -82,6 +82,7 @@ impl Host {
         let listeners = listen::bind(config.bind, config.port)?;
         let listening = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let started_at = config.clock.wall_ms();
+        let sheets = db.read_blocking(super::recovery::Sheets::open)?;
         let shared = Arc::new(Shared {
             clock: config.clock,
             name,
@@ -95,6 +96,7 @@ impl Host {
             started_at,
             book: Book::open(db)?,
             decoys: Decoys::generate()?,
+            sheets,
             gate: Gate::new(),
             proven: super::proven::ProvenPeers::default(),
             failures: super::failures::FailureLog::default(),

@@ -103,6 +103,13 @@ pub enum HostEvent {
     Paired(PairedView),
     /// See [`AlarmView`].
     Alarm(AlarmView),
+    /// The printed recovery sheet was used.
+    RecoveryUsed {
+        /// From where.
+        from: String,
+        /// How many devices it revoked.
+        revoked: usize,
+    },
     /// A device connected or disconnected. A watcher that falls behind sees the newest of each device.
     Presence {
         /// The device.

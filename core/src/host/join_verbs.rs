@@ -99,7 +99,7 @@ impl Host {
         if result.is_err() {
             let what = if by_number { "a wrong number was typed" } else { "another QR was scanned" };
             let text = format!("{what} by {}, join {join} is denied: {}", by.actor(), asked(&pending));
-            record(shared, "join-denied", text).await;
+            record(shared, by.device(), text).await;
         }
         result
     }
@@ -127,14 +127,14 @@ impl Host {
             Some(DenyThen::Close) => ", and nobody may ask for an hour",
         };
         let text = format!("join {join} is denied by {}{besides}: {}", by.actor(), asked(&pending));
-        record(shared, "join-denied", text).await;
+        record(shared, by.device(), text).await;
         Ok(())
     }
 }
 
 /// A decision stands, whether or not the disk takes the line about it.
-async fn record(shared: &Shared, kind: &'static str, text: String) {
-    if let Err(error) = shared.audit(kind, None, text).await {
+async fn record(shared: &Shared, by: Option<DeviceId>, text: String) {
+    if let Err(error) = shared.audit_by("join-denied", None, by, text).await {
         tracing::warn!(%error, "the audit log could not be written");
     }
 }

@@ -471,7 +471,7 @@ fn activate(
             what.by.actor(),
             how.as_str()
         );
-        audit::append(connection, now, "let-in", Some(&id), &text)?;
+        audit::append_by(connection, now, "let-in", Some(&id), what.by.device().as_ref(), &text)?;
         return Ok(LettingIn::Done { again: true });
     }
     let absolute_seconds = what.absolute_seconds.unwrap_or(limits::ABSOLUTE_LIFETIME.as_secs());
@@ -499,7 +499,7 @@ fn activate(
         what.by.actor(),
         how.as_str()
     );
-    audit::append(connection, now, "let-in", Some(&id), &text)?;
+    audit::append_by(connection, now, "let-in", Some(&id), what.by.device().as_ref(), &text)?;
     Ok(LettingIn::Done { again: false })
 }
 

@@ -43,6 +43,7 @@ mod joins;
 #[cfg(test)]
 mod joins_tests;
 mod live;
+mod loss;
 mod marker;
 mod nonces;
 pub mod offers;
@@ -53,6 +54,7 @@ mod pairing;
 mod proven;
 mod questions;
 mod reconnect;
+mod recovery;
 mod registry;
 mod requests;
 mod rows;
@@ -75,9 +77,11 @@ pub use error::HostError;
 pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
 pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE, unreadable_keys};
 pub use join_from::{JoinFrom, UnknownNetworks};
+pub use loss::{LossView, Lost};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
 pub use questions::{AskError, Question};
+pub use recovery::SHEET;
 pub use rows::SHELL;
 pub use views::{
     AuditView, DeviceChange, DeviceView, Ending, HostStatus, NewOffer, OfferView, PairedView, RevokedView,

@@ -11,7 +11,7 @@ use crate::identity::{DeviceId, Pin};
 use crate::names::clean_sentence;
 use crate::store::host::devices::{self, DeviceRow};
 use crate::store::host::{audit, meta, tombstones};
-use crate::store::{Database, Kind, Lock, StateDir};
+use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 
 /// A stopped machine's state, held so that no daemon starts meanwhile. Its calls block.
 pub struct OfflineHost {
@@ -121,7 +121,10 @@ impl OfflineHost {
         let revoked =
             self.db.write_blocking(move |connection| rows::revoke(connection, device, &by, reason.as_deref(), now))?;
         let (row, last_owner) = revoked.ok_or_else(|| HostError::NoDevice(device.text()))?;
-        Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut: 0, last_owner })
+        // What waits for a device lives in a running host only.
+        let (offers_withdrawn, joins_taken_back) = (0, 0);
+        let device = rows::view(&row, 0, now);
+        Ok(RevokedView { device, connections_cut: 0, last_owner, offers_withdrawn, joins_taken_back })
     }
 
     /// The last lines of the audit log, oldest first.
@@ -152,6 +155,22 @@ impl OfflineHost {
             audit::append(connection, now, "clock", None, "the clock's floor was reset at the machine's shell")?;
             Ok(())
         })?)
+    }
+
+    /// Reads in one piece.
+    pub(super) fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, HostError> {
+        Ok(self.db.read_blocking(read)?)
+    }
+
+    /// Writes in one transaction.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, HostError> {
+        Ok(self.db.write_blocking(write)?)
     }
 
     fn rows(&self) -> Result<Vec<DeviceRow>, HostError> {

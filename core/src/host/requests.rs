@@ -40,7 +40,7 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Enrol => enrol(live, &row, read(params)?).await,
         Method::Devices => value(page(live, read(params)?)),
         Method::Revoke => revoke(live, &row, read(params)?).await,
-        Method::Mint => mint(live, &row, read(params)?),
+        Method::Mint => mint(live, &row, read(params)?).await,
         Method::Inbox => value(answering::inbox(&live.shared)),
         Method::Accept => value(answering::accept(live, &row, read(params)?).await?),
         Method::Refuse => value(answering::refuse(live, read(params)?).await?),
@@ -164,7 +164,7 @@ async fn revoke(live: &mut Live, row: &DeviceRow, asked: RevokeRequest) -> Resul
 }
 
 /// An offer made from afar: as long as the device that made it is an owner.
-fn mint(live: &mut Live, row: &DeviceRow, asked: MintRequest) -> Result<Value, RequestError> {
+async fn mint(live: &mut Live, row: &DeviceRow, asked: MintRequest) -> Result<Value, RequestError> {
     let (name, lifetime) = (asked.name.as_deref().unwrap_or_default(), asked.lifetime_seconds.unwrap_or_default());
     let stated = Stated::Mint { role: asked.role, name, lifetime_seconds: lifetime };
     check(live, row.approval.as_ref().map(|approval| approval.key), &asked.signed, &stated)?;
@@ -186,6 +186,10 @@ fn mint(live: &mut Live, row: &DeviceRow, asked: MintRequest) -> Result<Value, R
         HostError::Mint(MintError::TooMany) => RequestError::Full,
         _ => RequestError::Failed,
     })?;
+    let text = format!("{} made offer {} for {}", quoted(&row.name), offer.number, asked.role);
+    if let Err(error) = live.shared.audit_by("offered", Some(live.device), Some(live.device), text).await {
+        tracing::warn!(%error, "the audit log could not be written");
+    }
     // Revoked while it was made: the revoke may have looked for its offers just before.
     if self::row(live).is_err() {
         let _ = host.cancel_offer(offer.number);

@@ -89,6 +89,9 @@ pub(super) fn activate(
             let_in: None,
         };
         devices::insert(connection, &new)?;
+        if let Some(by) = &offer.minted_by {
+            devices::set_invited_by(connection, &id, &by.device, &by.name)?;
+        }
         tokens::set_current(connection, &id, &token, now)?;
         Activated::New
     };
@@ -100,7 +103,8 @@ pub(super) fn activate(
     let again = if outcome == Activated::Again { " again" } else { "" };
     let invited = offer.minted_by.as_ref().map(|by| format!(", invited by {}", quoted(&by.name))).unwrap_or_default();
     let text = format!("paired {}{again} as {role} from {from}, by {how}, check {digits}{invited}", quoted(&name));
-    audit::append(connection, now, "paired", Some(&id), &text)?;
+    let inviter = offer.minted_by.as_ref().map(|by| &by.device);
+    audit::append_by(connection, now, "paired", Some(&id), inviter, &text)?;
     Ok(outcome)
 }
 
@@ -134,11 +138,23 @@ pub(super) fn revoke(
     reason: Option<&str>,
     now: UnixMillis,
 ) -> Result<Option<(DeviceRow, bool)>, StoreError> {
+    revoke_as(connection, id, (by, None), reason, now)
+}
+
+/// The same, by the name that is told, and the device of that name where one did it.
+pub(super) fn revoke_as(
+    connection: &Connection,
+    id: DeviceId,
+    (by, device): (&str, Option<DeviceId>),
+    reason: Option<&str>,
+    now: UnixMillis,
+) -> Result<Option<(DeviceRow, bool)>, StoreError> {
     let Some(row) = devices::get(connection, &id)? else { return Ok(None) };
     tombstones::bury(connection, &id, now, by, reason)?;
     let last_owner = row.role == Role::Owner && devices::owners(connection)? == 0;
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    audit::append(connection, now, "revoked", Some(&id), &format!("revoked {} by {by}{why}", quoted(&row.name)))?;
+    let text = format!("revoked {} by {by}{why}", quoted(&row.name));
+    audit::append_by(connection, now, "revoked", Some(&id), device.as_ref(), &text)?;
     Ok(Some((row, last_owner)))
 }
 

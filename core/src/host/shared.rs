@@ -44,6 +44,7 @@ pub(super) struct Shared {
     pub(super) started_at: UnixMillis,
     pub(super) book: Book,
     pub(super) decoys: super::decoys::Decoys,
+    pub(super) sheets: super::recovery::Sheets,
     pub(super) gate: Gate,
     pub(super) proven: super::proven::ProvenPeers,
     pub(super) failures: super::failures::FailureLog,
@@ -141,8 +142,19 @@ impl Shared {
         device: Option<DeviceId>,
         text: String,
     ) -> Result<(), HostError> {
+        self.audit_by(kind, device, None, text).await
+    }
+
+    /// The same, of what the device `by` did.
+    pub(super) async fn audit_by(
+        &self,
+        kind: &'static str,
+        device: Option<DeviceId>,
+        by: Option<DeviceId>,
+        text: String,
+    ) -> Result<(), HostError> {
         let at = self.now();
-        let seq = self.book.append_audit(at, kind, device, text.clone()).await?;
+        let seq = self.book.append_audit(at, kind, device, by, text.clone()).await?;
         self.events.publish(HostEvent::Audit(AuditView { seq, at, kind: kind.to_owned(), device, text }));
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::changing::TakenBack;
 use super::approvers::{self, Approver};
 use super::authority::Authority;
 use super::book::Known;
@@ -215,7 +216,8 @@ impl Host {
                 if !authority.stands(connection)? {
                     return Ok(Err(HostError::NotAnOwner));
                 }
-                Ok(Ok(rows::revoke(connection, device, &by, reason.as_deref(), now)?))
+                let by = (by.as_str(), authority.device());
+                Ok(Ok(rows::revoke_as(connection, device, by, reason.as_deref(), now)?))
             };
             let (row, last_owner) = match book.change(device, revoke).await {
                 Ok(found) => found?.ok_or_else(|| HostError::NoDevice(device.text()))?,
@@ -223,28 +225,31 @@ impl Host {
             };
             let connections_cut = book.registry.cut(device, &closing).await;
             let (by, reason) = told;
-            host.revoked(DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason });
+            let event = DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason };
+            let TakenBack { offers_withdrawn, joins_taken_back } = host.revoked(event);
             host.tell_last_audit().await;
-            Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
+            let device = rows::view(&row, 0, now);
+            Ok(RevokedView { device, connections_cut, last_owner, offers_withdrawn, joins_taken_back })
         });
         task.await.map_err(|_| HostError::Store(StoreError::Closed))?
     }
 
     /// What follows from a revoke for everybody else: whom the device has invited does not come in behind it,
     /// and the other devices are told.
-    pub(super) fn revoked(&self, event: DeviceEvent) {
-        if let DeviceEvent::DeviceRevoked { device, .. } = &event {
-            self.standing_changed(*device);
-        }
+    pub(super) fn revoked(&self, event: DeviceEvent) -> TakenBack {
+        let taken = match &event {
+            DeviceEvent::DeviceRevoked { device, .. } => self.standing_changed(*device),
+            _ => TakenBack::default(),
+        };
         self.shared.tell(event);
+        taken
     }
 
-    pub(super) fn withdraw_invitations(&self, device: DeviceId) {
+    /// Withdraws what a device offered; how many offers that were.
+    pub(super) fn withdraw_invitations(&self, device: DeviceId) -> usize {
         let invited = self.shared.offers().minted_by(device);
-        for number in invited {
-            // Used or over meanwhile: there is nothing to withdraw then.
-            let _ = self.cancel_offer(number);
-        }
+        // Used or over meanwhile: there is nothing to withdraw then.
+        invited.into_iter().filter(|number| self.cancel_offer(*number).is_ok()).count()
     }
 
     /// Cuts a device whose revoke could not be stored.

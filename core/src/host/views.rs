@@ -179,6 +179,10 @@ pub struct RevokedView {
     pub connections_cut: usize,
     /// It was the last owner: the next device paired at the shell will be owner.
     pub last_owner: bool,
+    /// Offers of its making that were withdrawn.
+    pub offers_withdrawn: usize,
+    /// Devices that it had let in and that had not finished: they are not in.
+    pub joins_taken_back: usize,
 }
 
 /// A line of the audit log.

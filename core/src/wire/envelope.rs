@@ -29,6 +29,8 @@ pub enum Flow {
     Join,
     /// Reconnects a paired device.
     Resume,
+    /// Revokes by a printed sheet.
+    Recovery,
 }
 
 impl Flow {
@@ -40,12 +42,15 @@ impl Flow {
             Self::Code => "code",
             Self::Join => "join",
             Self::Resume => "resume",
+            Self::Recovery => "recovery",
         }
     }
 
     /// Reads the header's value.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Preview, Self::Scan, Self::Code, Self::Join, Self::Resume].into_iter().find(|flow| flow.as_str() == text)
+        [Self::Preview, Self::Scan, Self::Code, Self::Join, Self::Resume, Self::Recovery]
+            .into_iter()
+            .find(|flow| flow.as_str() == text)
     }
 }
 

@@ -44,6 +44,15 @@ pub enum DeviceEvent {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
     },
+    /// Somebody used the machine's printed recovery sheet.
+    RecoveryUsed {
+        /// The address it was used from.
+        from: String,
+        /// When.
+        at: UnixMillis,
+        /// How many devices it took the access away from; each is told of by itself too.
+        revoked: usize,
+    },
     /// A second device holds an offer that was used: its QR was seen by two.
     Alarm {
         /// Where the second attempt came from.
@@ -135,6 +144,7 @@ impl DeviceEvent {
     pub fn least_role(&self) -> Role {
         match self {
             Self::DeviceAdded { .. } | Self::DeviceRevoked { .. } | Self::Alarm { .. } => Role::Owner,
+            Self::RecoveryUsed { .. } => Role::Owner,
             Self::AskPending { .. } | Self::AskGone { .. } | Self::Notice { .. } => Role::Operator,
             Self::JoinPending(_) | Self::JoinGone { .. } => Role::Owner,
             Self::DeviceChanged { .. } | Self::SessionEnding { .. } => Role::Owner,

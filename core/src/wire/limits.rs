@@ -133,3 +133,8 @@ pub const WELCOME_APPROVALS: usize = 32;
 pub const NOTICES_PER_USER: usize = 6;
 /// Notices a minute, in all.
 pub const NOTICES: usize = 24;
+
+/// Devices listed in an answer to a recovery sheet, at most; fewer where their names are long. The others are counted.
+pub const RECOVERY_LISTED: usize = 24;
+/// Recovery sheets that are used or void and of which it is remembered, to name the cause.
+pub const RECOVERY_SPENT: usize = 8;

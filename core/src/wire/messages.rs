@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::asks::WaitingApproval;
-use super::{Address, ApprovalGuard, JoinCommit, JoinNonce, JoinReveal, Refusal};
+use super::{
+    Address, ApprovalGuard, JoinCommit, JoinNonce, JoinReveal, RecoveryAnswer, RecoveryRequest, Refusal,
+};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
 use crate::role::Role;
@@ -278,6 +280,10 @@ messages! {
     ResumeRequest,
     /// [`Welcome`]
     Welcome,
+    /// [`RecoveryRequest`]
+    RecoveryRequest,
+    /// [`RecoveryAnswer`]
+    RecoveryAnswer,
     /// [`Refusal`]
     Refusal,
 }

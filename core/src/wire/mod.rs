@@ -13,6 +13,7 @@ mod joins;
 pub mod limits;
 mod messages;
 mod methods;
+mod recovery;
 mod refusal;
 mod statements;
 
@@ -34,6 +35,7 @@ pub use messages::{
     MessageKind, OfferId, Preview, PreviewRequest, ResumeRequest, ScanRequest, Welcome,
 };
 pub use methods::{Method, RequestError};
+pub use recovery::{RecoveryAct, RecoveryAnswer, RecoveryDevice, RecoveryRequest, RecoveryRevoked, SheetId, SheetKey};
 pub use refusal::{Refusal, RefusalCode};
 pub use statements::{
     ApprovalGuard, Enrol, MintRequest, MintedOffer, Nonce, NonceGiven, RequestHash, RevokeRequest, Signed,

@@ -47,6 +47,8 @@ pub enum RefusalCode {
     JoinKnown,
     /// Who let the join in was revoked, or may not let anybody in any more.
     JoinWithdrawn,
+    /// The recovery sheet was used, or a newer one was printed: the reason says which.
+    RecoverySpent,
     /// A code that this build does not know.
     #[serde(other)]
     Unknown,

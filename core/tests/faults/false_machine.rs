@@ -236,6 +236,22 @@ impl State {
             }
             Flow::Code => self.code(stream, &channel, &request).await,
             Flow::Join => self.join(stream, &channel, &request).await,
+            Flow::Recovery => {
+                let seed = pairpin_core::secrets::RecoverySeed::from_bytes(super::recovery::SEED);
+                let half = SheetKeys::of(&seed).ok()?.half().ok()?;
+                let proven = RecoveryOpened::open(&channel, &request.envelope).ok()?.verify(&half).ok()?;
+                let answer = RecoveryAnswer {
+                    version: self.version(),
+                    name: "homebox".into(),
+                    spent: true,
+                    revoked: Vec::new(),
+                    devices: Vec::new(),
+                    more_revoked: 0,
+                    more_devices: 0,
+                };
+                let answer = self.show(MessageKind::RecoveryAnswer, proven.answer(&answer).ok()?).await;
+                upgrade::answer(&mut stream, Answer::Done, &answer).await.ok()
+            }
             Flow::Resume => {
                 let opened = ResumeOpened::open(&channel, &request.envelope).ok()?;
                 let known = self.devices.lock().unwrap().get(&opened.device()).cloned();

@@ -5,6 +5,7 @@
 
 pub mod false_machine;
 pub mod joins;
+pub mod recovery;
 pub mod table;
 pub mod to_device;
 pub mod to_machine;
@@ -120,6 +121,12 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
         (MessageKind::ResumeRequest, AfterBurn) => Told(RefusalCode::TokenReplaced),
         (MessageKind::ResumeRequest, AfterRevoke) => Told(RefusalCode::Revoked),
 
+        (MessageKind::RecoveryRequest, Malformed | Truncated | Replayed | OtherSession) => Stranger,
+        (MessageKind::RecoveryRequest, Late) => Nothing("paper has no time: a sheet lives until it is used or void"),
+        (MessageKind::RecoveryRequest, AfterBurn) => Told(RefusalCode::RecoverySpent),
+        // Whom it names is out already: nothing is done, and the sheet is as good as before.
+        (MessageKind::RecoveryRequest, AfterRevoke) => Answered,
+
         (MessageKind::Welcome, Malformed | Truncated | Replayed | OtherSession) => HardStop,
         (MessageKind::Welcome, Late) => NotBelieved,
 
@@ -133,6 +140,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::CodeShareAnswer
             | MessageKind::CodeWelcome
             | MessageKind::JoinNonce
+            | MessageKind::RecoveryAnswer
             | MessageKind::Refusal,
             Malformed | Truncated | Replayed | OtherSession | Late,
         ) => NotBelieved,
@@ -145,6 +153,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::CodeWelcome
             | MessageKind::JoinNonce
             | MessageKind::Welcome
+            | MessageKind::RecoveryAnswer
             | MessageKind::Refusal,
             AfterBurn,
         ) => Nothing(BURN),
@@ -159,6 +168,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::Refusal,
             AfterRevoke,
         ) => Nothing(REVOKE),
+        (MessageKind::RecoveryAnswer, AfterRevoke) => Nothing("who holds a sheet is no device"),
     }
 }
 
@@ -172,6 +182,7 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::CodeWelcome
         | MessageKind::JoinNonce
         | MessageKind::Welcome
+        | MessageKind::RecoveryAnswer
         | MessageKind::Refusal => true,
         MessageKind::PreviewRequest
         | MessageKind::ScanRequest
@@ -181,6 +192,7 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::CodeProceed
         | MessageKind::JoinCommit
         | MessageKind::JoinReveal
+        | MessageKind::RecoveryRequest
         | MessageKind::ResumeRequest => false,
     }
 }

@@ -20,6 +20,9 @@ use crate::common::{Device, TestClock};
 /// Shows the message and checks everything around it.
 pub async fn show(message: MessageKind, fault: Fault) -> Comes {
     let machine = FalseMachine::start().await;
+    if message == MessageKind::RecoveryAnswer {
+        return super::recovery::answer(&machine, fault).await;
+    }
     let clock = Arc::new(TestClock::default());
     let by = match message {
         MessageKind::CodeShareAnswer | MessageKind::CodeWelcome => Flow::Code,

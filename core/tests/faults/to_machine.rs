@@ -33,6 +33,7 @@ pub async fn show(message: MessageKind, fault: Fault) -> Comes {
         MessageKind::JoinCommit | MessageKind::JoinReveal => {
             return super::joins::show(&machine, &phone, message, fault).await;
         }
+        MessageKind::RecoveryRequest => return super::recovery::show(&machine, &phone, fault).await,
         MessageKind::ResumeRequest => return resume(&machine, &link, &phone, fault).await,
         other => panic!("{other:?} is the machine's"),
     };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use pairpin_core::clock::{Clock as _, SystemClock};
 use pairpin_core::host::offers::MintError;
 use pairpin_core::host::{AskError, DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
 use pairpin_core::identity::DeviceId;
@@ -11,10 +12,12 @@ use pairpin_core::wire::JoinNumber;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::output::time::Moment;
+
 use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
 use super::views::{
-    AcceptedRecord, ApproverRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord,
-    RevokedRecord, TombstoneRecord,
+    AcceptedRecord, ApproverRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, LossRecord, MachineRecord,
+    OfferRecord, RevokedRecord, SheetRecord, TombstoneRecord,
 };
 
 /// The engine behind a verb.
@@ -103,6 +106,12 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         Request::Revoke { device, reason } => {
             value(RevokedRecord::from(host.revoke(whole_id(&device)?, SHELL, reason).await?))
         }
+        Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since).await?)),
+        Request::RecoveryPrinted => value(host.recovery_printed_at().map(Moment)),
+        Request::RecoveryPrint { hosts } => {
+            let name = host.status().name;
+            value(SheetRecord::of(&host.print_recovery(&hosts).await?, name, SystemClock.wall_ms()))
+        }
         Request::Joins => records::<_, JoinRecord>(host.joins()),
         Request::ApproveJoin { join, number, role, name } => {
             let number = JoinNumber::parse(&number).ok_or_else(|| AdminError::failed("a number has seven digits"))?;
@@ -135,6 +144,12 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
             let owners = devices.iter().filter(|device| device.role == Role::Owner).count();
             let (key, next_key) = (pin.into(), next_pin.into());
             value(MachineRecord { running: false, key, next_key, devices: devices.len(), owners, daemon: None })
+        }
+        Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since)?)),
+        Request::RecoveryPrinted => value(host.recovery_printed_at()?.map(Moment)),
+        Request::RecoveryPrint { hosts } => {
+            let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            value(SheetRecord::of(&host.print_recovery(&hosts)?, name, SystemClock.wall_ms()))
         }
         // Nobody waits at a machine that is stopped.
         Request::Joins => value(Vec::<JoinRecord>::new()),

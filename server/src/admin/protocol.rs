@@ -6,7 +6,7 @@
 use std::io;
 
 use pairpin_core::role::Role;
-use pairpin_core::wire::{AskFresh, DenyThen};
+use pairpin_core::wire::{Address, AskFresh, DenyThen};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -65,6 +65,21 @@ pub enum Request {
         device: String,
         /// Why.
         reason: Option<String>,
+    },
+    /// What a device did, and whom it let in, before or after it is revoked; a
+    /// [`LossRecord`](super::views::LossRecord).
+    Loss {
+        /// Name, id or beginning of the id; of a revoked one its name or whole id.
+        device: String,
+        /// From when on, in milliseconds since 1970.
+        since: i64,
+    },
+    /// When the live recovery sheet was printed; null where there is none.
+    RecoveryPrinted,
+    /// Make a recovery sheet, which voids the one before; a [`SheetRecord`](super::views::SheetRecord).
+    RecoveryPrint {
+        /// Addresses to put first on it.
+        hosts: Vec<Address>,
     },
     /// Devices that ask to be let in.
     Joins,

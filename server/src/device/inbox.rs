@@ -239,6 +239,12 @@ enum Event {
         ends_at: Moment,
         unused: bool,
     },
+    RecoveryUsed {
+        machine: String,
+        at: Moment,
+        from: String,
+        revoked: usize,
+    },
     Online {
         machine: String,
     },
@@ -344,6 +350,14 @@ impl Follower {
                 }
                 event @ DeviceEvent::DeviceChanged { .. } => all.extend(self.changed(event)),
                 event @ DeviceEvent::SessionEnding { .. } => all.extend(self.ending(event)),
+                DeviceEvent::RecoveryUsed { from, at, revoked } => {
+                    let (machine, from) = (self.name.clone(), printable(&from));
+                    let line = format!(
+                        "ALARM: the recovery sheet of {} was used from {from}, devices revoked: {revoked}",
+                        printable(&machine)
+                    );
+                    all.push((Event::RecoveryUsed { machine, at: Moment(at), from, revoked }, vec![line]));
+                }
                 DeviceEvent::Missed => {
                     let waiting = session.inbox().await?;
                     all.extend(waiting.iter().filter_map(|item| self.pending(item, &mut known)));

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use pairpin_core::client::{Client, MachineState, MachineView};
+use pairpin_core::client::{Client, Forgotten, MachineState, MachineView};
 use pairpin_core::clock::{Clock as _, SystemClock};
+use pairpin_core::role::Role;
 use serde::Serialize;
 
 use super::cli::{MachinesArgs, MachinesVerb};
-use super::views::{MachineJson, ends_soon, explained, renewal, state_text};
+use super::views::{MachineJson, ends_soon, explained, no_owner, renewal, state_text};
 use super::{approving, open, watch};
 use crate::exit::{Exit, Failure};
 use crate::output::style::quoted;
@@ -31,7 +32,9 @@ pub async fn run_machines(state_dir: &Path, args: MachinesArgs) -> Result<(), Fa
             say(format!("{} is called {} here from now on", found.name, renamed.name))
         }
         Some(MachinesVerb::Passphrase(asked)) => approving::run_passphrase(&client, asked, args.json).await,
-        Some(MachinesVerb::Forget { machine, yes }) => forget(&client, &machine, yes, args.json).await,
+        Some(MachinesVerb::Forget { machine, now, yes }) => {
+            forget(&client, &machine, Forget { now, yes, as_json: args.json }).await
+        }
     }
 }
 
@@ -83,13 +86,26 @@ struct ForgottenJson {
     /// Why the machine still lists this device; absent where it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     still_listed: Option<String>,
+    /// It is told as soon as it answers; the row stays until then.
+    told_later: bool,
+    /// No owner is left there.
+    last_owner: bool,
 }
 
-async fn forget(client: &Client, selector: &str, yes: bool, as_json: bool) -> Result<(), Failure> {
+struct Forget {
+    now: bool,
+    yes: bool,
+    as_json: bool,
+}
+
+async fn forget(client: &Client, selector: &str, how: Forget) -> Result<(), Failure> {
     let found = client.find(selector).await?;
     let question = format!("Forget {} ({}) and erase its keys here?", found.name, found.fingerprint());
-    output::confirm(&question, yes)?;
-    let forgotten = client.forget(found.row).await?;
+    output::confirm(&question, how.yes)?;
+    let forgotten = if how.now { client.forget_now(found.row).await? } else { client.forget(found.row).await? };
+    if forgotten.told_later {
+        return told_later(forgotten, how.as_json);
+    }
     if let Some(why) = &forgotten.still_listed {
         note(format!(
             "{} still lists this device as {}, take it off there with `pairpin devices revoke`: {why}",
@@ -98,11 +114,41 @@ async fn forget(client: &Client, selector: &str, yes: bool, as_json: bool) -> Re
         ));
     }
     if forgotten.last_owner {
-        note(format!("no owner is left on {}: the next device paired at its shell will be owner", found.name));
+        note(no_owner(&found.name));
     }
-    if as_json {
-        let view = ForgottenJson { forgotten: (&forgotten.machine).into(), still_listed: forgotten.still_listed };
-        return say(json::line(&view)?);
+    if how.as_json {
+        return say(json::line(&ForgottenJson::from(&forgotten))?);
     }
     say(format!("{} is forgotten, its keys here are erased", found.name))
+}
+
+fn told_later(forgotten: Forgotten, as_json: bool) -> Result<(), Failure> {
+    let name = &forgotten.machine.name;
+    if let Some(why) = &forgotten.still_listed {
+        note(format!("{name} could not be told: {why}"));
+    }
+    note(format!(
+        "it is told as soon as this device sees it again (pairpin machines, or machines watch), and its keys are kept \
+         here for that alone; to erase them now, and leave this device on its list: pairpin machines forget {name} --now"
+    ));
+    if forgotten.machine.role == Role::Owner {
+        note(format!(
+            "if no other owner is paired with {name} then, the next device paired at its shell will be owner"
+        ));
+    }
+    if as_json {
+        return say(json::line(&ForgottenJson::from(&forgotten))?);
+    }
+    say(format!("{name} is forgotten here, and not told yet"))
+}
+
+impl From<&Forgotten> for ForgottenJson {
+    fn from(forgotten: &Forgotten) -> Self {
+        Self {
+            forgotten: (&forgotten.machine).into(),
+            still_listed: forgotten.still_listed.clone(),
+            told_later: forgotten.told_later,
+            last_owner: forgotten.last_owner,
+        }
+    }
 }

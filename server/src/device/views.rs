@@ -69,6 +69,7 @@ impl From<&MachineView> for MachineJson {
             addresses: view.addresses.clone(),
             since: match &view.state {
                 MachineState::Offline { since, .. } => since.map(Moment),
+                MachineState::Leaving { since, .. } => Some(Moment(*since)),
                 _ => None,
             },
             why: why(&view.state),
@@ -110,7 +111,7 @@ pub fn question_key(question: &PairQuestion) -> &'static str {
 
 fn why(state: &MachineState) -> Option<String> {
     match state {
-        MachineState::Offline { why, .. } => why.clone(),
+        MachineState::Offline { why, .. } | MachineState::Leaving { why, .. } => why.clone(),
         MachineState::Expired { why } | MachineState::Lost { why } | MachineState::Broken { why } => Some(why.clone()),
         _ => None,
     }
@@ -126,6 +127,8 @@ pub fn state_text(state: &MachineState, now: i64) -> String {
         MachineState::Suspended(told) => format!("suspended{told}"),
         MachineState::KeyChanged { .. } => "KEY CHANGED".into(),
         MachineState::KeyCopied => "KEY COPIED".into(),
+        MachineState::Leaving { .. } => "forgotten here, not told yet".into(),
+        MachineState::Forgotten { .. } => "forgotten, and told".into(),
         other => other.word().to_owned(),
     }
 }
@@ -152,6 +155,11 @@ pub fn renewal(view: &MachineView, now: i64) -> Option<String> {
     ))
 }
 
+/// What follows when the last owner has left.
+pub fn no_owner(name: &str) -> String {
+    format!("no owner is left on {name}: the next device paired at its shell will be owner")
+}
+
 /// What to add under the table or after an event: the cause and the next step, where the cell does not
 /// say it.
 pub fn explained(view: &MachineView) -> Option<String> {
@@ -173,6 +181,15 @@ pub fn explained(view: &MachineView) -> Option<String> {
         )),
         MachineState::Revoked(_) => Some(format!(
             "{name} has revoked this device, its keys here are erased: to come back, pair with a fresh offer from there"
+        )),
+        MachineState::Leaving { why, .. } => Some(format!(
+            "{name} was forgotten here, and is told as soon as it answers; to erase its keys here at once: pairpin \
+             machines forget {name} --now{}",
+            why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default()
+        )),
+        MachineState::Forgotten { last_owner } => Some(format!(
+            "{name} was told, and has taken this device off its list; its keys here are erased{}",
+            if *last_owner { format!("; {}", no_owner(name)) } else { String::new() }
         )),
         MachineState::Unfinished => Some(format!("{name}: the pairing was not finished, scan its offer again")),
         state => why(state).map(|why| if why.contains(name.as_str()) { why } else { format!("{name}: {why}") }),

@@ -40,7 +40,10 @@ pub async fn run(client: &Client, selector: Option<&str>, as_json: bool) -> Resu
         changed |= state.identity_changed();
         // The row is read again: a welcome may have brought another name or role.
         let views = client.machines().await?;
-        let Some(view) = views.into_iter().find(|view| view.row == row) else { continue };
+        // One that was told that it is forgotten has no row any more.
+        let known = views.into_iter().find(|view| view.row == row);
+        let known = known.or_else(|| machines.iter().find(|machine| machine.row == row).cloned());
+        let Some(view) = known else { continue };
         told(MachineView { state, ..view }, waiting, as_json)?;
     }
     if !any {

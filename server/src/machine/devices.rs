@@ -336,7 +336,7 @@ async fn revoke(machine: &Machine, args: RevokeArgs, as_json: bool) -> Result<()
     }
 }
 
-fn question(chosen: &[DeviceRecord], all: &[DeviceRecord]) -> String {
+pub(super) fn question(chosen: &[DeviceRecord], all: &[DeviceRecord]) -> String {
     let names: Vec<String> = chosen.iter().map(|device| quoted(&device.name)).collect();
     let owners = |devices: &[DeviceRecord]| devices.iter().filter(|device| device.role == Role::Owner).count();
     let mut text = format!("Revoke {}?", names.join(", "));
@@ -347,13 +347,23 @@ fn question(chosen: &[DeviceRecord], all: &[DeviceRecord]) -> String {
     text
 }
 
-fn outcome(revoked: &RevokedRecord) -> String {
+pub(super) fn outcome(revoked: &RevokedRecord) -> String {
     let cut = match revoked.connections_cut {
         0 => "it had no open connection".to_owned(),
         1 => "1 connection cut".to_owned(),
         count => format!("{count} connections cut"),
     };
     let mut text = format!("revoked {}, {cut}", quoted(&revoked.device.name));
+    match revoked.offers_withdrawn {
+        0 => {}
+        1 => text.push_str(", an offer of its making withdrawn"),
+        count => text.push_str(&format!(", {count} offers of its making withdrawn")),
+    }
+    match revoked.joins_taken_back {
+        0 => {}
+        1 => text.push_str(", a device that it was letting in is not in"),
+        count => text.push_str(&format!(", {count} devices that it was letting in are not in")),
+    }
     if revoked.last_owner {
         text.push_str("; no owner is left, the next device paired here will be owner: `pairpin pair`");
     }
@@ -389,8 +399,20 @@ mod tests {
 
     #[test]
     fn a_revocation_counts_what_it_cut() {
-        let mut revoked = RevokedRecord { device: device("x", Role::Owner), connections_cut: 2, last_owner: false };
+        let mut revoked = RevokedRecord {
+            device: device("x", Role::Owner),
+            connections_cut: 2,
+            last_owner: false,
+            offers_withdrawn: 0,
+            joins_taken_back: 0,
+        };
         assert_eq!(outcome(&revoked), "revoked \"x\", 2 connections cut");
+        (revoked.offers_withdrawn, revoked.joins_taken_back) = (2, 1);
+        let text = outcome(&revoked);
+        assert!(
+            text.ends_with("2 offers of its making withdrawn, a device that it was letting in is not in"),
+            "{text}"
+        );
         revoked.last_owner = true;
         assert!(outcome(&revoked).contains("will be owner"));
     }

@@ -179,12 +179,12 @@ pub fn alarm_text(alarm: &AlarmRecord) -> String {
     let from = printable(&alarm.from);
     match (&alarm.device, &alarm.name) {
         (Some(id), Some(name)) => format!(
-            "ALARM: {from} holds the offer that paired {}, if that is not your device run: pairpin devices revoke {id}",
+            "ALARM: {from} holds the offer that paired {}, if that is not your device run: pairpin lost {id} --with-let-in",
             quoted(name)
         ),
         (Some(id), None) => {
             format!(
-                "ALARM: {from} holds an offer that was used, if you did not use it run: pairpin devices revoke {id}"
+                "ALARM: {from} holds an offer that was used, if you did not use it run: pairpin lost {id} --with-let-in"
             )
         }
         _ => format!(
@@ -297,7 +297,7 @@ mod tests {
             name: Some("x\x1b[2J".into()),
         };
         let text = alarm_text(&alarm);
-        assert!(text.ends_with("pairpin devices revoke abc") && !text.contains('\x1b'), "{text}");
+        assert!(text.ends_with("pairpin lost abc --with-let-in") && !text.contains('\x1b'), "{text}");
     }
 
     #[test]

@@ -141,6 +141,14 @@ async fn show(host: &Host) -> Result<(), Failure> {
             HostEvent::Alarm(alarm) => say(stamped(&style.loud(&alarm_text(&alarm.into()))))?,
             HostEvent::Audit(line) if SAID_ALREADY.contains(&line.kind.as_str()) => {}
             HostEvent::Audit(line) => say(audit::text(&AuditRecord::from(line)))?,
+            HostEvent::RecoveryUsed { from, revoked } => {
+                let devices = if revoked == 1 { "a device" } else { "devices" };
+                let text = format!(
+                    "ALARM: the recovery sheet was used from {from} and revoked {devices}, if that was \
+                    not you print another: pairpin recovery print"
+                );
+                say(stamped(&style.loud(&text)))?;
+            }
             HostEvent::Presence { .. } => {}
             HostEvent::Stopping => return Ok(()),
         }

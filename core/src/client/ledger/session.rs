@@ -1,6 +1,7 @@
 //! The durable steps of a session: which token to dial with, what a welcome or a refusal leaves.
 
 use super::super::error::{ClientError, Told};
+use super::approval::approval_name;
 use super::pairing::replace_revoked;
 use super::{Ledger, record_name};
 use crate::names;
@@ -134,10 +135,20 @@ impl Ledger {
             let keys = self.keys_of(row)?;
             keys.signer.delete(&row.label)?;
             keys.store.delete(&record_name(&row.label))?;
-            keys.store.delete(&super::approval::approval_name(&row.label))?;
+            keys.store.delete(&approval_name(&row.label))?;
         }
         let id = row.row;
         self.write(move |conn| machines::delete(conn, id).map(|_| ()))
+    }
+
+    /// Forgets a row whose machine is to be told: nothing is left to be done with it but that, so what decides for
+    /// a person goes at once.
+    pub(in crate::client) fn leave(&self, id: i64) -> Result<MachineRow, ClientError> {
+        let _lock = self.lock()?;
+        let (row, at) = (self.row(id)?, self.clock.wall_ms());
+        self.write(move |conn| machines::leave(conn, id, at))?;
+        self.keys_of(&row)?.store.delete(&approval_name(&row.label))?;
+        self.row(id)
     }
 }
 

@@ -18,8 +18,8 @@ use crate::store::values::{from_integer, word_column};
 use crate::wire::{Address, OfferId};
 
 pub use updates::{
-    Granted, Welcomed, activate, clear_key_changed, delete, drop_unfinished, grant, key_changed, offline, online,
-    rename, repin, revoke, set_addresses, set_erased, set_offer, welcome,
+    Granted, Welcomed, activate, clear_key_changed, delete, drop_unfinished, grant, key_changed, leave, offline,
+    online, rename, repin, revoke, set_addresses, set_erased, set_offer, welcome,
 };
 
 /// Where a row is in its life.
@@ -131,6 +131,8 @@ pub struct MachineRow {
     pub expires_at: Option<UnixMillis>,
     /// A hard stop: another key, or a copied one, was seen.
     pub key_changed: Option<KeyChange>,
+    /// Forgotten here since then; the machine was not told yet, and the keys stay for that alone.
+    pub leaving_at: Option<UnixMillis>,
 }
 
 /// What a new row needs, when the Proof is about to leave.
@@ -165,7 +167,7 @@ pub struct NewMachine {
 const COLUMNS: &str = "row, label, machine_id, name, machine_name, platform, pin, next_pin, epoch, device_id,
     device_name, role, state, offer_id, addresses, last_address, paired_at, last_online, offline_since, offline_reason,
     revoked_by, revoked_at, revoked_reason, erased, secret_store, counter, idle_seconds, expires_at, key_changed_at,
-    key_changed_seen";
+    key_changed_seen, leaving_at";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
     let revoked_at: Option<UnixMillis> = row.get(21)?;
@@ -203,6 +205,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
         idle_seconds: row.get::<_, Option<i64>>(26)?.map(from_integer),
         expires_at: row.get(27)?,
         key_changed: key_changed_at.zip(key_changed_seen).map(|(at, seen)| KeyChange { at, seen }),
+        leaving_at: row.get(30)?,
     })
 }
 

@@ -74,7 +74,8 @@ pub fn set_offer(conn: &Connection, row: i64, offer: Option<&OfferId>) -> Result
     found(conn.execute("UPDATE machines SET offer_id = ?2 WHERE row = ?1", params![row, offer])?)
 }
 
-/// Stores a Grant, before it is acknowledged. An unfinished row becomes granted; an active one stays so.
+/// Stores a Grant, before it is acknowledged. An unfinished row becomes granted; an active one stays so, and one that
+/// was about to leave does not leave.
 /// Epoch and counter never go down.
 ///
 /// # Errors
@@ -84,7 +85,7 @@ pub fn grant(conn: &Connection, row: i64, granted: &Granted) -> Result<(), Store
                    state = CASE state WHEN 'unfinished' THEN 'granted' ELSE state END,
                    machine_id = ?2, machine_name = ?3, platform = ?4, device_name = ?5, role = ?6, next_pin = ?7,
                    epoch = max(epoch, ?8), counter = max(counter, ?9), idle_seconds = ?10, expires_at = ?11,
-                   addresses = ?12
+                   addresses = ?12, leaving_at = NULL
                WHERE row = ?1 AND state <> 'revoked'";
     found(conn.execute(
         sql,
@@ -247,6 +248,15 @@ pub fn key_changed(conn: &Connection, row: i64, pin: &Pin, at: UnixMillis, seen:
 pub fn clear_key_changed(conn: &Connection, row: i64) -> Result<(), StoreError> {
     let sql = "UPDATE machines SET key_changed_at = NULL, key_changed_seen = NULL WHERE row = ?1";
     found(conn.execute(sql, [row])?)
+}
+
+/// The machine is forgotten here, and is to be told. The first time stands.
+///
+/// # Errors
+/// [`StoreError::NotFound`], also for a revoked row.
+pub fn leave(conn: &Connection, row: i64, at: UnixMillis) -> Result<(), StoreError> {
+    let sql = "UPDATE machines SET leaving_at = coalesce(leaving_at, ?2) WHERE row = ?1 AND state <> 'revoked'";
+    found(conn.execute(sql, params![row, at])?)
 }
 
 /// Forgets a machine; whether there was such a row. Erase its secrets first.

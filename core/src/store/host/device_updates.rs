@@ -29,6 +29,15 @@ pub fn rename(conn: &Connection, id: &DeviceId, name: &str) -> Result<String, St
     Ok(name)
 }
 
+/// Notes whose offer let a device in.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_invited_by(conn: &Connection, id: &DeviceId, by: &DeviceId, name: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET let_in_offer_device = ?2, let_in_offer_by = ?3 WHERE id = ?1";
+    found(conn.execute(sql, params![id, by, name])?)
+}
+
 /// Changes what a device may do.
 ///
 /// # Errors

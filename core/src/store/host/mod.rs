@@ -10,5 +10,6 @@ pub mod audit;
 mod device_updates;
 pub mod devices;
 pub mod meta;
+pub mod recovery;
 pub mod tokens;
 pub mod tombstones;

@@ -1,8 +1,9 @@
 //! Devices, paired and revoked, and the audit log.
 
-use pairpin_core::host::{Approver, AuditView, DeviceView, RevokedView, TombstoneView};
+use pairpin_core::host::{Approver, AuditView, DeviceView, LossView, Lost, RevokedView, TombstoneView};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
+use pairpin_core::store::host::devices::LetInHow;
 use serde::{Deserialize, Serialize};
 
 use crate::output::style::quoted;
@@ -69,7 +70,10 @@ impl From<DeviceView> for DeviceRecord {
             let_in: view.let_in.map(|let_in| {
                 // A device may be called as the shell is.
                 let by = if let_in.device.is_some() { quoted(&let_in.by) } else { let_in.by };
-                format!("{by}, by {}, {}", let_in.how.as_str(), let_in.over)
+                match let_in.how {
+                    LetInHow::Offer => format!("{by}, by an offer"),
+                    how => format!("{by}, by {}, {}", how.as_str(), let_in.over),
+                }
             }),
             last_seen: view.last_seen.map(Moment),
             last_address: view.last_address,
@@ -145,11 +149,57 @@ pub struct RevokedRecord {
     pub connections_cut: usize,
     /// It was the last owner.
     pub last_owner: bool,
+    /// Offers of its making that were withdrawn.
+    pub offers_withdrawn: usize,
+    /// Devices that it had let in and that had not finished: they are not in.
+    pub joins_taken_back: usize,
 }
 
 impl From<RevokedView> for RevokedRecord {
     fn from(view: RevokedView) -> Self {
-        Self { device: view.device.into(), connections_cut: view.connections_cut, last_owner: view.last_owner }
+        Self {
+            device: view.device.into(),
+            connections_cut: view.connections_cut,
+            last_owner: view.last_owner,
+            offers_withdrawn: view.offers_withdrawn,
+            joins_taken_back: view.joins_taken_back,
+        }
+    }
+}
+
+/// A lost device: what it did, and whom it let in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LossRecord {
+    /// The device; absent where it was revoked already.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device: Option<DeviceRecord>,
+    /// It is revoked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tombstone: Option<TombstoneRecord>,
+    /// Whom it let in, and whom those let in, as long as they are paired.
+    pub let_in: Vec<DeviceRecord>,
+    /// From when on the log was looked at.
+    pub since: Moment,
+    /// What it did since then, and what was done about it: the newest lines, oldest first.
+    pub acts: Vec<AuditRecord>,
+    /// How many lines there are before those.
+    pub earlier: usize,
+}
+
+impl From<LossView> for LossRecord {
+    fn from(view: LossView) -> Self {
+        let (device, tombstone) = match view.lost {
+            Lost::Paired(device) => (Some((*device).into()), None),
+            Lost::Revoked(tombstone) => (None, Some((*tombstone).into())),
+        };
+        Self {
+            device,
+            tombstone,
+            let_in: view.let_in.into_iter().map(Into::into).collect(),
+            since: Moment(view.since),
+            acts: view.acts.into_iter().map(Into::into).collect(),
+            earlier: view.earlier,
+        }
     }
 }
 

@@ -9,14 +9,16 @@ mod device;
 mod join;
 mod machine;
 mod offer;
+mod sheet;
 
 pub use ask::{Answer, AskEvent, AskRecord};
-pub use device::{ApproverRecord, AuditRecord, DeviceRecord, RevokedRecord, TombstoneRecord};
+pub use device::{ApproverRecord, AuditRecord, DeviceRecord, LossRecord, RevokedRecord, TombstoneRecord};
 pub use join::{AcceptedRecord, JoinRecord};
 pub use machine::{AddressRecord, DaemonRecord, KeyRecord, MachineRecord};
 #[cfg(test)]
 pub use offer::Shown;
 pub use offer::{AlarmRecord, NewOfferRecord, OfferRecord, PairEvent, PairedRecord};
+pub use sheet::SheetRecord;
 
 #[cfg(test)]
 pub mod tests {
