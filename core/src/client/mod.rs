@@ -29,6 +29,7 @@ pub(crate) mod record;
 mod resume;
 mod session;
 mod signer;
+mod standing;
 mod text;
 mod used;
 mod watch;
@@ -55,6 +56,7 @@ pub use machines::{MachineState, MachineView};
 pub use pair::Paired;
 pub use preview::{PairPreview, PairQuestion};
 pub use session::MachineSession;
+pub use crate::store::device::kept::Restored;
 pub use signer::{SessionSigner, SoftwareSigner};
 pub use watch::MachineWatch;
 

@@ -13,6 +13,7 @@ use super::Client;
 use super::error::{ClientError, Told};
 use super::line;
 use super::resume::Session;
+use super::standing::Heard;
 use crate::net::socket::Incoming;
 use crate::role::Role;
 use crate::store::device::machines::MachineRow;
@@ -32,6 +33,8 @@ pub struct MachineSession {
     session: Session,
     next: u64,
     events: VecDeque<DeviceEvent>,
+    /// What is to be kept for the machine.
+    heard: Heard,
 }
 
 impl Client {
@@ -42,7 +45,7 @@ impl Client {
     pub async fn open_session(&self, row: i64) -> Result<MachineSession, ClientError> {
         let session = self.resume_row(row).await?;
         let row = self.durable(move |ledger| ledger.row(row)).await?;
-        Ok(MachineSession { client: self.clone(), row, session, next: 0, events: VecDeque::new() })
+        Ok(MachineSession { client: self.clone(), row, session, next: 0, events: VecDeque::new(), heard: Heard::new() })
     }
 }
 
@@ -97,7 +100,10 @@ impl MachineSession {
     }
 
     /// Says goodbye.
-    pub async fn close(self) {
+    pub async fn close(mut self) {
+        if self.heard.waits() {
+            self.client.keep_heard(self.row.row, &mut self.heard).await;
+        }
         self.session.close().await;
     }
 
@@ -152,6 +158,9 @@ impl MachineSession {
         match frame {
             Frame::Answer { id, result } => return Ok(Some((id, result.map_err(|(code, _)| code)))),
             Frame::Event(event) => {
+                if self.heard.take(&event) && self.heard.due <= tokio::time::Instant::now() {
+                    self.client.keep_heard(self.row.row, &mut self.heard).await;
+                }
                 if self.events.len() >= EVENTS {
                     self.events.clear();
                     self.events.push_back(DeviceEvent::Missed);
@@ -189,7 +198,7 @@ impl MachineSession {
             Some(RequestError::LastOwner) => ClientError::LastOwner { name },
             Some(RequestError::Full) => ClientError::TooMany { name },
             Some(RequestError::Failed) => ClientError::MachineFailed,
-            Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
+            Some(RequestError::Unknown | RequestError::Params | RequestError::NotOurs) | None => ClientError::Protocol,
         }
     }
 }

@@ -6,12 +6,14 @@
 //! and `scan` are flow (a) of `docs/protocol.md`, `code` flow (b), `join` flow (c), `resume` flow (d).
 
 mod code;
+mod hand_back;
 mod join;
 mod keys;
 mod pake;
 mod preview;
 mod resume;
 mod scan;
+mod standing;
 mod statement;
 mod transcript;
 
@@ -19,11 +21,13 @@ pub use code::{
     CodeAnswered, CodeAwaitConfirm, CodeAwaitGrant, CodeAwaitMachine, CodeAwaitProceed, CodeAwaitShare,
     CodeConfirmDraft, CodeConfirmReceived, CodeMet, CodeOpened, CodeProven,
 };
+pub use hand_back::{AwaitHandBackReady, HandBackDraft, HandBackOpened, HandBackProven};
 pub use join::{JoinAwaitReveal, JoinDraft, JoinFacts, JoinHeld, JoinMet, JoinOpened, JoinSigning, JoinWaiting};
 pub use keys::{MacKey, Purpose};
 pub use preview::{AwaitPreview, PreviewOpened, PreviewProven, PreviewReceived};
 pub use resume::{AwaitWelcome, ResumeDraft, ResumeOpened, ResumeProven};
 pub use scan::{AwaitGrant, DeviceDetails, GrantReceived, Granted, ScanDraft, ScanOpened, ScanProven};
+pub use standing::{StandingKey, tombstones_hash};
 pub use statement::{Addressee, ApprovedJoin, Stated, Statement, request_hash};
 pub use transcript::{Channel, CheckDigits, EXPORTER_LABEL, Transcript, TranscriptHash};
 

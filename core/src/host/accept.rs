@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::shared::Shared;
 use super::visitor::{Gone, Standing, Visitor};
-use super::{code_pairing, joining, pairing, reconnect};
+use super::{code_pairing, handing_back, joining, pairing, reconnect};
 use crate::net::gate::{Ear, Ticket};
 use crate::net::tls;
 use crate::net::upgrade::{self};
@@ -131,6 +131,7 @@ async fn greet(
             Flow::Code => code_pairing::code(visitor, request).await,
             Flow::Join => joining::join(visitor, request).await,
             Flow::Resume => reconnect::resume(visitor, request).await,
+            Flow::HandBack => handing_back::hand_back(visitor, request).await,
         },
     }
 }

@@ -16,6 +16,7 @@ use super::joining::JoinDesk;
 use super::shared::{Shared, lock};
 use super::{DATABASE_FILE, HostError, LOCK_FILE, WAL_FILE, accept, identity, marker};
 use crate::clock::Clock;
+use crate::handshake::StandingKey;
 use crate::identity::{KeyPair, Pin};
 use crate::names::clean_machine_name;
 use crate::net::gate::Gate;
@@ -72,7 +73,8 @@ impl Host {
         let lost_writes = has_database && marker::is_left(&dir) && !dir.path(WAL_FILE).exists();
         let keys = identity::load_or_make(&dir, has_database, config.new_key)?;
         let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
-        let machine = db.write_blocking(meta::machine_id)?;
+        let (machine, mac_key) =
+            db.write_blocking(|connection| Ok((meta::machine_id(connection)?, meta::mac_key(connection)?)))?;
         marker::leave(&dir);
         let name = clean_machine_name(&config.name.unwrap_or_else(host_name));
         let tls = tls::machine_config(&keys.identity, config.clock.wall_ms())
@@ -92,6 +94,7 @@ impl Host {
             advertise: config.advertise,
             started_at,
             book: Book::open(db)?,
+            standing: StandingKey::new(&mac_key, machine),
             decoys: Decoys::generate()?,
             gate: Gate::new(),
             proven: super::proven::ProvenPeers::default(),

@@ -29,6 +29,7 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod granting;
+mod handing_back;
 mod identity;
 mod join_from;
 mod join_requests;
@@ -55,6 +56,7 @@ mod rows;
 mod rows_tests;
 pub mod sessions;
 mod shared;
+mod standing;
 #[cfg(test)]
 mod states;
 mod verbs;

@@ -14,11 +14,12 @@ use super::proven::Proof;
 use super::registry::Registration;
 use super::sessions::{self, Verdict};
 use super::visitor::{Gone, Visitor};
-use super::{live, rows};
+use super::{live, rows, standing};
 use crate::handshake::{ResumeOpened, ResumeProven};
 use crate::identity::DeviceId;
 use crate::names::quoted;
 use crate::net::upgrade::{Answer, UpgradeRequest};
+use crate::role::Role;
 use crate::secrets::RecognitionKey;
 use crate::store::StoreError;
 use crate::store::host::{audit, devices, tokens};
@@ -288,6 +289,7 @@ async fn welcome(
         approvals: Vec::new(),
         approval_key: row.approval.as_ref().map(|approval| approval.key),
         unsettled: tokens.unsettled,
+        standing: (row.role == Role::Owner).then(|| standing::standing(shared)),
     };
     let envelope = proven.welcome(&key, &message)?;
     let mut socket = live::first(&mut registration, visitor.switch(&request)).await??;

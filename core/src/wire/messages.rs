@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, JoinCommit, JoinNonce, JoinReveal, Refusal};
+use super::{Address, HandBackReady, HandBackRequest, JoinCommit, JoinNonce, JoinReveal, Refusal, Standing};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
 use crate::role::Role;
@@ -212,6 +212,9 @@ pub struct Welcome {
     /// the current one yet, and the device keeps every token that it has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
+    /// To an owner: what it is to keep in case the machine is restored from a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// A handshake message of its own kind. Only such a one can be put into an [`Envelope`](super::Envelope), so a
@@ -274,6 +277,10 @@ messages! {
     ResumeRequest,
     /// [`Welcome`]
     Welcome,
+    /// [`HandBackRequest`]
+    HandBackRequest,
+    /// [`HandBackReady`]
+    HandBackReady,
     /// [`Refusal`]
     Refusal,
 }

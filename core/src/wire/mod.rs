@@ -13,6 +13,7 @@ pub mod limits;
 mod messages;
 mod methods;
 mod refusal;
+mod standing;
 mod statements;
 
 pub use address::{Address, AddressKind, UnreadableAddress};
@@ -33,6 +34,10 @@ pub use messages::{
 };
 pub use methods::{Method, RequestError};
 pub use refusal::{Refusal, RefusalCode};
+pub use standing::{
+    CounterProof, HandBack, HandBackReady, HandBackRequest, HandedBack, SealedKey, Standing, TombstoneProof,
+    TombstonesAfter, TombstonesHash, TombstonesPage,
+};
 pub use statements::{
     ApprovalGuard, Enrol, MintRequest, MintedOffer, Nonce, NonceGiven, RequestHash, RevokeRequest, Signed,
     StatementKind,
