@@ -58,6 +58,8 @@ pub mod sessions;
 mod shared;
 mod standing;
 #[cfg(test)]
+mod standing_tests;
+#[cfg(test)]
 mod states;
 mod verbs;
 mod views;

@@ -151,7 +151,9 @@ impl Host {
             if row.id == device {
                 // Its own connection cannot wait for itself.
                 let registry = shared.book.registry.clone();
-                shared.spawn(async move { drop(registry.cut(device, &closing).await) });
+                shared.spawn(async move {
+                    registry.cut(device, &closing).await;
+                });
             } else {
                 shared.book.registry.cut(row.id, &closing).await;
             }
@@ -170,7 +172,7 @@ impl Host {
 
 /// What the transaction of a hand-back did.
 #[derive(Debug, Default)]
-struct Stored {
+pub(super) struct Stored {
     /// Rows that the backup had brought back, which are revoked now.
     revoked: Vec<DeviceRow>,
     /// Tombstones that were lost, of those rows too.
@@ -182,7 +184,7 @@ struct Stored {
 
 /// The transaction of a hand-back. The counter goes past `shown` first, so that each tombstone gets one that no
 /// device has seen: whoever holds it in another version sees that this one is newer.
-fn store(
+pub(super) fn store(
     connection: &Connection,
     lost: &[Tombstone],
     shown: u64,

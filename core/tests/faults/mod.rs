@@ -123,6 +123,15 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
         (MessageKind::Welcome, Malformed | Truncated | Replayed | OtherSession) => HardStop,
         (MessageKind::Welcome, Late) => NotBelieved,
 
+        (MessageKind::HandBackRequest, Malformed | Truncated | Replayed | OtherSession) => Stranger,
+        // It gives no session: whether that is over, or its token replaced, does not matter.
+        (MessageKind::HandBackRequest, Late | AfterBurn) => Answered,
+        (MessageKind::HandBackRequest, AfterRevoke) => Told(RefusalCode::Revoked),
+
+        // Nothing is handed to who does not prove R.
+        (MessageKind::HandBackReady, Malformed | Truncated | Replayed | OtherSession) => HardStop,
+        (MessageKind::HandBackReady, Late) => NotBelieved,
+
         (MessageKind::Acknowledged, Malformed | Truncated | Late) => NotBelieved,
         (MessageKind::Acknowledged, Replayed) => Nothing("it bears the number of its request, on its connection"),
         (MessageKind::Acknowledged, OtherSession) => Nothing("it bears no proof: the connection is proven"),
@@ -145,6 +154,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::CodeWelcome
             | MessageKind::JoinNonce
             | MessageKind::Welcome
+            | MessageKind::HandBackReady
             | MessageKind::Refusal,
             AfterBurn,
         ) => Nothing(BURN),
@@ -156,6 +166,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::CodeWelcome
             | MessageKind::JoinNonce
             | MessageKind::Welcome
+            | MessageKind::HandBackReady
             | MessageKind::Refusal,
             AfterRevoke,
         ) => Nothing(REVOKE),
@@ -172,6 +183,7 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::CodeWelcome
         | MessageKind::JoinNonce
         | MessageKind::Welcome
+        | MessageKind::HandBackReady
         | MessageKind::Refusal => true,
         MessageKind::PreviewRequest
         | MessageKind::ScanRequest
@@ -181,7 +193,8 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::CodeProceed
         | MessageKind::JoinCommit
         | MessageKind::JoinReveal
-        | MessageKind::ResumeRequest => false,
+        | MessageKind::ResumeRequest
+        | MessageKind::HandBackRequest => false,
     }
 }
 
