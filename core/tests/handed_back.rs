@@ -112,7 +112,10 @@ async fn what_the_machine_did_not_give_away_changes_nothing_and_what_it_did_is_t
         ("another machine's", elsewhere.kept.clone()),
         ("another machine's counter", count(elsewhere.kept.counter.unwrap())),
         ("a higher counter", count(CounterProof { counter: counter.counter + 1, ..counter })),
-        ("one bad among good", HandBack { tombstones: vec![good.clone(), elsewhere.kept.tombstones[0].clone()], ..kept.clone() }),
+        (
+            "one bad among good",
+            HandBack { tombstones: vec![good.clone(), elsewhere.kept.tombstones[0].clone()], ..kept.clone() },
+        ),
     ];
     for (what, handed) in bad {
         assert_eq!(hand_back(&mut socket, &handed).await, NOT_OURS, "{what}");

@@ -149,7 +149,8 @@ async fn an_owner_whose_token_a_restored_machine_has_never_seen_hands_back_and_a
     restore(&mut machine, &backup).await;
     assert!(online(&state(&phone).await), "the control");
     let MachineState::Lost { why } = state(&owner).await else { panic!("{:?}", state(&owner).await) };
-    for said in ["restored from a backup", "a revocation that it had lost was handed back", "a fresh offer from there"] {
+    for said in ["restored from a backup", "a revocation that it had lost was handed back", "a fresh offer from there"]
+    {
         assert!(why.contains(said), "{why}");
     }
     assert!(matches!(state(&phone).await, MachineState::Revoked(_)));

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pairpin_core::wire::{
     Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Envelope, Frame,
-    Grant, HandBackReady, HandBackRequest, JoinCommit, JoinNonce, JoinReveal, Preview, PreviewRequest, Refusal, ResumeRequest,
-    ScanRequest, Welcome,
+    Grant, HandBackReady, HandBackRequest, JoinCommit, JoinNonce, JoinReveal, Preview, PreviewRequest, Refusal,
+    ResumeRequest, ScanRequest, Welcome,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -44,6 +44,7 @@ use crate::wire::limits;
 use code::CodeFailures;
 use ledger::Ledger;
 
+pub use crate::store::device::kept::Restored;
 pub use acts::{Act, Prepared};
 pub use code::CodePreview;
 pub use config::ClientConfig;
@@ -56,7 +57,6 @@ pub use machines::{MachineState, MachineView};
 pub use pair::Paired;
 pub use preview::{PairPreview, PairQuestion};
 pub use session::MachineSession;
-pub use crate::store::device::kept::Restored;
 pub use signer::{SessionSigner, SoftwareSigner};
 pub use watch::MachineWatch;
 

@@ -98,13 +98,7 @@ impl Client {
     }
 
     /// Says it, once.
-    async fn restored(
-        &self,
-        row: &MachineRow,
-        lower: bool,
-        had: u64,
-        back: HandedBack,
-    ) -> Result<(), ClientError> {
+    async fn restored(&self, row: &MachineRow, lower: bool, had: u64, back: HandedBack) -> Result<(), ClientError> {
         if !lower && back.taken == 0 {
             return Ok(());
         }

@@ -52,13 +52,7 @@ struct Pages {
 
 impl Pages {
     /// Shows a device as it is on the disk now.
-    fn show(
-        &mut self,
-        device: DeviceId,
-        row: Option<DeviceRow>,
-        tokens: Vec<TokenRow>,
-        tombstone: Option<Tombstone>,
-    ) {
+    fn show(&mut self, device: DeviceId, row: Option<DeviceRow>, tokens: Vec<TokenRow>, tombstone: Option<Tombstone>) {
         match row {
             Some(mut row) => {
                 // The book may know of a later sighting than the disk.

@@ -17,7 +17,9 @@ use crate::handshake::HandBackOpened;
 use crate::identity::DeviceId;
 use crate::net::socket::Socket;
 use crate::net::upgrade::{Answer, UpgradeRequest};
-use crate::wire::{CloseCode, Frame, HandBack, HandBackReady, Method, Refusal, RefusalCode, RequestError, VERSION, limits};
+use crate::wire::{
+    CloseCode, Frame, HandBack, HandBackReady, Method, Refusal, RefusalCode, RequestError, VERSION, limits,
+};
 
 /// The whole of it.
 pub(super) async fn hand_back(visitor: Visitor, request: UpgradeRequest) -> Result<(), Gone> {

@@ -46,6 +46,7 @@ pub mod offers;
 mod offers_tests;
 mod offline;
 mod pairing;
+mod place;
 mod proven;
 mod questions;
 mod reconnect;
@@ -75,6 +76,7 @@ pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE, unreadable_keys};
 pub use join_from::{JoinFrom, UnknownNetworks};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
+pub use place::{Place, SystemId, new_identity};
 pub use questions::{AskError, Question};
 pub use rows::SHELL;
 pub use views::{

@@ -146,8 +146,12 @@ impl Host {
         for row in &stored.revoked {
             let Some(Known::Tombstone(tombstone)) = shared.book.find(row.id) else { continue };
             let Tombstone { revoked_by, revoked_at, reason, .. } = *tombstone;
-            let closing =
-                Closing { code: CloseCode::Revoked, by: Some(revoked_by.clone()), at: revoked_at, reason: reason.clone() };
+            let closing = Closing {
+                code: CloseCode::Revoked,
+                by: Some(revoked_by.clone()),
+                at: revoked_at,
+                reason: reason.clone(),
+            };
             if row.id == device {
                 // Its own connection cannot wait for itself.
                 let registry = shared.book.registry.clone();
@@ -219,7 +223,9 @@ pub(super) fn store(
     let lost = match (stored.taken.len(), stored.revoked.len()) {
         (0, _) => "no revocation was lost".to_owned(),
         (taken, 0) => format!("{taken} lost revocation(s)"),
-        (taken, revoked) => format!("{taken} lost revocation(s), by which {revoked} paired device(s) are revoked again"),
+        (taken, revoked) => {
+            format!("{taken} lost revocation(s), by which {revoked} paired device(s) are revoked again")
+        }
     };
     let text = format!(
         "this machine was restored from a backup: {} handed back what it had lost, {lost}; the counter was {before} and \

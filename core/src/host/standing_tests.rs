@@ -113,7 +113,8 @@ fn walk(seed: u64, by: By) -> Option<String> {
                 // Now and then a key that this machine does not know any more: a restored one pairs it again.
                 let again = 1 + random.below(usize::from(next.max(1))) as u8;
                 let id = DeviceId::of(&PublicKey::from_bytes([again; 65]));
-                let known = devices::get(&machine, &id).unwrap().is_some() || tombstones::get(&machine, &id).unwrap().is_some();
+                let known =
+                    devices::get(&machine, &id).unwrap().is_some() || tombstones::get(&machine, &id).unwrap().is_some();
                 if known || random.below(2) == 0 {
                     next += 1;
                     pair(&machine, next);

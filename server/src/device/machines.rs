@@ -7,7 +7,7 @@ use pairpin_core::clock::{Clock as _, SystemClock};
 use serde::Serialize;
 
 use super::cli::{MachinesArgs, MachinesVerb};
-use super::views::{MachineJson, explained, state_text};
+use super::views::{MachineJson, explained, restored_text, state_text};
 use super::{open, watch};
 use crate::exit::{Exit, Failure};
 use crate::output::style::quoted;
@@ -44,6 +44,8 @@ async fn list(client: &Client, as_json: bool) -> Result<(), Failure> {
     } else {
         say_table(&listed(&machines))?;
         machines.iter().filter_map(explained).for_each(note);
+        let now = SystemClock.wall_ms();
+        machines.iter().filter_map(|machine| restored_text(machine, now)).for_each(note);
     }
     if machines.iter().any(|machine| machine.state.identity_changed()) {
         return Err(Failure::quiet(Exit::IdentityChanged));

@@ -1,11 +1,13 @@
 //! `pairpin machines watch`: stays connected and prints what changes.
 
+use std::collections::HashMap;
+
 use pairpin_core::client::{Client, MachineState, MachineView, MachineWatch};
 use pairpin_core::clock::{Clock as _, SystemClock};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::views::{MachineJson, explained, state_text};
+use super::views::{MachineJson, explained, restored_text, state_text};
 use crate::exit::{Exit, Failure};
 use crate::output::time::Moment;
 use crate::output::{json, note, say};
@@ -29,6 +31,8 @@ pub async fn run(client: &Client, selector: Option<&str>, as_json: bool) -> Resu
         tokio::spawn(follow(watch, send.clone()));
     }
     drop(send);
+    let mut known: HashMap<_, _> =
+        machines.iter().map(|machine| (machine.row, machine.restored.map(|restored| restored.at))).collect();
     let mut changed = false;
     let mut any = false;
     while let Some((row, state)) = states.recv().await {
@@ -37,7 +41,13 @@ pub async fn run(client: &Client, selector: Option<&str>, as_json: bool) -> Resu
         // The row is read again: a welcome may have brought another name or role.
         let views = client.machines().await?;
         let Some(view) = views.into_iter().find(|view| view.row == row) else { continue };
-        told(MachineView { state, ..view }, as_json)?;
+        // What was known when this began is no event.
+        let at = view.restored.map(|restored| restored.at);
+        let news = at.is_some() && known.insert(row, at) != Some(at);
+        told(MachineView { state, ..view.clone() }, as_json)?;
+        if news {
+            restored(&view, as_json)?;
+        }
     }
     if !any {
         note("there is no machine to watch, see pairpin machines");
@@ -53,6 +63,16 @@ async fn follow(watch: MachineWatch, states: mpsc::Sender<(i64, MachineState)>) 
             return;
         }
     }
+}
+
+/// A machine came back from a backup.
+fn restored(view: &MachineView, as_json: bool) -> Result<(), Failure> {
+    let now = SystemClock.wall_ms();
+    if as_json {
+        return say(json::line(&Event { event: "restored", at: Moment(now), machine: view.into() })?);
+    }
+    restored_text(view, now).into_iter().for_each(note);
+    Ok(())
 }
 
 fn told(view: MachineView, as_json: bool) -> Result<(), Failure> {

@@ -39,9 +39,7 @@ impl Ledger {
 
     /// All that is kept.
     pub(in crate::client) fn kept(&self, id: i64) -> Result<Kept, ClientError> {
-        self.read(move |conn| {
-            Ok(Kept { counter: kept::counter(conn, id)?, tombstones: kept::tombstones(conn, id)? })
-        })
+        self.read(move |conn| Ok(Kept { counter: kept::counter(conn, id)?, tombstones: kept::tombstones(conn, id)? }))
     }
 
     /// The kept counter, and by a hash the kept tombstones: what a machine says of itself.
