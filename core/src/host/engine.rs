@@ -108,6 +108,7 @@ impl Host {
             started_at,
             book: Book::open(db)?,
             standing: StandingKey::new(&mac_key, machine),
+            never_seen: Mutex::default(),
             decoys: Decoys::generate()?,
             gate: Gate::new(),
             proven: super::proven::ProvenPeers::default(),

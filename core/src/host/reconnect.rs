@@ -161,6 +161,9 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
                      the clock was wrong then, run `pairpin doctor --reset-clock`"
                 );
             }
+            if code == RefusalCode::TokenUnknown {
+                standing::say_never_seen(shared, &entry.row, visitor.from()).await;
+            }
             return refuse(code);
         }
         Verdict::Theft => {

@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) started_at: UnixMillis,
     pub(super) book: Book,
     pub(super) standing: crate::handshake::StandingKey,
+    /// Devices that came with a token never seen, since the start.
+    pub(super) never_seen: Mutex<std::collections::HashSet<DeviceId>>,
     pub(super) decoys: super::decoys::Decoys,
     pub(super) gate: Gate,
     pub(super) proven: super::proven::ProvenPeers,

@@ -5,12 +5,13 @@
 //! is handed it back (`requests`, `handing_back`), and takes exactly what bears its MAC: a key that comes
 //! back so is revoked as by any revoke. The bytes are `handshake::standing`'s.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::book::Known;
-use super::shared::Shared;
+use super::shared::{Shared, lock, shown};
 use super::{Host, rows};
 use crate::clock::UnixMillis;
 use crate::handshake::tombstones_hash;
@@ -64,6 +65,23 @@ pub(super) fn tell(shared: &Shared, device: DeviceId) {
     if let Some(Known::Tombstone(tombstone)) = shared.book.find(device) {
         let tombstone = Box::new(prove(shared, &tombstone));
         shared.tell(DeviceEvent::Tombstone { standing: standing(shared), tombstone });
+    }
+}
+
+/// A paired device came with a token that this machine has never seen. That changes nothing; it is said, once for each
+/// device, since each is asked again and again.
+pub(super) async fn say_never_seen(shared: &Shared, row: &DeviceRow, from: IpAddr) {
+    if !lock(&shared.never_seen).insert(row.id) {
+        return;
+    }
+    let text = format!(
+        "{} came from {} with a token that this machine has never seen, so it or this machine was restored from a backup: \
+         a fresh offer lets it in again",
+        quoted(&row.name),
+        shown(from)
+    );
+    if let Err(error) = shared.audit("token-unknown", Some(row.id), text).await {
+        tracing::warn!(%error, "the audit log could not be written");
     }
 }
 
