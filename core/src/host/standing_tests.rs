@@ -15,7 +15,7 @@ use crate::store::host::meta;
 use crate::store::host::tombstones::{self, Tombstone};
 
 const WALKS: u64 = 60;
-const STEPS: usize = 24;
+const STEPS: usize = 16;
 
 fn database() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
@@ -104,11 +104,14 @@ fn copy(from: &Connection) -> Connection {
 /// Walks; gives the first thing that went wrong.
 fn walk(seed: u64, by: By) -> Option<String> {
     let mut random = Random(seed);
-    let (mut machine, mut backups, mut owners) = (database(), Vec::new(), [Owner::default(), Owner::default()]);
-    let mut next = 0_u8;
+    // Begun where something can be lost: devices, and a backup of them.
+    let (mut machine, mut owners) = (database(), [Owner::default(), Owner::default()]);
+    let mut next = 4_u8;
+    (1..=next).for_each(|number| pair(&machine, number));
+    let mut backups = vec![copy(&machine)];
     for step in 0..STEPS {
         let paired = devices::list(&machine).unwrap();
-        match random.below(6) {
+        match random.below(8) {
             0 => {
                 // Now and then a key that this machine does not know any more: a restored one pairs it again.
                 let again = 1 + random.below(usize::from(next.max(1))) as u8;
@@ -123,12 +126,12 @@ fn walk(seed: u64, by: By) -> Option<String> {
                     pair(&machine, again);
                 }
             }
-            1 if !paired.is_empty() => {
+            1 | 2 if !paired.is_empty() => {
                 let id = paired[random.below(paired.len())].id;
                 rows::revoke(&machine, id, SHELL, None, 40).unwrap();
             }
-            2 => backups.push(copy(&machine)),
-            3 if !backups.is_empty() => machine = copy(&backups[random.below(backups.len())]),
+            3 => backups.push(copy(&machine)),
+            4 | 5 => machine = copy(&backups[random.below(backups.len())]),
             _ => {
                 let owner = &mut owners[random.below(2)];
                 let had = owner.counter;
@@ -162,5 +165,6 @@ fn no_walk_brings_a_revoked_key_back_once_an_owner_that_knew_has_connected() {
 
 #[test]
 fn control_a_device_that_goes_by_the_counter_alone_lets_one_back_in() {
-    assert!((0..WALKS).any(|seed| walk(seed, By::Counter).is_some()), "the walks find nothing");
+    let caught = (0..WALKS).filter(|seed| walk(*seed, By::Counter).is_some()).count();
+    assert!(caught >= 3, "{caught} of {WALKS} walks find it");
 }

@@ -389,7 +389,7 @@ fn a_fall_of_the_counter_is_news_once_unless_something_was_handed_back() {
     write!(database, |conn| {
         let row = machines::insert(conn, &new_machine(1, "homebox"))?.row;
         assert_eq!(at(conn, row).restored, None);
-        let mut note = |noted_at, from, taken| {
+        let note = |noted_at, from, taken| {
             let news = kept::note_restored(conn, row, &Restored { at: noted_at, from, taken }).unwrap();
             (news, at(conn, row).restored.map(|it| (it.at, it.from, it.taken)))
         };
