@@ -89,6 +89,24 @@ fn a_restored_backup_lets_the_revoked_in_until_an_owner_that_knew_connects() {
 }
 
 #[test]
+fn a_watching_owner_hands_back_by_itself_when_the_machine_comes_back_and_says_so_once() {
+    block_on(async {
+        let (mut machine, laptop, phone, grant, backup) = revoked_since(true).await;
+        let mut watch = laptop.start(&["machines", "watch", "--json"]);
+        watch.line("online", |line| line.contains("\"state\":\"online\""));
+        restore(&mut machine, &backup);
+        let said = watch.line("restored", |line| line.contains("\"event\":\"restored\""));
+        assert!(said.contains("\"handed_back\":1"), "{said}");
+        assert!(
+            matches!(resume(&machine, &phone, &grant).await, Err(Refused::Told(refusal)) if refusal.code == RefusalCode::Revoked)
+        );
+        machine.restart();
+        watch.line("online again", |line| line.contains("\"state\":\"online\""));
+        assert_eq!(watch.everything().matches("\"event\":\"restored\"").count(), 1);
+    });
+}
+
+#[test]
 fn control_an_owner_that_did_not_know_has_nothing_to_hand_back() {
     block_on(async {
         let (mut machine, laptop, phone, grant, backup) = revoked_since(false).await;
