@@ -60,6 +60,11 @@ fn first(
             let signature = phone.key.sign(&draft.to_sign()).unwrap();
             draft.signed(signature, &session.r).0
         }
+        Flow::HandBack => {
+            let draft = HandBackDraft::new(channel, session.device).unwrap();
+            let signature = phone.key.sign(&draft.to_sign()).unwrap();
+            draft.signed(signature, &session.r).0
+        }
     }
 }
 
@@ -72,7 +77,8 @@ async fn a_proof_of_one_flow_is_a_strangers_in_every_other() {
     let (link, code) = (fresh.link.unwrap(), fresh.code.unwrap());
     // Scan last: in its own flow it uses the offer.
     let sheet = *machine.host.print_recovery(&[]).await.unwrap().seed.expose();
-    let flows = [Flow::Preview, Flow::Code, Flow::Join, Flow::Resume, Flow::Recovery, Flow::Scan];
+    let flows =
+        [Flow::Preview, Flow::Code, Flow::Join, Flow::Resume, Flow::Recovery, Flow::HandBack, Flow::Scan];
     for of in flows {
         for shown in flows.into_iter().filter(|shown| *shown != of).chain([of]) {
             let mut dialled = to(&link).await;

@@ -65,6 +65,7 @@ fn welcome() -> Welcome {
         approval_key: None,
         approval_guard: None,
         unsettled: false,
+        standing: None,
     }
 }
 

@@ -163,6 +163,15 @@ pub struct ServeArgs {
     /// A key is lost: make it anew and keep the database; if it was identity.key, each device scans once more
     #[arg(long, env = "PAIRPIN_NEW_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
     pub new_key: bool,
+    /// The state was moved here from another machine, where it never serves again: take it over
+    #[arg(long, env = "PAIRPIN_SERVE_MOVED", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub moved: bool,
+    /// The state is a copy of another machine's: set it aside and become a machine of its own, without devices
+    #[arg(long, conflicts_with = "moved", env = "PAIRPIN_SERVE_NEW_IDENTITY", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub new_identity: bool,
+    /// Do not ask
+    #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
 }
 
 /// `pairpin pair`.
@@ -423,6 +432,7 @@ mod tests {
             "pairpin devices approve abcd --number 12",
             "pairpin devices deny abcd --close --block-source",
             "pairpin serve --join-from any,lan",
+            "pairpin serve --moved --new-identity",
             "pairpin devices revoke",
             "pairpin devices revoke a --all",
         ] {

@@ -9,6 +9,7 @@ use super::Client;
 use super::error::Told;
 use super::machines::MachineState;
 use super::resume::Session;
+use super::standing;
 use super::watch::Wish;
 use crate::net::socket::Incoming;
 use crate::wire::{Address, CloseCode, Closing, Frame, limits};
@@ -42,8 +43,13 @@ impl Client {
     /// Stays on a session until it ends. The socket keeps its own heartbeat.
     pub(super) async fn stay(&self, row: i64, session: Session, wish: &mut watch::Receiver<Wish>) -> End {
         let mut hint = Hint { newest: None, due: Instant::now() };
-        let end = self.listen(row, session, wish, &mut hint).await;
+        let mut heard = standing::Heard::new();
+        let end = self.listen(row, session, wish, (&mut hint, &mut heard)).await;
         self.store(row, &mut hint).await;
+        // Of a machine that has revoked this device nothing is kept.
+        if heard.waits() && !matches!(end, End::Over(MachineState::Revoked(_))) {
+            self.keep_heard(row, &mut heard).await;
+        }
         end
     }
 
@@ -57,7 +63,13 @@ impl Client {
         }
     }
 
-    async fn listen(&self, row: i64, mut session: Session, wish: &mut watch::Receiver<Wish>, hint: &mut Hint) -> End {
+    async fn listen(
+        &self,
+        row: i64,
+        mut session: Session,
+        wish: &mut watch::Receiver<Wish>,
+        (hint, heard): (&mut Hint, &mut standing::Heard),
+    ) -> End {
         let mut probe: Option<Instant> = None;
         loop {
             let deadline = probe.unwrap_or_else(|| Instant::now() + limits::HEARTBEAT * 4);
@@ -68,6 +80,10 @@ impl Client {
                 }
                 () = sleep_until(hint.due), if hint.newest.is_some() => {
                     self.store(row, hint).await;
+                    continue;
+                }
+                () = sleep_until(heard.due), if heard.waits() => {
+                    self.keep_heard(row, heard).await;
                     continue;
                 }
                 changed = wish.changed() => {
@@ -87,6 +103,7 @@ impl Client {
             match incoming {
                 Ok(Some(Incoming::Frame(Frame::Closing(closing)))) => return self.closing(row, &closing).await,
                 Ok(Some(Incoming::Frame(Frame::Addresses(addresses)))) => hint.newest = Some(addresses),
+                Ok(Some(Incoming::Frame(Frame::Event(event)))) => drop(heard.take(&event)),
                 Ok(Some(Incoming::Frame(Frame::Request { id, .. }))) => {
                     let result = Err((METHOD_NOT_FOUND, "this device does not know that request".to_owned()));
                     if session.socket.send(Frame::Answer { id, result }).await.is_err() {
@@ -222,6 +239,7 @@ mod tests {
             approval_key: None,
             approval_guard: None,
             unsettled: false,
+            standing: None,
         };
         let (ours, theirs) = duplex(64 * 1024);
         let socket = Socket::device(Box::new(ours)).await;

@@ -187,11 +187,14 @@ pub enum ClientError {
     },
     /// Neither of the tokens is the machine's.
     #[error(
-        "{name} or this device was restored from a backup, the session is lost: pair again with a fresh offer from there"
+        "{name} or this device was restored from a backup, the session is lost{}: pair again with a fresh offer from there",
+        text::handed_text(*.taken)
     )]
     Restored {
         /// The machine.
         name: String,
+        /// Revocations that it had lost, and that this device has handed back to it.
+        taken: u64,
     },
     /// The pairing was begun and not finished.
     #[error("the pairing with {name} was not finished, scan its offer again")]
@@ -527,7 +530,7 @@ pub(super) fn of_request_refusal(method: Method, code: i64, name: &str, role: Ro
         Some(RequestError::LastOwner) => ClientError::LastOwner { name },
         Some(RequestError::Full) => ClientError::TooMany { name },
         Some(RequestError::Failed) => ClientError::MachineFailed,
-        Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
+        Some(RequestError::Unknown | RequestError::Params | RequestError::NotOurs) | None => ClientError::Protocol,
     }
 }
 

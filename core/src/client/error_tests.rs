@@ -26,7 +26,7 @@ fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
         ClientError::Revoked { name: name(), told: told.clone() },
         ClientError::Suspended { name: name(), told },
         ClientError::Expired { name: name(), skew_seconds: Some(-3600) },
-        ClientError::Restored { name: name() },
+        ClientError::Restored { name: name(), taken: 2 },
         ClientError::UnknownDevice { name: name() },
         ClientError::SheetUnknown,
         ClientError::SheetUnproven,

@@ -133,7 +133,7 @@ mod tests {
         for error in [
             ClientError::KeyCopied { name: name() },
             ClientError::Expired { name: name(), skew_seconds: None },
-            ClientError::Restored { name: name() },
+            ClientError::Restored { name: name(), taken: 0 },
             ClientError::NoAddress,
         ] {
             assert!(!may_pass(&error), "{error:?}");

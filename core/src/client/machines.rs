@@ -10,6 +10,7 @@ use crate::identity::Pin;
 use crate::names;
 use crate::role::Role;
 use crate::secrets::KeyKind;
+use crate::store::device::kept::Restored;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
 use crate::wire::{Address, limits};
 
@@ -153,6 +154,8 @@ pub struct MachineView {
     pub expires_at: Option<UnixMillis>,
     /// Where its keys are.
     pub secret_store: KeyKind,
+    /// It was seen with less than it had: it was restored from a backup.
+    pub restored: Option<Restored>,
 }
 
 impl MachineView {
@@ -182,6 +185,7 @@ impl MachineView {
             last_online: row.last_online,
             expires_at: row.expires_at,
             secret_store: row.secret_store,
+            restored: row.restored,
         }
     }
 

@@ -32,6 +32,7 @@ mod resume;
 mod sealed;
 mod session;
 mod signer;
+mod standing;
 mod text;
 mod used;
 mod watch;
@@ -46,6 +47,7 @@ use crate::wire::limits;
 use code::CodeFailures;
 use ledger::Ledger;
 
+pub use crate::store::device::kept::Restored;
 pub use acts::{Act, Prepared};
 pub use code::CodePreview;
 pub use config::ClientConfig;

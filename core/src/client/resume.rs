@@ -14,7 +14,7 @@ use crate::net::socket::Socket;
 use crate::net::tls::PinCheck;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
 use crate::token::TokenHash;
-use crate::wire::{Address, CloseCode, Flow, Refusal, RefusalCode, Welcome};
+use crate::wire::{Address, CloseCode, Flow, HandedBack, Refusal, RefusalCode, Welcome};
 
 /// The clocks may differ by this much before it is worth a word.
 const SKEW_SHOWN_MS: i64 = 300_000;
@@ -41,7 +41,7 @@ impl Session {
 enum Attempt {
     Welcomed(Box<Session>),
     /// This token is not the machine's current one: another may be.
-    OtherToken(TokenHash),
+    OtherToken(TokenHash, RefusalCode),
     /// There is no token left to try.
     NoToken,
 }
@@ -65,21 +65,41 @@ impl Client {
     /// The same for any row: one that is leaving gets a session to say so.
     pub(super) async fn resume_any(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
         let mut refused: Vec<TokenHash> = Vec::new();
+        let mut never_seen = false;
         for _ in 0..DIALS {
             let known_refused = refused.clone();
             let (row, token) = self.durable(move |ledger| ledger.token_to_try(id, &known_refused)).await?;
             if token.is_none() {
-                return Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await);
+                return Err(self.lost_session(&row, never_seen).await);
             }
             match self.dial_row(&row, &refused, first).await {
                 Ok(Attempt::Welcomed(session)) => return Ok(*session),
-                Ok(Attempt::OtherToken(token)) => refused.push(token),
+                Ok(Attempt::OtherToken(token, code)) => {
+                    never_seen |= code == RefusalCode::TokenUnknown;
+                    refused.push(token);
+                }
                 Ok(Attempt::NoToken) => break,
                 Err(error) => return Err(self.failed(&row, error).await),
             }
         }
         let row = self.durable(move |ledger| ledger.row(id)).await?;
-        Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await)
+        Err(self.lost_session(&row, never_seen).await)
+    }
+
+    /// No token of ours is the machine's. Where it has never seen one it may be the one that was restored: then it
+    /// gets back what is kept for it, though it gives this device no session.
+    async fn lost_session(&self, row: &MachineRow, never_seen: bool) -> ClientError {
+        let taken = match if never_seen { self.hand_back(row).await } else { Ok(HandedBack::default()) } {
+            Ok(back) => back.taken,
+            Err(error @ (ClientError::Revoked { .. } | ClientError::KeyCopied { .. })) => {
+                return self.failed(row, error).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, machine = row.name, "what it has lost could not be handed back");
+                0
+            }
+        };
+        self.failed(row, ClientError::Restored { name: row.name.clone(), taken }).await
     }
 
     /// Dials, and only then takes the token: a connection on which nothing is said lives for seconds, but
@@ -123,7 +143,9 @@ impl Client {
                     stored => stored?,
                 }
                 self.inner.changed();
-                Ok(Attempt::Welcomed(Box::new(Session { socket: *socket, welcome, address })))
+                let mut session = Session { socket: *socket, welcome, address };
+                self.compare(row, &mut session).await;
+                Ok(Attempt::Welcomed(Box::new(session)))
             }
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
@@ -162,7 +184,7 @@ impl Client {
 /// What a refusal under R means, at `now` by this device's clock.
 fn refused_under_r(name: &str, token: TokenHash, refusal: &Refusal, now: UnixMillis) -> Result<Attempt, ClientError> {
     match refusal.code {
-        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken(token)),
+        code @ (RefusalCode::TokenReplaced | RefusalCode::TokenUnknown) => Ok(Attempt::OtherToken(token, code)),
         RefusalCode::Expired => {
             let skew = refusal.clock.saturating_sub(now);
             let skew_seconds = (skew.saturating_abs() > SKEW_SHOWN_MS).then_some(skew / 1000);
@@ -187,7 +209,7 @@ pub(super) fn is_paired(row: &MachineRow) -> bool {
 }
 
 /// A proof under R that does not hold: the key was copied. An unreadable message is another matter.
-fn unproven(error: HandshakeError, name: &str) -> ClientError {
+pub(super) fn unproven(error: HandshakeError, name: &str) -> ClientError {
     match error {
         HandshakeError::Proof => ClientError::KeyCopied { name: name.to_owned() },
         other => other.into(),

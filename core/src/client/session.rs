@@ -14,6 +14,7 @@ use super::Client;
 use super::error::{ClientError, Told, of_request_refusal};
 use super::line;
 use super::resume::Session;
+use super::standing::Heard;
 use crate::identity::{KeyPair, PublicKey};
 use crate::net::socket::Incoming;
 use crate::role::Role;
@@ -36,6 +37,8 @@ pub struct MachineSession {
     events: VecDeque<DeviceEvent>,
     /// The approval key, where a passphrase has opened it.
     pub(super) opened: Option<Arc<KeyPair>>,
+    /// What is to be kept for the machine.
+    heard: Heard,
 }
 
 impl Client {
@@ -46,7 +49,8 @@ impl Client {
     pub async fn open_session(&self, row: i64) -> Result<MachineSession, ClientError> {
         let session = self.resume_row(row).await?;
         let row = self.durable(move |ledger| ledger.row(row)).await?;
-        Ok(MachineSession { client: self.clone(), row, session, next: 0, events: VecDeque::new(), opened: None })
+        let (next, events, heard) = (0, VecDeque::new(), Heard::new());
+        Ok(MachineSession { client: self.clone(), row, session, next, events, opened: None, heard })
     }
 }
 
@@ -112,7 +116,10 @@ impl MachineSession {
     }
 
     /// Says goodbye.
-    pub async fn close(self) {
+    pub async fn close(mut self) {
+        if self.heard.waits() {
+            self.client.keep_heard(self.row.row, &mut self.heard).await;
+        }
         self.session.close().await;
     }
 
@@ -168,6 +175,9 @@ impl MachineSession {
             Frame::Answer { id, result } => return Ok(Some((id, result.map_err(|(code, _)| code)))),
             Frame::Event(event) => {
                 self.took(&event);
+                if self.heard.take(&event) && self.heard.due <= tokio::time::Instant::now() {
+                    self.client.keep_heard(self.row.row, &mut self.heard).await;
+                }
                 if self.events.len() >= EVENTS {
                     self.events.clear();
                     self.events.push_back(DeviceEvent::Missed);

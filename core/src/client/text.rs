@@ -52,6 +52,15 @@ pub(super) fn skew_text(skew: &Option<i64>) -> String {
     format!(" by its clock, which is {minutes} minutes {direction} this device's: set the wrong one right first")
 }
 
+/// What a machine that was restored got back.
+pub(super) fn handed_text(taken: u64) -> String {
+    match taken {
+        0 => String::new(),
+        1 => ", and a revocation that it had lost was handed back to it".to_owned(),
+        taken => format!(", and {taken} revocations that it had lost were handed back to it"),
+    }
+}
+
 pub(super) fn versions_text(machine: &Option<String>) -> String {
     machine
         .as_deref()

@@ -7,6 +7,7 @@
 //! `recovery` the printed sheet's.
 
 mod code;
+mod hand_back;
 mod join;
 mod keys;
 mod pake;
@@ -14,6 +15,7 @@ mod preview;
 mod recovery;
 mod resume;
 mod scan;
+mod standing;
 mod statement;
 mod transcript;
 
@@ -21,12 +23,14 @@ pub use code::{
     CodeAnswered, CodeAwaitConfirm, CodeAwaitGrant, CodeAwaitMachine, CodeAwaitProceed, CodeAwaitShare,
     CodeConfirmDraft, CodeConfirmReceived, CodeMet, CodeOpened, CodeProven,
 };
+pub use hand_back::{AwaitHandBackReady, HandBackDraft, HandBackOpened, HandBackProven};
 pub use join::{JoinAwaitReveal, JoinDraft, JoinFacts, JoinHeld, JoinMet, JoinOpened, JoinSigning, JoinWaiting};
 pub use keys::{MacKey, Purpose};
 pub use preview::{AwaitPreview, PreviewOpened, PreviewProven, PreviewReceived};
 pub use recovery::{AwaitRecovery, RecoveryOpened, RecoveryProven, SheetHalf, SheetKeys};
 pub use resume::{AwaitWelcome, ResumeDraft, ResumeOpened, ResumeProven};
 pub use scan::{AwaitGrant, DeviceDetails, GrantReceived, Granted, ScanDraft, ScanOpened, ScanProven};
+pub use standing::{StandingKey, tombstones_hash};
 pub use statement::{Addressee, ApprovedJoin, Stated, Statement, request_hash};
 pub use transcript::{Channel, CheckDigits, EXPORTER_LABEL, Transcript, TranscriptHash};
 

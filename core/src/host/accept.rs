@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::shared::Shared;
 use super::visitor::{Gone, Standing, Visitor};
-use super::{code_pairing, joining, pairing, reconnect, recovery};
+use super::{code_pairing, handing_back, joining, pairing, reconnect, recovery};
 use crate::net::gate::{Ear, Ticket};
 use crate::net::tls;
 use crate::net::upgrade::{self};
@@ -132,6 +132,7 @@ async fn greet(
             Flow::Join => joining::join(visitor, request).await,
             Flow::Resume => reconnect::resume(visitor, request).await,
             Flow::Recovery => recovery::recover(visitor, request).await,
+            Flow::HandBack => handing_back::hand_back(visitor, request).await,
         },
     }
 }

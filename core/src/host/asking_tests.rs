@@ -38,6 +38,7 @@ impl Scene {
             platform: "test".into(),
             advertise: Vec::new(),
             new_key: false,
+            place: crate::host::Place::default(),
             join_from: Default::default(),
             clock: Arc::new(SystemClock),
         };

@@ -14,13 +14,14 @@ use rusqlite::Connection;
 use super::registry::{Registration, Registry};
 use super::rows;
 use crate::clock::UnixMillis;
-use crate::identity::DeviceId;
+use crate::identity::{DeviceId, PublicKey};
 use crate::role::Role;
 use crate::store::host::devices::{self, DeviceRow};
 use crate::store::host::tokens::{self, TokenRow};
 use crate::store::host::tombstones::{self, Tombstone};
 use crate::store::host::{audit, meta};
 use crate::store::{Database, StoreError};
+use crate::wire::limits;
 
 /// A paired device and its tokens.
 #[derive(Debug, Clone)]
@@ -67,6 +68,38 @@ impl Pages {
         }
         Ok(pages)
     }
+
+    /// Shows a device as it is on the disk now.
+    fn show(&mut self, device: DeviceId, row: Option<DeviceRow>, tokens: Vec<TokenRow>, tombstone: Option<Tombstone>) {
+        match row {
+            Some(mut row) => {
+                // The book may know of a later sighting than the disk.
+                if let Some(entry) = self.devices.get(&device)
+                    && entry.row.last_seen > row.last_seen
+                {
+                    row.last_seen = entry.row.last_seen;
+                    row.last_address.clone_from(&entry.row.last_address);
+                }
+                self.devices.insert(device, Entry { row, tokens });
+            }
+            None => {
+                self.devices.remove(&device);
+                self.seen.remove(&device);
+                self.barred.remove(&device);
+            }
+        }
+        if let Some(tombstone) = tombstone {
+            self.tombstones.insert(device, tombstone);
+        }
+    }
+
+    /// Of the newest, in that order, as many as devices keep.
+    fn newest_tombstones(&self) -> Vec<&Tombstone> {
+        let mut newest: Vec<&Tombstone> = self.tombstones.values().collect();
+        newest.sort_unstable_by_key(|tombstone| (std::cmp::Reverse(tombstone.counter), tombstone.session_key));
+        newest.truncate(limits::KEPT_TOMBSTONES);
+        newest
+    }
 }
 
 /// See the module.
@@ -97,41 +130,35 @@ impl Book {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        self.change_all(vec![device], change).await
+    }
+
+    /// The same about several devices, in one transaction.
+    pub(super) async fn change_all<T, F>(&self, changed: Vec<DeviceId>, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
         let book = self.clone();
         let task = tokio::spawn(async move {
             let _turn = book.turn.lock().await;
             let read_back = move |connection: &Connection| {
                 let result = change(connection)?;
-                let row = devices::get(connection, &device)?;
-                let tokens = tokens::of_device(connection, &device)?;
-                let tombstone = tombstones::get(connection, &device)?;
-                let latest_welcome = meta::latest_welcome(connection)?;
-                Ok((result, row, tokens, tombstone, meta::counter(connection)?, latest_welcome))
+                let mut found = Vec::with_capacity(changed.len());
+                for device in changed {
+                    let row = devices::get(connection, &device)?;
+                    let tokens = tokens::of_device(connection, &device)?;
+                    found.push((device, row, tokens, tombstones::get(connection, &device)?));
+                }
+                Ok((result, found, meta::counter(connection)?, meta::latest_welcome(connection)?))
             };
-            let (result, row, tokens, tombstone, counter, latest_welcome) = book.db.write(read_back).await?;
+            let (result, found, counter, latest_welcome) = book.db.write(read_back).await?;
             let mut pages = book.write();
             pages.counter = counter;
             // The book may know of a later welcome than the disk.
             pages.latest_welcome = pages.latest_welcome.max(latest_welcome);
-            match row {
-                Some(mut row) => {
-                    // The book may know of a later sighting than the disk.
-                    if let Some(entry) = pages.devices.get(&device)
-                        && entry.row.last_seen > row.last_seen
-                    {
-                        row.last_seen = entry.row.last_seen;
-                        row.last_address.clone_from(&entry.row.last_address);
-                    }
-                    pages.devices.insert(device, Entry { row, tokens });
-                }
-                None => {
-                    pages.devices.remove(&device);
-                    pages.seen.remove(&device);
-                    pages.barred.remove(&device);
-                }
-            }
-            if let Some(tombstone) = tombstone {
-                pages.tombstones.insert(device, tombstone);
+            for (device, row, tokens, tombstone) in found {
+                pages.show(device, row, tokens, tombstone);
             }
             Ok(result)
         });
@@ -318,6 +345,17 @@ impl Book {
     /// Every tombstone.
     pub(super) fn tombstones(&self) -> Vec<Tombstone> {
         self.read().tombstones.values().cloned().collect()
+    }
+
+    /// The newest tombstones, as many as devices keep.
+    pub(super) fn newest_tombstones(&self) -> Vec<Tombstone> {
+        self.read().newest_tombstones().into_iter().cloned().collect()
+    }
+
+    /// The state counter, and the keys of the newest tombstones, as of one moment.
+    pub(super) fn standing(&self) -> (u64, Vec<PublicKey>) {
+        let pages = self.read();
+        (pages.counter, pages.newest_tombstones().iter().map(|tombstone| tombstone.session_key).collect())
     }
 
     /// How many devices, and how many owners among them, are paired.

@@ -13,9 +13,11 @@ use super::decoys::Decoys;
 use super::events::{EventLog, EventWatch, HostEvent, OfferEvent};
 use super::join_from::JoinFrom;
 use super::joining::JoinDesk;
+use super::place::Place;
 use super::shared::{Shared, lock};
-use super::{DATABASE_FILE, HostError, LOCK_FILE, WAL_FILE, accept, identity, marker};
+use super::{DATABASE_FILE, HostError, LOCK_FILE, WAL_FILE, accept, identity, marker, place};
 use crate::clock::Clock;
+use crate::handshake::StandingKey;
 use crate::identity::{KeyPair, Pin};
 use crate::names::clean_machine_name;
 use crate::net::gate::Gate;
@@ -43,6 +45,8 @@ pub struct HostConfig {
     pub new_key: bool,
     /// From which networks a device may ask to be let in.
     pub join_from: JoinFrom,
+    /// On which system: a state serves on one.
+    pub place: Place,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
 }
@@ -70,9 +74,20 @@ impl Host {
         let has_database = dir.path(DATABASE_FILE).exists();
         // Looked at before SQLite opens the database, which makes another.
         let lost_writes = has_database && marker::is_left(&dir) && !dir.path(WAL_FILE).exists();
+        // Before a key is made for it: the state may be another system's.
+        let open = || -> Result<Database, HostError> {
+            let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
+            place::settle(&dir, &db, config.place, config.clock.wall_ms())?;
+            Ok(db)
+        };
+        if !has_database && config.place.moved {
+            return Err(HostError::NotMoved(config.state_dir));
+        }
+        let db = has_database.then(&open).transpose()?;
         let keys = identity::load_or_make(&dir, has_database, config.new_key)?;
-        let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
-        let machine = db.write_blocking(meta::machine_id)?;
+        let db = db.map_or_else(open, Ok)?;
+        let (machine, mac_key) =
+            db.write_blocking(|connection| Ok((meta::machine_id(connection)?, meta::mac_key(connection)?)))?;
         let now = config.clock.wall_ms();
         let before = db.read_blocking(move |connection| asked_joins::list(connection, now))?;
         marker::leave(&dir);
@@ -95,6 +110,8 @@ impl Host {
             advertise: config.advertise,
             started_at,
             book: Book::open(db)?,
+            standing: StandingKey::new(&mac_key, machine),
+            never_seen: Mutex::default(),
             decoys: Decoys::generate()?,
             sheets,
             gate: Gate::new(),

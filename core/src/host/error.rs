@@ -38,6 +38,30 @@ pub enum HostError {
     /// `--new-key` where nothing is lost.
     #[error("{} is there, so --new-key would lock every device out: leave it out", .0.display())]
     KeyNotMissing(PathBuf),
+    /// The state belongs to another system.
+    #[error(
+        "the state in {} belongs to another machine (another /etc/machine-id), and one machine must not be in two \
+         places: if it was moved here for good and the old place never serves again, run `pairpin serve --moved`; if it \
+         is a copy and this is to be a machine of its own, run `pairpin serve --new-identity`", .0.display()
+    )]
+    OtherSystem(PathBuf),
+    /// `--moved` where nothing was moved.
+    #[error("the state in {} was not moved here from another machine: leave --moved out", .0.display())]
+    NotMoved(PathBuf),
+    /// `--new-identity` where there is no copy.
+    #[error(
+        "in {} is no copy of another machine's state: leave --new-identity out; to begin anew, stop pairpin and move \
+         that directory away", .0.display()
+    )]
+    NotACopy(PathBuf),
+    /// A file could not be moved aside.
+    #[error("{} could not be set aside: {cause}, then try again", path.display())]
+    NotSetAside {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
     /// The certificate could not be made.
     #[error("the certificate could not be made from the identity key: {0}")]
     Certificate(String),

@@ -59,6 +59,7 @@ async fn who_is_not_shown_stays_a_stranger_whatever_key_it_proves() {
         platform: "test".into(),
         advertise: Vec::new(),
         new_key: false,
+        place: crate::host::Place::default(),
         join_from: "loopback".parse().unwrap(),
         clock: Arc::new(SystemClock),
     };

@@ -32,6 +32,7 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod granting;
+mod handing_back;
 mod identity;
 mod join_from;
 mod join_requests;
@@ -51,6 +52,7 @@ pub mod offers;
 mod offers_tests;
 mod offline;
 mod pairing;
+mod place;
 mod proven;
 mod questions;
 mod reconnect;
@@ -62,6 +64,9 @@ mod rows;
 mod rows_tests;
 pub mod sessions;
 mod shared;
+mod standing;
+#[cfg(test)]
+mod standing_tests;
 #[cfg(test)]
 mod states;
 mod verbs;
@@ -80,6 +85,7 @@ pub use join_from::{JoinFrom, UnknownNetworks};
 pub use loss::{LossView, Lost};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
+pub use place::{Place, SystemId, new_identity};
 pub use questions::{AskError, Question};
 pub use recovery::SHEET;
 pub use rows::SHELL;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::approvers::{self, Approver};
 use super::engine::{pin_of, take_lock};
 use super::views::{AuditView, DeviceChange, DeviceView, RevokedView, TombstoneView};
-use super::{DATABASE_FILE, HostError, identity, rows};
+use super::{DATABASE_FILE, HostError, SystemId, identity, place, rows};
 use crate::clock::{Clock, SystemClock};
 use crate::identity::{DeviceId, Pin};
 use crate::names::clean_sentence;
@@ -17,6 +17,8 @@ use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 pub struct OfflineHost {
     db: Database,
     dir: StateDir,
+    /// Where this is, as far as it is known.
+    system: Option<SystemId>,
     _lock: Lock,
 }
 
@@ -37,7 +39,21 @@ impl OfflineHost {
             // What a crash left is read, and goes into the database when this closes.
             super::marker::take_away(&dir);
         }
-        Ok(Some(Self { db, dir, _lock: lock }))
+        Ok(Some(Self { db, dir, system: None, _lock: lock }))
+    }
+
+    /// On this system: the state of another one can be read then, and not changed, for the machine that serves it
+    /// would know nothing of that.
+    pub fn on(self, system: Option<SystemId>) -> Self {
+        Self { system, ..self }
+    }
+
+    /// Whether the state is this system's, or could be.
+    ///
+    /// # Errors
+    /// [`HostError::OtherSystem`]; [`HostError::Store`].
+    pub fn is_here(&self) -> Result<(), HostError> {
+        place::refuse_elsewhere(&self.dir, &self.db, self.system)
     }
 
     /// The machine's pin and next pin.
@@ -114,8 +130,9 @@ impl OfflineHost {
     /// As [`super::Host::revoke`]; there are no sockets to cut.
     ///
     /// # Errors
-    /// [`HostError::NoDevice`], [`HostError::Store`].
+    /// [`HostError::NoDevice`], [`HostError::OtherSystem`], [`HostError::Store`].
     pub fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
+        self.is_here()?;
         let (by, now) = (by.to_owned(), SystemClock.wall_ms());
         let reason = reason.as_deref().and_then(clean_sentence);
         let revoked =
@@ -149,6 +166,7 @@ impl OfflineHost {
     /// # Errors
     /// [`HostError::Store`].
     pub fn reset_clock(&self) -> Result<(), HostError> {
+        self.is_here()?;
         let now = SystemClock.wall_ms();
         Ok(self.db.write_blocking(move |connection| {
             rows::reset_clock(connection, now)?;
@@ -181,6 +199,7 @@ impl OfflineHost {
     where
         F: FnOnce(&rusqlite::Connection) -> Result<(), HostError> + Send + 'static,
     {
+        self.is_here()?;
         self.db.write_blocking(move |connection| match change(connection) {
             Err(HostError::Store(error)) => Err(error),
             other => Ok(other),

@@ -16,7 +16,7 @@ use super::proven::Proof;
 use super::registry::Registration;
 use super::sessions::{self, Verdict};
 use super::visitor::{Gone, Visitor};
-use super::{live, rows};
+use super::{live, rows, standing};
 use crate::handshake::{ResumeOpened, ResumeProven};
 use crate::identity::DeviceId;
 use crate::names::quoted;
@@ -221,6 +221,9 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
                      the clock was wrong then, run `pairpin doctor --reset-clock`"
                 );
             }
+            if code == RefusalCode::TokenUnknown {
+                standing::say_never_seen(shared, &entry.row, visitor.from()).await;
+            }
             return refuse(code);
         }
         Verdict::Theft => {
@@ -355,6 +358,7 @@ async fn welcome(
         approval_key: row.approval.as_ref().map(|approval| approval.key),
         approval_guard: row.approval.as_ref().map(|approval| approval.guard),
         unsettled: tokens.unsettled,
+        standing: (row.role == Role::Owner).then(|| standing::standing(shared)),
     };
     let envelope = proven.welcome(&key, &message)?;
     let mut socket = live::first(&mut registration, visitor.switch(&request)).await??;

@@ -18,7 +18,7 @@ use super::live::Live;
 use super::offers::MintError;
 use super::shared::Shared;
 use super::{Host, HostError, MintedBy, OfferRequest};
-use super::{changing, join_requests, rows};
+use super::{changing, join_requests, rows, standing};
 use crate::handshake::{Addressee, Stated, Statement};
 use crate::names::quoted;
 use crate::store::host::devices::DeviceRow;
@@ -41,6 +41,8 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Devices => value(page(live, read(params)?)),
         Method::Revoke => revoke(live, &row, read(params)?).await,
         Method::Mint => mint(live, &row, read(params)?).await,
+        Method::Tombstones => value(standing::page(&live.shared, read(params)?)),
+        Method::HandBack => value(standing::take_back(&live.shared, live.device, &row.name, read(params)?).await?),
         Method::Inbox => value(answering::inbox(&live.shared)),
         Method::Accept => value(answering::accept(live, &row, read(params)?).await?),
         Method::Refuse => value(answering::refuse(live, read(params)?).await?),

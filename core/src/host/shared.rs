@@ -43,6 +43,9 @@ pub(super) struct Shared {
     pub(super) advertise: Vec<Address>,
     pub(super) started_at: UnixMillis,
     pub(super) book: Book,
+    pub(super) standing: crate::handshake::StandingKey,
+    /// Devices that came with a token never seen, since the start.
+    pub(super) never_seen: Mutex<std::collections::HashSet<DeviceId>>,
     pub(super) decoys: super::decoys::Decoys,
     pub(super) sheets: super::recovery::Sheets,
     pub(super) gate: Gate,
@@ -239,10 +242,13 @@ impl Shared {
 
     /// Tells watchers of an audit line that was written inside a transaction.
     pub(super) async fn tell_last_audit(&self) {
-        if let Ok(mut lines) = self.book.db().read(|connection| audit::last(connection, 1)).await
-            && let Some(line) = lines.pop()
-        {
-            self.events.publish(HostEvent::Audit(rows::audit_view(line)));
+        self.tell_audit(1).await;
+    }
+
+    /// The same of the last `count` lines.
+    pub(super) async fn tell_audit(&self, count: usize) {
+        if let Ok(lines) = self.book.db().read(move |connection| audit::last(connection, count)).await {
+            lines.into_iter().for_each(|line| self.events.publish(HostEvent::Audit(rows::audit_view(line))));
         }
     }
 

@@ -10,7 +10,7 @@ use super::events::{OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest, Withdrawal};
 use super::sessions::Verdict;
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
-use super::{Host, HostError, rows};
+use super::{Host, HostError, rows, standing};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::link::Link;
@@ -238,7 +238,10 @@ impl Host {
     /// and the other devices are told.
     pub(super) fn revoked(&self, event: DeviceEvent) -> TakenBack {
         let taken = match &event {
-            DeviceEvent::DeviceRevoked { device, .. } => self.standing_changed(*device),
+            DeviceEvent::DeviceRevoked { device, .. } => {
+                standing::tell(&self.shared, *device);
+                self.standing_changed(*device)
+            }
             _ => TakenBack::default(),
         };
         self.shared.tell(event);
@@ -253,7 +256,7 @@ impl Host {
     }
 
     /// Cuts a device whose revoke could not be stored.
-    async fn keep_out(&self, device: DeviceId, cause: StoreError, now: UnixMillis) -> HostError {
+    pub(super) async fn keep_out(&self, device: DeviceId, cause: StoreError, now: UnixMillis) -> HostError {
         let book = &self.shared.book;
         let Some(Known::Device(entry)) = book.find(device) else { return cause.into() };
         tracing::error!(device = entry.row.name, %cause, "a revoke could not be stored");

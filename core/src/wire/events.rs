@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
-use crate::wire::{ApprovalGuard, AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk};
+use crate::wire::{
+    ApprovalGuard, AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk, Standing, TombstoneProof,
+};
 
 /// Something happened that a device of the right role should know at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +134,25 @@ pub enum DeviceEvent {
         #[serde(default)]
         unused: bool,
     },
+    /// Somebody was revoked: what an owner device is to keep in case the machine is restored from a backup.
+    Tombstone {
+        /// How the machine stands with it.
+        #[serde(flatten)]
+        standing: Standing,
+        /// The tombstone.
+        tombstone: Box<TombstoneProof>,
+    },
+    /// The machine was restored from a backup, and a device handed back what it had lost.
+    Restored {
+        /// The name of that device.
+        by: String,
+        /// When.
+        at: UnixMillis,
+        /// Tombstones that it handed back.
+        taken: u64,
+        /// Devices that are revoked by that.
+        revoked: u64,
+    },
     /// Some were lost, because this device did not read for long: ask for everything anew.
     Missed,
     /// One that this build does not know.
@@ -148,6 +169,7 @@ impl DeviceEvent {
             Self::AskPending { .. } | Self::AskGone { .. } | Self::Notice { .. } => Role::Operator,
             Self::JoinPending(_) | Self::JoinGone { .. } => Role::Owner,
             Self::DeviceChanged { .. } | Self::SessionEnding { .. } => Role::Owner,
+            Self::Tombstone { .. } | Self::Restored { .. } => Role::Owner,
             Self::Missed | Self::Unknown => Role::Viewer,
         }
     }

@@ -100,6 +100,14 @@ pub const ENDING_WARNING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub const ENDING_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// Sessions that one connection is warned of at a time, those that end first.
 pub const ENDINGS: usize = 32;
+/// Tombstones of a machine that owner devices keep for it, at most: the newest.
+pub const KEPT_TOMBSTONES: usize = 1_024;
+/// Tombstones in one page, and in one request that hands some back: they fit into one [`FRAME`].
+pub const TOMBSTONES_PAGE: usize = 24;
+/// How long a hand-back without a session may take in all.
+pub const HAND_BACK_TIME: Duration = Duration::from_secs(30);
+/// Requests in one hand-back without a session, at most.
+pub const HAND_BACKS: usize = KEPT_TOMBSTONES.div_ceil(TOMBSTONES_PAGE) + 1;
 /// Devices in one page of the list that owner devices see.
 pub const DEVICES_PAGE: usize = 100;
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::asks::WaitingApproval;
 use super::{
-    Address, ApprovalGuard, JoinCommit, JoinNonce, JoinReveal, RecoveryAnswer, RecoveryRequest, Refusal,
+    Address, ApprovalGuard, HandBackReady, HandBackRequest, JoinCommit, JoinNonce, JoinReveal, RecoveryAnswer,
+    RecoveryRequest, Refusal, Standing,
 };
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
@@ -218,6 +219,9 @@ pub struct Welcome {
     /// the current one yet, and the device keeps every token that it has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
+    /// To an owner: what it is to keep in case the machine is restored from a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// A handshake message of its own kind. Only such a one can be put into an [`Envelope`](super::Envelope), so a
@@ -284,6 +288,10 @@ messages! {
     RecoveryRequest,
     /// [`RecoveryAnswer`]
     RecoveryAnswer,
+    /// [`HandBackRequest`]
+    HandBackRequest,
+    /// [`HandBackReady`]
+    HandBackReady,
     /// [`Refusal`]
     Refusal,
 }

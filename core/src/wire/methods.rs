@@ -68,6 +68,11 @@ methods! {
     ForgetKey = "forget-key", Owner, Some(StatementKind::ForgetKey);
     /// Makes an offer.
     Mint = "mint", Owner, Some(StatementKind::Mint);
+    /// What was revoked here, to be kept.
+    Tombstones = "tombstones", Owner, None;
+    /// Gives a restored machine back what it has lost. What is given bears the machine's own MAC, so that neither
+    /// a role nor a person is needed.
+    HandBack = "hand-back", Viewer, None;
 }
 
 impl Method {
@@ -125,10 +130,13 @@ pub enum RequestError {
     /// The joiner's key was revoked here, and stays out.
     #[error("the joiner's key was revoked here")]
     KeyRevoked,
+    /// What was handed back does not bear this machine's own MAC.
+    #[error("that does not come from this machine")]
+    NotOurs,
 }
 
 impl RequestError {
-    const ALL: [(Self, i64); 13] = [
+    const ALL: [(Self, i64); 14] = [
         (Self::Unknown, -32601),
         (Self::Params, -32602),
         (Self::Failed, -32603),
@@ -142,6 +150,7 @@ impl RequestError {
         (Self::Itself, 8),
         (Self::NotThatJoin, 20),
         (Self::KeyRevoked, 21),
+        (Self::NotOurs, 30),
     ];
 
     /// The number in the answer.

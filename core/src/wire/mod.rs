@@ -15,6 +15,7 @@ mod messages;
 mod methods;
 mod recovery;
 mod refusal;
+mod standing;
 mod statements;
 
 pub use address::{Address, AddressKind, UnreadableAddress};
@@ -37,6 +38,10 @@ pub use messages::{
 pub use methods::{Method, RequestError};
 pub use recovery::{RecoveryAct, RecoveryAnswer, RecoveryDevice, RecoveryRequest, RecoveryRevoked, SheetId, SheetKey};
 pub use refusal::{Refusal, RefusalCode};
+pub use standing::{
+    CounterProof, HandBack, HandBackReady, HandBackRequest, HandedBack, SealedKey, Standing, TombstoneProof,
+    TombstonesAfter, TombstonesHash, TombstonesPage,
+};
 pub use statements::{
     ApprovalGuard, Enrol, MintRequest, MintedOffer, Nonce, NonceGiven, RequestHash, RevokeRequest, Signed,
     StatementKind,

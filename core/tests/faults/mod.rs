@@ -130,6 +130,15 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
         (MessageKind::Welcome, Malformed | Truncated | Replayed | OtherSession) => HardStop,
         (MessageKind::Welcome, Late) => NotBelieved,
 
+        (MessageKind::HandBackRequest, Malformed | Truncated | Replayed | OtherSession) => Stranger,
+        // It gives no session: whether that is over, or its token replaced, does not matter.
+        (MessageKind::HandBackRequest, Late | AfterBurn) => Answered,
+        (MessageKind::HandBackRequest, AfterRevoke) => Told(RefusalCode::Revoked),
+
+        // Nothing is handed to who does not prove R.
+        (MessageKind::HandBackReady, Malformed | Truncated | Replayed | OtherSession) => HardStop,
+        (MessageKind::HandBackReady, Late) => NotBelieved,
+
         (MessageKind::Acknowledged, Malformed | Truncated | Late) => NotBelieved,
         (MessageKind::Acknowledged, Replayed) => Nothing("it bears the number of its request, on its connection"),
         (MessageKind::Acknowledged, OtherSession) => Nothing("it bears no proof: the connection is proven"),
@@ -154,6 +163,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::JoinNonce
             | MessageKind::Welcome
             | MessageKind::RecoveryAnswer
+            | MessageKind::HandBackReady
             | MessageKind::Refusal,
             AfterBurn,
         ) => Nothing(BURN),
@@ -165,6 +175,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::CodeWelcome
             | MessageKind::JoinNonce
             | MessageKind::Welcome
+            | MessageKind::HandBackReady
             | MessageKind::Refusal,
             AfterRevoke,
         ) => Nothing(REVOKE),
@@ -183,6 +194,7 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::JoinNonce
         | MessageKind::Welcome
         | MessageKind::RecoveryAnswer
+        | MessageKind::HandBackReady
         | MessageKind::Refusal => true,
         MessageKind::PreviewRequest
         | MessageKind::ScanRequest
@@ -193,7 +205,8 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::JoinCommit
         | MessageKind::JoinReveal
         | MessageKind::RecoveryRequest
-        | MessageKind::ResumeRequest => false,
+        | MessageKind::ResumeRequest
+        | MessageKind::HandBackRequest => false,
     }
 }
 

@@ -8,7 +8,7 @@ use pairpin_core::role::Role;
 use serde::Serialize;
 
 use super::cli::{MachinesArgs, MachinesVerb};
-use super::views::{MachineJson, ends_soon, explained, no_owner, renewal, state_text};
+use super::views::{MachineJson, ends_soon, explained, no_owner, renewal, restored_text, state_text};
 use super::{approving, open, watch};
 use crate::exit::{Exit, Failure};
 use crate::output::style::quoted;
@@ -50,6 +50,7 @@ async fn list(client: &Client, as_json: bool) -> Result<(), Failure> {
         machines.iter().filter_map(explained).for_each(note);
         let now = SystemClock.wall_ms();
         machines.iter().filter_map(|machine| renewal(machine, now)).for_each(note);
+        machines.iter().filter_map(|machine| restored_text(machine, now)).for_each(note);
     }
     if machines.iter().any(|machine| machine.state.identity_changed()) {
         return Err(Failure::quiet(Exit::IdentityChanged));

@@ -1,6 +1,6 @@
 //! The JSON shapes and the words for machines (docs/json.md).
 
-use pairpin_core::client::{MachineState, MachineView, PairQuestion, Told};
+use pairpin_core::client::{MachineState, MachineView, PairQuestion, Restored, Told};
 use pairpin_core::role::Role;
 use pairpin_core::wire::Address;
 use serde::Serialize;
@@ -35,6 +35,21 @@ pub struct MachineJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Moment>,
     secret_store: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restored: Option<RestoredJson>,
+}
+
+/// A machine was restored from a backup.
+#[derive(Debug, Serialize)]
+pub struct RestoredJson {
+    at: Moment,
+    handed_back: u64,
+}
+
+impl From<Restored> for RestoredJson {
+    fn from(restored: Restored) -> Self {
+        Self { at: Moment(restored.at), handed_back: restored.taken }
+    }
 }
 
 /// Who revoked this device, when and why.
@@ -85,6 +100,7 @@ impl From<&MachineView> for MachineJson {
             last_online: view.last_online.map(Moment),
             expires_at: view.expires_at.map(Moment),
             secret_store: view.secret_store.as_str(),
+            restored: view.restored.map(Into::into),
         }
     }
 }
@@ -194,4 +210,22 @@ pub fn explained(view: &MachineView) -> Option<String> {
         MachineState::Unfinished => Some(format!("{name}: the pairing was not finished, scan its offer again")),
         state => why(state).map(|why| if why.contains(name.as_str()) { why } else { format!("{name}: {why}") }),
     }
+}
+
+/// For how long a list says that a machine was restored.
+const RESTORED_SHOWN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// That a machine came back from a backup, while that is news.
+pub fn restored_text(view: &MachineView, now: i64) -> Option<String> {
+    let restored = view.restored.filter(|restored| now.saturating_sub(restored.at) < RESTORED_SHOWN_MS)?;
+    let (name, when) = (&view.name, Moment(restored.at).ago(now));
+    let handed = match restored.taken {
+        0 => "this device had nothing to hand back".to_owned(),
+        1 => "this device handed back a revocation that it had lost".to_owned(),
+        taken => format!("this device handed back {taken} revocations that it had lost"),
+    };
+    Some(format!(
+        "{name} was restored from a backup (noticed {when}), {handed}: look at its devices, whoever was revoked or paired \
+         since that backup may be in or out again"
+    ))
 }

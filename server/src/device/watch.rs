@@ -1,12 +1,14 @@
 //! `pairpin machines watch`: stays connected and prints what changes.
 
+use std::collections::HashMap;
+
 use pairpin_core::client::{Client, MachineState, MachineView, MachineWatch};
 use pairpin_core::clock::{Clock as _, SystemClock};
 use pairpin_core::wire::WaitingApproval;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::views::{MachineJson, explained, state_text};
+use super::views::{MachineJson, explained, restored_text, state_text};
 use crate::exit::{Exit, Failure};
 use crate::output::time::Moment;
 use crate::output::{json, note, say};
@@ -33,6 +35,8 @@ pub async fn run(client: &Client, selector: Option<&str>, as_json: bool) -> Resu
         tokio::spawn(follow(watch, send.clone()));
     }
     drop(send);
+    let mut known: HashMap<_, _> =
+        machines.iter().map(|machine| (machine.row, machine.restored.map(|restored| restored.at))).collect();
     let mut changed = false;
     let mut any = false;
     while let Some((row, state, waiting)) = states.recv().await {
@@ -41,10 +45,16 @@ pub async fn run(client: &Client, selector: Option<&str>, as_json: bool) -> Resu
         // The row is read again: a welcome may have brought another name or role.
         let views = client.machines().await?;
         // One that was told that it is forgotten has no row any more.
-        let known = views.into_iter().find(|view| view.row == row);
-        let known = known.or_else(|| machines.iter().find(|machine| machine.row == row).cloned());
-        let Some(view) = known else { continue };
-        told(MachineView { state, ..view }, waiting, as_json)?;
+        let found = views.into_iter().find(|view| view.row == row);
+        let found = found.or_else(|| machines.iter().find(|machine| machine.row == row).cloned());
+        let Some(view) = found else { continue };
+        // What was known when this began is no event.
+        let at = view.restored.map(|restored| restored.at);
+        let news = at.is_some() && known.insert(row, at) != Some(at);
+        told(MachineView { state, ..view.clone() }, waiting, as_json)?;
+        if news {
+            restored(&view, as_json)?;
+        }
     }
     if !any {
         note("there is no machine to watch, see pairpin machines");
@@ -62,6 +72,17 @@ async fn follow(watch: MachineWatch, states: mpsc::Sender<(i64, MachineState, Ve
             return;
         }
     }
+}
+
+/// A machine came back from a backup.
+fn restored(view: &MachineView, as_json: bool) -> Result<(), Failure> {
+    let now = SystemClock.wall_ms();
+    if as_json {
+        let event = Event { event: "restored", at: Moment(now), machine: view.into(), waiting: Vec::new() };
+        return say(json::line(&event)?);
+    }
+    restored_text(view, now).into_iter().for_each(note);
+    Ok(())
 }
 
 fn told(view: MachineView, waiting: Vec<WaitingApproval>, as_json: bool) -> Result<(), Failure> {

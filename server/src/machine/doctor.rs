@@ -109,6 +109,7 @@ async fn look(state_dir: &Path) -> Vec<Check> {
     found.extend(files);
     if sound {
         found.extend(checks::keys(state_dir));
+        found.extend(checks::place(state_dir, daemon.is_some()));
         if daemon.is_none() {
             found.extend(checks::database(state_dir));
         }

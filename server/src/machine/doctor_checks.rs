@@ -17,7 +17,7 @@ use crate::admin::SOCKET;
 use crate::admin::views::DaemonRecord;
 use crate::output::style::printable;
 use crate::output::time::Moment;
-use crate::platform::{effective_uid, locale_is_not_utf8, terminal_size};
+use crate::platform::{effective_uid, locale_is_not_utf8, system_id, terminal_size};
 
 /// 2025-01-01 and 2100-01-01: a clock outside has lost its battery or its mind.
 const SANE: std::ops::Range<UnixMillis> = 1_735_689_600_000..4_102_444_800_000;
@@ -167,6 +167,26 @@ pub fn disk(state_dir: &Path) -> Vec<Check> {
         checks.push(Check::finding("disk", text, "free some space"));
     }
     checks
+}
+
+/// Whether the state is this system's own.
+pub fn place(state_dir: &Path, runs: bool) -> Vec<Check> {
+    let Some(system) = system_id() else {
+        let text = "this system has no machine-id, so a copy of the state that serves on another one is not noticed";
+        return vec![Check::note("place", text)];
+    };
+    if runs {
+        // It looked when it started.
+        return vec![Check::ok("place", "the state is this machine's own")];
+    }
+    match OfflineHost::open(state_dir).map(|host| host.map(|host| host.on(Some(system)).is_here())) {
+        Ok(Some(Ok(()))) => vec![Check::ok("place", "the state is this machine's own")],
+        Ok(Some(Err(error @ HostError::OtherSystem(_)))) => {
+            vec![Check::finding("place", error.to_string(), "run one of the two")]
+        }
+        // There is none yet, or another check says what is wrong with it.
+        _ => Vec::new(),
+    }
 }
 
 /// Whether a daemon could open the state of a stopped machine.

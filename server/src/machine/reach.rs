@@ -10,7 +10,7 @@ use crate::admin::client::{AdminClient, Place, parse};
 use crate::admin::engine::Engine;
 use crate::admin::protocol::{AdminError, Request};
 use crate::exit::{Exit, Failure};
-use crate::platform::{OtherServer, effective_uid, other_servers};
+use crate::platform::{OtherServer, effective_uid, other_servers, system_id};
 
 /// How often, and how many times, to look again at a machine that is just starting or stopping.
 const AGAIN: (Duration, u32) = (Duration::from_millis(50), 60);
@@ -37,7 +37,10 @@ impl Machine {
                 return Ok(Self::Running(client));
             }
             match OfflineHost::open(state_dir) {
-                Ok(Some(host)) => return Ok(Self::Stopped(Box::new(Engine::Stopped(host)))),
+                Ok(Some(host)) => {
+                    let host = host.on(system_id());
+                    return Ok(Self::Stopped(Box::new(Engine::Stopped(host))));
+                }
                 Ok(None) => {
                     let start = format!("no machine has served from {} yet", state_dir.display());
                     return Err(absent(&start, state_dir));

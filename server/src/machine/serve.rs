@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pairpin_core::clock::{Clock as _, SystemClock};
-use pairpin_core::host::{Host, HostConfig, HostError, HostEvent};
+use pairpin_core::host::{Host, HostConfig, HostError, HostEvent, Place, new_identity};
 use pairpin_core::net::listen::BindError;
 
 use super::audit;
@@ -24,7 +24,7 @@ use crate::cli::ServeArgs;
 use crate::exit::Failure;
 use crate::output::style::{Style, printable};
 use crate::output::time::Moment;
-use crate::output::{note, say, say_lines};
+use crate::output::{confirm, note, say, say_lines};
 use crate::platform;
 
 /// Kinds of audit lines that have an event of their own, said in other words.
@@ -38,6 +38,13 @@ pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
     logging::start();
     // Caught from here on: a signal during the start ends it cleanly.
     let mut signals = Signals::new()?;
+    let system = platform::system_id();
+    if args.new_identity {
+        let (shown, question) = (state_dir.display(), "its keys are set aside, no device and no revocation is kept");
+        confirm(&format!("Make a machine of its own where the copy in {shown} is ({question})?"), args.yes)?;
+        let aside = new_identity(state_dir, system).map_err(|error| cannot_start(&error))?;
+        note(format!("the copy is in {} now, and may be deleted", aside.display()));
+    }
     let asks = match (args.ask_group, args.ask_socket) {
         (None, _) => None,
         (Some(group), Some(file)) => Some((file, group)),
@@ -52,10 +59,14 @@ pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
         advertise: args.advertise,
         new_key: args.new_key,
         join_from: args.join_from,
+        place: Place { system, moved: args.moved },
         clock: Arc::new(SystemClock),
     })
     .await
     .map_err(|error| cannot_start(&error))?;
+    if args.moved {
+        note("this machine's state belongs here from now on: where it came from it must never serve again");
+    }
     let result = attend(&host, state_dir, asks, &mut signals).await;
     notify("STOPPING=1");
     host.stop().await;

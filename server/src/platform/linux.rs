@@ -14,6 +14,12 @@ use rustix::fs::{Mode, OFlags};
 use super::caller::ProcessLooks;
 use super::{OtherServer, SOCKET_PATH};
 
+/// What this system is called among all others: machine-id(5), the same after every start.
+pub fn machine_id() -> Option<String> {
+    let files = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
+    files.iter().find_map(|file| fs::read_to_string(file).ok()).map(|id| id.trim().to_owned())
+}
+
 /// Tells the service manager a state, as `READY=1` (sd_notify(3)); nothing where there is none.
 ///
 /// # Errors

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 use super::caller::ProcessLooks;
 use super::{OtherServer, SOCKET_PATH, socket_path_too_long};
 
+/// Systems have no names here.
+pub fn machine_id() -> Option<String> {
+    None
+}
+
 /// No service manager to tell.
 ///
 /// # Errors

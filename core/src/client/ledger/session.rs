@@ -5,6 +5,7 @@ use super::approval::approval_name;
 use super::pairing::replace_revoked;
 use super::{Ledger, record_name};
 use crate::names;
+use crate::store::device::kept;
 use crate::store::device::machines::{self, MachineRow, MachineState as RowState, Revocation, Welcomed};
 use crate::token::{SessionToken, TokenHash};
 use crate::wire::{Address, Welcome, limits};
@@ -52,12 +53,6 @@ impl Ledger {
         crate::fault_point!("device-welcome", record, welcome);
         if record != before {
             self.put_record(&row, &record)?;
-        }
-        if welcome.counter < row.counter {
-            tracing::warn!(
-                machine = row.name,
-                "the machine's state is older than it was: was it restored from a backup?"
-            );
         }
         let welcomed = Welcomed {
             at: self.clock.wall_ms(),
@@ -124,7 +119,10 @@ impl Ledger {
         let at = told.at.unwrap_or_else(|| self.clock.wall_ms());
         let revocation = Revocation { by: told.by.clone(), at, reason: told.reason.clone() };
         let id = row.row;
-        self.write(move |conn| machines::revoke(conn, id, &revocation))?;
+        self.write(move |conn| {
+            kept::forget(conn, id)?;
+            machines::revoke(conn, id, &revocation)
+        })?;
         self.erase(row)
     }
 

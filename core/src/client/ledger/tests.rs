@@ -142,6 +142,7 @@ fn welcome(new: Option<SessionToken>) -> Welcome {
         approval_key: None,
         approval_guard: None,
         unsettled: false,
+        standing: None,
     }
 }
 
