@@ -166,11 +166,23 @@ fn a_passphrase_is_asked_for_before_each_decision_and_never_shown() {
     types(&mut terminal, "the same again", "correct hose");
     terminal.wait_text("the two differ");
     assert_eq!(terminal.end(), Some(1));
-    let mut terminal = passphrase(&owner, &[]);
+    let asking = owner.command(&["machines", "passphrase", "homebox"]);
+    let mut shell = owner.command(&[]);
+    let program = asking.get_program().to_string_lossy().into_owned();
+    shell = {
+        let mut wrapped = std::process::Command::new("/bin/sh");
+        wrapped.args(["-c", &format!("{program} machines passphrase homebox; echo ended $?; stty -a; read word")]);
+        wrapped.envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        wrapped
+    };
+    let mut terminal = Terminal::start(&shell);
     terminal.wait_text(NEW);
     terminal.type_keys("correct\u{3}");
     terminal.wait_text("nothing was changed");
-    assert_eq!(terminal.end(), Some(1));
+    terminal.wait_text("ended 1");
+    terminal.wait_text("extproc");
+    let modes = terminal.screen.text();
+    assert!(modes.contains(" echo ") && modes.contains("isig") && !modes.contains("-isig"), "{modes}");
     owner.run(&set_role).expect(0);
 
     let mut terminal = passphrase(&owner, &[]);

@@ -160,7 +160,6 @@ async fn a_revoke_that_could_not_be_stored_withdraws_it_too() {
 /// The digits typed and the owner revoked in the same moment: either a device by an owner that stood, or nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoke_and_the_digits_at_once_leave_a_device_only_where_it_was_there_first() {
-    let (mut paired, mut refused) = (0, 0);
     for round in 0..6 {
         let scene = let_in().await;
         let host = scene.machine.host().clone();
@@ -174,15 +173,8 @@ async fn a_revoke_and_the_digits_at_once_leave_a_device_only_where_it_was_there_
         let lines = host.audit_tail(10).await.unwrap();
         let at = |kind: &str| lines.iter().position(|line| line.kind == kind);
         match at("let-in") {
-            Some(let_in) => {
-                assert!(Some(let_in) < at("revoked"), "{lines:?}");
-                paired += 1;
-            }
-            None => {
-                assert!(typed.is_err(), "{typed:?}");
-                refused += 1;
-            }
+            Some(let_in) => assert!(Some(let_in) < at("revoked"), "{lines:?}"),
+            None => assert!(typed.is_err(), "{typed:?}"),
         }
     }
-    assert_eq!(paired + refused, 6);
 }

@@ -291,9 +291,9 @@ struct Follower {
 
 impl Follower {
     async fn run(self) {
-        let mut pause = PAUSE;
+        let (mut pause, mut warned) = (PAUSE, HashSet::new());
         loop {
-            let error = match self.connected(&mut pause).await {
+            let error = match self.connected(&mut pause, &mut warned).await {
                 Ok(()) => return,
                 Err(error) => error,
             };
@@ -310,7 +310,9 @@ impl Follower {
     }
 
     /// One connection, from its welcome to its end. `Ok` where nobody listens to this any more.
-    async fn connected(&self, pause: &mut Duration) -> Result<(), ClientError> {
+    ///
+    /// `warned` outlives it: a machine that comes and goes warns at each connection, and a person wants it once.
+    async fn connected(&self, pause: &mut Duration, warned: &mut HashSet<Vec<String>>) -> Result<(), ClientError> {
         let mut session = self.client.open_session(self.row).await?;
         let mut known = HashSet::new();
         let waiting = session.inbox().await?;
@@ -349,7 +351,9 @@ impl Follower {
                     all.push((Event::Notice { machine, at, uid, user, text }, vec![line]));
                 }
                 event @ DeviceEvent::DeviceChanged { .. } => all.extend(self.changed(event)),
-                event @ DeviceEvent::SessionEnding { .. } => all.extend(self.ending(event)),
+                event @ DeviceEvent::SessionEnding { .. } => {
+                    all.extend(self.ending(event).filter(|(_, lines)| warned.insert(lines.clone())));
+                }
                 DeviceEvent::RecoveryUsed { from, at, revoked } => {
                     let (machine, from) = (self.name.clone(), printable(&from));
                     let line = format!(

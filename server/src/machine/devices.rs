@@ -269,8 +269,8 @@ fn show(device: &DeviceRecord, approver: Option<String>, as_json: bool) -> Resul
     ];
     if let Some(why) = &device.suspended {
         let id: String = device.id.chars().take(8).collect();
-        let how = format!("pairpin devices set {id} --lift lifts it, or a fresh offer");
-        rows.push(("suspended", format!("{}; {how}", printable(why))));
+        let how = format!("a fresh offer lifts it, or pairpin devices set {id} --lift");
+        rows.push(("suspended", format!("{}, {how}", printable(why))));
     }
     say_lines(&fields(&rows))
 }
