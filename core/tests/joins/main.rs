@@ -12,6 +12,7 @@ mod owner;
 #[path = "../peer/mod.rs"]
 mod peer;
 mod returns;
+mod statements;
 
 use std::time::Duration;
 
