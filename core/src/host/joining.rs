@@ -220,7 +220,7 @@ async fn show(visitor: &Visitor, met: &JoinMet, id: JoinId, origin: Origin) -> R
     // connections as it makes keys. Of those that are shown there are few.
     visitor.promote(Proof::Device(DeviceId::of(&details.key)));
     if let Some(listed) = shared.join_listed(id) {
-        shared.tell(DeviceEvent::JoinPending(listed));
+        shared.tell(DeviceEvent::JoinPending(Box::new(listed)));
     }
     // As many as are shown to people, so no flood of lines.
     if let Err(error) = shared.book.db().write(move |connection| asked_joins::insert(connection, &asked)).await {

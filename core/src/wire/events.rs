@@ -92,7 +92,7 @@ pub enum DeviceEvent {
         at: UnixMillis,
     },
     /// A device asks to be let in.
-    JoinPending(JoinListed),
+    JoinPending(Box<JoinListed>),
     /// It is not to be decided any more.
     JoinGone {
         /// Which.

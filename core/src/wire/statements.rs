@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, PublicKey, Signature, bytes_newtype};
@@ -155,8 +156,8 @@ pub struct MintRequest {
     pub signed: Signed,
 }
 
-/// A minted offer, with its secrets.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A minted offer, with its secrets, which are wiped with it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct MintedOffer {
     /// The number under which the machine lists it.
     pub number: u32,

@@ -13,6 +13,7 @@ mod owner;
 mod peer;
 mod withdrawn;
 mod returns;
+mod statements;
 
 use std::time::Duration;
 

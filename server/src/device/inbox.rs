@@ -332,7 +332,7 @@ impl Follower {
                     all.extend(item.and_then(|item| self.pending(&item, &mut known)));
                 }
                 DeviceEvent::JoinPending(listed) => {
-                    let item = InboxItem::Join(JoinItem::new(listed));
+                    let item = InboxItem::Join(JoinItem::new(*listed));
                     all.extend(self.pending(&item, &mut known));
                 }
                 DeviceEvent::JoinGone { join, end, by } => {

@@ -133,7 +133,7 @@ mod tests {
         let connection = database();
         let one = asked(1, 100 * MINUTE);
         insert(&connection, &one).unwrap();
-        assert_eq!(list(&connection, 105 * MINUTE).unwrap(), [one.clone()]);
+        assert_eq!(list(&connection, 105 * MINUTE).unwrap(), std::slice::from_ref(&one));
         for over in [110 * MINUTE, 99 * MINUTE] {
             assert_eq!(list(&connection, over).unwrap(), [], "aged, or the clock was set back");
         }
