@@ -243,9 +243,10 @@ fn version_2_keeps_every_device_and_token_and_what_guards_them() {
             tombstones::bury(conn, &id, 11, "test", None)?;
             assert!(tokens::of_device(conn, &id)?.is_empty());
             let again =
-                "INSERT INTO devices SELECT ?1, ?2, 'x', 'x', platform, role, key_kind, recognition_key, paired_at,
-                             paired_how, paired_from, last_seen, last_address, idle_seconds, absolute_seconds,
-                             session_started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+                "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key, paired_at,
+                             paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at)
+                         SELECT ?1, ?2, 'x', 'x', platform, role, key_kind, recognition_key, paired_at,
+                             paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at
                          FROM devices LIMIT 1";
             let refused = conn.execute(again, params![id, key(2)]).unwrap_err().to_string();
             assert!(refused.contains("this device key was revoked"), "{refused}");
@@ -302,7 +303,9 @@ fn version_3_keeps_the_log_and_who_let_in_whom() {
     old.execute_batch(include_str!("../schema/host-2.sql")).unwrap();
     let key = |number| PublicKey::from_bytes([number; 65]);
     let (phone, laptop) = (DeviceId::of(&key(1)), DeviceId::of(&key(2)));
-    for (id, key, name, how, by) in [(phone, key(1), "phone", "scan", None), (laptop, key(2), "laptop", "join", Some(phone))] {
+    for (id, key, name, how, by) in
+        [(phone, key(1), "phone", "scan", None), (laptop, key(2), "laptop", "join", Some(phone))]
+    {
         let sql = "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key,
                        paired_at, paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at,
                        let_in_device, let_in_by, let_in_how, let_in_over)
@@ -311,7 +314,8 @@ fn version_3_keeps_the_log_and_who_let_in_whom() {
         let (name_of, how_of, over) = (by.map(|_| "phone"), by.map(|_| "number"), by.map(|_| "LAN"));
         old.execute(sql, params![id, key, name, how, by, name_of, how_of, over]).unwrap();
     }
-    old.execute("INSERT INTO audit (at, kind, device, text) VALUES (7, 'let-in', ?1, 'paired laptop')", [laptop]).unwrap();
+    old.execute("INSERT INTO audit (at, kind, device, text) VALUES (7, 'let-in', ?1, 'paired laptop')", [laptop])
+        .unwrap();
     drop(old);
     make_private(&path);
     let database = Database::open(&path, Kind::Host).unwrap();
@@ -339,7 +343,8 @@ fn a_device_of_version_1_leaves_nobody() {
     let (_dir, path) = place();
     let old = Connection::open(&path).unwrap();
     old.execute_batch(include_str!("../schema/device-1.sql")).unwrap();
-    let sql = "INSERT INTO machines (label, machine_id, name, name_key, machine_name, platform, pin, device_id, device_name,
+    let sql =
+        "INSERT INTO machines (label, machine_id, name, name_key, machine_name, platform, pin, device_id, device_name,
                    role, state, addresses, secret_store)
                VALUES ('a', zeroblob(16), 'homebox', 'homebox', 'homebox', 'Linux', zeroblob(32), zeroblob(16), 'me',
                    'owner', 'active', '[]', 'file')";
