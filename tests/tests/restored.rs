@@ -102,7 +102,7 @@ fn a_watching_owner_hands_back_by_itself_when_the_machine_comes_back_and_says_so
         );
         machine.restart();
         watch.line("online again", |line| line.contains("\"state\":\"online\""));
-        assert_eq!(watch.everything().matches("\"event\":\"restored\"").count(), 1);
+        assert_eq!(watch.terminate().stdout.matches("\"event\":\"restored\"").count(), 1);
     });
 }
 

@@ -164,14 +164,12 @@ impl Client {
     /// Keeps what a live connection has told so far.
     pub(super) async fn keep_heard(&self, id: i64, heard: &mut Heard) {
         let (counter, tombstones) = (heard.counter.take(), std::mem::take(&mut heard.tombstones));
-        let restored = heard.restored.take();
+        let restored = std::mem::take(&mut heard.restored);
         heard.due = Instant::now() + PAUSE;
         let step = self.durable(move |ledger| {
             ledger.keep(id, counter, tombstones)?;
-            match restored {
-                Some(taken) => ledger.row(id).and_then(|row| ledger.note_restored(id, row.counter, taken)),
-                None => Ok(false),
-            }
+            // What another device handed back is not counted here; what this one did is known.
+            if restored { ledger.hear_restored(id) } else { Ok(false) }
         });
         match step.await {
             Ok(true) => self.inner.changed(),
@@ -192,15 +190,15 @@ fn differs(kept: &Kept, theirs: TombstonesHash) -> bool {
 pub(super) struct Heard {
     counter: Option<CounterProof>,
     tombstones: Vec<TombstoneProof>,
-    /// The machine took back so many tombstones from another device.
-    restored: Option<u64>,
+    /// The machine took something back, from this device or another.
+    restored: bool,
     /// When it may be written.
     pub(super) due: Instant,
 }
 
 impl Heard {
     pub(super) fn new() -> Self {
-        Self { counter: None, tombstones: Vec::new(), restored: None, due: Instant::now() }
+        Self { counter: None, tombstones: Vec::new(), restored: false, due: Instant::now() }
     }
 
     /// Takes in an event, if it is one of those; whether it was.
@@ -213,8 +211,8 @@ impl Heard {
                 }
                 true
             }
-            DeviceEvent::Restored { taken, .. } => {
-                self.restored = Some(*taken);
+            DeviceEvent::Restored { .. } => {
+                self.restored = true;
                 true
             }
             _ => false,
@@ -223,7 +221,7 @@ impl Heard {
 
     /// Whether something waits to be written.
     pub(super) fn waits(&self) -> bool {
-        self.counter.is_some() || self.restored.is_some()
+        self.counter.is_some() || self.restored
     }
 }
 

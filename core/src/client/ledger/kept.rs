@@ -50,6 +50,12 @@ impl Ledger {
         self.read(move |conn| Ok((kept::counter(conn, id)?, tombstones_hash(kept::keys(conn, id)?))))
     }
 
+    /// Notes that the machine said so itself; whether that is news.
+    pub(in crate::client) fn hear_restored(&self, id: i64) -> Result<bool, ClientError> {
+        let at = self.clock.wall_ms();
+        self.write(move |conn| kept::hear_restored(conn, id, at))
+    }
+
     /// Notes that the machine has less than it had; whether that is news.
     pub(in crate::client) fn note_restored(&self, id: i64, from: u64, taken: u64) -> Result<bool, ClientError> {
         let noted = Restored { at: self.clock.wall_ms(), from, taken };

@@ -102,6 +102,20 @@ pub fn note_restored(conn: &Connection, row: i64, noted: &Restored) -> Result<bo
     Ok(conn.execute(sql, params![row, noted.at, to_integer(noted.from), to_integer(noted.taken)])? == 1)
 }
 
+/// The same from the machine itself, which says that it took something back: no news within this time of what is
+/// noted (milliseconds), for it says so to who handed it back as well.
+const SAME: UnixMillis = 10 * 60 * 1000;
+
+/// Notes what the machine said; whether it is news.
+///
+/// # Errors
+/// The database.
+pub fn hear_restored(conn: &Connection, row: i64, at: UnixMillis) -> Result<bool, StoreError> {
+    let sql = "UPDATE machines SET restored_at = ?2, restored_from = counter, restored_taken = 0
+               WHERE row = ?1 AND (restored_at IS NULL OR restored_at < ?2 - ?3)";
+    Ok(conn.execute(sql, params![row, at, SAME])? == 1)
+}
+
 /// Forgets what was kept for a machine: it has revoked this device.
 ///
 /// # Errors

@@ -398,6 +398,10 @@ fn a_fall_of_the_counter_is_news_once_unless_something_was_handed_back() {
         assert_eq!(note(30, 8, 2), (true, Some((30, 8, 2))));
         assert_eq!(note(40, 8, 1), (true, Some((40, 8, 3))));
         assert_eq!(note(50, 12, 1), (true, Some((50, 12, 1))), "another time");
+        // The machine says so itself: to who handed it back, too.
+        let hear = |at_ms| kept::hear_restored(conn, row, at_ms).unwrap();
+        assert!(!hear(51) && !hear(600_050) && hear(600_051));
+        assert_eq!(at(conn, row).restored.map(|it| (it.at, it.taken)), Some((600_051, 0)));
     });
 }
 
