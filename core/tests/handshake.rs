@@ -64,6 +64,7 @@ fn welcome() -> Welcome {
         approvals: vec![],
         approval_key: None,
         unsettled: false,
+        rotated: None,
     }
 }
 

@@ -135,6 +135,7 @@ fn welcome() -> Welcome {
         approvals: vec![],
         approval_key: None,
         unsettled: false,
+        rotated: None,
     }
 }
 

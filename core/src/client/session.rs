@@ -17,7 +17,7 @@ use crate::net::socket::Incoming;
 use crate::role::Role;
 use crate::store::device::machines::MachineRow;
 use crate::wire::{
-    CloseCode, Closing, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Frame, Method, RequestError,
+    CloseCode, Closing, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Frame, Method, RequestError, Rotate,
 };
 
 /// Events kept while an answer is waited for, at most; more than that are told as missed.
@@ -42,6 +42,8 @@ impl Client {
     pub async fn open_session(&self, row: i64) -> Result<MachineSession, ClientError> {
         let session = self.resume_row(row).await?;
         let row = self.durable(move |ledger| ledger.row(row)).await?;
+        // The key of this connection, whatever another of this device's processes has stored since.
+        let row = MachineRow { pin: session.keys.pin, epoch: session.keys.epoch, ..row };
         Ok(MachineSession { client: self.clone(), row, session, next: 0, events: VecDeque::new() })
     }
 }
@@ -152,6 +154,9 @@ impl MachineSession {
         match frame {
             Frame::Answer { id, result } => return Ok(Some((id, result.map_err(|(code, _)| code)))),
             Frame::Event(event) => {
+                if let DeviceEvent::KeyRotated { rotate } = &event {
+                    follow(self.client.clone(), self.row.row, rotate.clone()).await;
+                }
                 if self.events.len() >= EVENTS {
                     self.events.clear();
                     self.events.push_back(DeviceEvent::Missed);
@@ -194,6 +199,11 @@ impl MachineSession {
     }
 }
 
+/// For the reason given in `receive`.
+async fn follow(client: Client, row: i64, rotate: Box<Rotate>) {
+    client.follow(row, rotate).await;
+}
+
 /// The machine ends the session, and says why.
 async fn closed(client: Client, row: MachineRow, closing: &Closing) -> ClientError {
     let (name, told) = (row.name.clone(), Told::of(&closing.by, Some(closing.at), &closing.reason));
@@ -205,6 +215,7 @@ async fn closed(client: Client, row: MachineRow, closing: &Closing) -> ClientErr
             stored.err().unwrap_or(ClientError::Revoked { name, told })
         }
         CloseCode::Suspended => ClientError::Suspended { name, told },
+        CloseCode::KeyReplaced => ClientError::KeyReplaced { name },
         CloseCode::Expired => ClientError::Expired { name, skew_seconds: None },
         _ => line::interrupted(&name),
     }

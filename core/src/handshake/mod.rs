@@ -3,7 +3,7 @@
 //! One file per flow, both roles in it, each step a type of its own so that a step cannot be taken
 //! out of order. Nothing here touches a socket, a clock or a random source: the engines
 //! ([`crate::host`], [`crate::client`]) hand in what a step needs and do what it says. `preview`
-//! and `scan` are flow (a) of `docs/protocol.md`, `code` flow (b), `join` flow (c), `resume` flow (d).
+//! and `scan` are flow (a) of `docs/protocol.md`, `code` flow (b), `join` flow (c), `resume` flow (d), `rotate` flow (e).
 
 mod code;
 mod join;
@@ -11,6 +11,7 @@ mod keys;
 mod pake;
 mod preview;
 mod resume;
+mod rotate;
 mod scan;
 mod statement;
 mod transcript;
@@ -23,6 +24,7 @@ pub use join::{JoinAwaitReveal, JoinDraft, JoinFacts, JoinHeld, JoinMet, JoinOpe
 pub use keys::{MacKey, Purpose};
 pub use preview::{AwaitPreview, PreviewOpened, PreviewProven, PreviewReceived};
 pub use resume::{AwaitWelcome, ResumeDraft, ResumeOpened, ResumeProven};
+pub use rotate::{KnownKeys, RotateDraft};
 pub use scan::{AwaitGrant, DeviceDetails, GrantReceived, Granted, ScanDraft, ScanOpened, ScanProven};
 pub use statement::{Addressee, ApprovedJoin, Stated, Statement, request_hash};
 pub use transcript::{Channel, CheckDigits, EXPORTER_LABEL, Transcript, TranscriptHash};

@@ -208,7 +208,7 @@ async fn let_in(visitor: Visitor, mut socket: Socket, met: JoinMet, what: LetInA
     let token = SessionToken::generate().map_err(|_| Gone)?;
     let recognition_key = RecognitionKey::generate().map_err(|_| Gone)?;
     let hash = TokenHash::of(&token);
-    let grant = make_grant(&shared, device, &details, &what, token, recognition_key.clone());
+    let grant = make_grant(&visitor, device, &details, &what, token, recognition_key.clone());
     let (envelope, granted) = met.grant(&grant)?;
     if !shared.joins.joins().granted(id, hash) {
         return Err(Gone);
@@ -241,13 +241,14 @@ async fn let_in(visitor: Visitor, mut socket: Socket, met: JoinMet, what: LetInA
 }
 
 fn make_grant(
-    shared: &Shared,
+    visitor: &Visitor,
     device: DeviceId,
     details: &DeviceDetails,
     what: &LetInAs,
     token: SessionToken,
     recognition_key: RecognitionKey,
 ) -> Grant {
+    let shared = visitor.shared();
     let absolute = what.absolute_seconds.unwrap_or(limits::ABSOLUTE_LIFETIME.as_secs());
     Grant {
         version: VERSION,
@@ -261,8 +262,8 @@ fn make_grant(
         platform: shared.platform.clone(),
         recognition_key,
         addresses: shared.addresses_for_devices(),
-        next_pin: shared.next_pin,
-        epoch: 0,
+        next_pin: visitor.identity.state.next_pin,
+        epoch: visitor.identity.state.epoch,
         counter: shared.book.counter(),
         idle_seconds: limits::IDLE_LIFETIME.as_secs().min(absolute),
         expires_at: shared.judged_now().saturating_add_unsigned(absolute.saturating_mul(1000)),

@@ -50,6 +50,7 @@ mod questions;
 mod reconnect;
 mod registry;
 mod requests;
+mod rotation;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
@@ -72,9 +73,11 @@ pub use join_from::{JoinFrom, UnknownNetworks};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
 pub use questions::{AskError, Question};
+pub use rotation::{KeyChange, KeyChangeKind};
 pub use rows::SHELL;
 pub use views::{
-    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView, TombstoneView,
+    AuditView, DeviceChange, DeviceView, HostStatus, KeysChanged, KeysView, NewOffer, OfferView, PairedView,
+    RevokedView, TombstoneView,
 };
 
 /// The database's file in the state directory.

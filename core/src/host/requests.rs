@@ -84,7 +84,9 @@ pub(super) fn check(
         return Err(RequestError::Nonce);
     }
     let key = key.ok_or(RequestError::Statement)?;
-    let addressee = Addressee { pin: shared.pin, machine: shared.machine, epoch: 0 };
+    // Of the connection: the device signs for the key that was proven to it.
+    let keys = &live.identity.state;
+    let addressee = Addressee { pin: keys.pin, machine: shared.machine, epoch: keys.epoch };
     Statement::check(&addressee, &key, signed, stated).map_err(|_| RequestError::Statement)
 }
 

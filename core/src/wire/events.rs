@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
-use crate::wire::{AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk};
+use crate::wire::{AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk, Rotate};
 
 /// Something happened that a device of the right role should know at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +92,12 @@ pub enum DeviceEvent {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         by: Option<String>,
     },
+    /// The machine's key was changed as it had announced; this connection goes on under the one before.
+    KeyRotated {
+        /// The signed change.
+        #[serde(flatten)]
+        rotate: Box<Rotate>,
+    },
     /// Some were lost, because this device did not read for long: ask for everything anew.
     Missed,
     /// One that this build does not know.
@@ -106,7 +112,7 @@ impl DeviceEvent {
             Self::DeviceAdded { .. } | Self::DeviceRevoked { .. } | Self::Alarm { .. } => Role::Owner,
             Self::AskPending { .. } | Self::AskGone { .. } | Self::Notice { .. } => Role::Operator,
             Self::JoinPending(_) | Self::JoinGone { .. } => Role::Owner,
-            Self::Missed | Self::Unknown => Role::Viewer,
+            Self::KeyRotated { .. } | Self::Missed | Self::Unknown => Role::Viewer,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, JoinCommit, JoinNonce, JoinReveal, Refusal};
+use super::{Address, JoinCommit, JoinNonce, JoinReveal, Refusal, Rotate};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
 use crate::role::Role;
@@ -212,6 +212,10 @@ pub struct Welcome {
     /// the current one yet, and the device keeps every token that it has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
+    /// The last planned change of the machine's key, for a device that slept through it. Without it nothing under
+    /// the announced key is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated: Option<Box<Rotate>>,
 }
 
 /// A handshake message of its own kind. Only such a one can be put into an [`Envelope`](super::Envelope), so a

@@ -13,6 +13,7 @@ pub mod limits;
 mod messages;
 mod methods;
 mod refusal;
+mod rotate;
 mod statements;
 
 pub use address::{Address, AddressKind, UnreadableAddress};
@@ -33,6 +34,7 @@ pub use messages::{
 };
 pub use methods::{Method, RequestError};
 pub use refusal::{Refusal, RefusalCode};
+pub use rotate::Rotate;
 pub use statements::{
     ApprovalGuard, Enrol, MintRequest, MintedOffer, Nonce, NonceGiven, RequestHash, RevokeRequest, Signed,
     StatementKind,

@@ -362,6 +362,7 @@ impl State {
             approvals: Vec::new(),
             approval_key: None,
             unsettled: false,
+            rotated: None,
         }
     }
 

@@ -4,17 +4,17 @@
 use std::time::Duration;
 
 use pairpin_core::host::offers::MintError;
-use pairpin_core::host::{AskError, DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
+use pairpin_core::host::{AskError, DeviceChange, Host, HostError, KeyChange, OfferRequest, OfflineHost, SHELL};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
 use pairpin_core::wire::JoinNumber;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
+use super::protocol::{AdminError, Change, ChangeKeys, ErrorKind, PairRequest, Request};
 use super::views::{
-    AcceptedRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord, RevokedRecord,
-    TombstoneRecord,
+    AcceptedRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, KeysChangedRecord, MachineRecord, OfferRecord,
+    RevokedRecord, TombstoneRecord,
 };
 
 /// The engine behind a verb.
@@ -115,6 +115,7 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         }
         Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines).await?),
         Request::ResetClock => value(host.reset_clock().await?),
+        Request::ChangeKeys(change) => value(KeysChangedRecord::from(host.change_keys(key_change(change)).await?)),
         Request::Asks => records::<_, AskRecord>(host.asks()),
         Request::ShowAsk { id } => {
             let ask = host.asks().into_iter().find(|ask| ask.shown.id == id);
@@ -130,10 +131,9 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
 fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
     match request {
         Request::Status => {
-            let ((pin, next_pin), devices) = (host.pins()?, host.devices()?);
+            let (keys, devices) = (host.keys()?, host.devices()?);
             let owners = devices.iter().filter(|device| device.role == Role::Owner).count();
-            let (key, next_key) = (pin.into(), next_pin.into());
-            value(MachineRecord { running: false, key, next_key, devices: devices.len(), owners, daemon: None })
+            value(MachineRecord { devices: devices.len(), owners, ..MachineRecord::of_keys(keys) })
         }
         // Nobody waits at a machine that is stopped.
         Request::Joins => value(Vec::<JoinRecord>::new()),
@@ -153,6 +153,7 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
         }
         Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines)?),
         Request::ResetClock => value(host.reset_clock()?),
+        Request::ChangeKeys(change) => value(KeysChangedRecord::from(host.change_keys(&key_change(change))?)),
         Request::Offers
         | Request::CancelOffer { .. }
         | Request::CancelOffers
@@ -168,6 +169,10 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
             Err(AdminError { kind: ErrorKind::NotRunning, message: "pairpin serve is not running".into() })
         }
     }
+}
+
+fn key_change(change: ChangeKeys) -> KeyChange {
+    KeyChange { kind: change.kind.into(), next_key: change.next_key.map(Into::into) }
 }
 
 fn whole_id(text: &str) -> Result<DeviceId, AdminError> {

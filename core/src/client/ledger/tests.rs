@@ -141,6 +141,7 @@ fn welcome(new: Option<SessionToken>) -> Welcome {
         approvals: Vec::new(),
         approval_key: None,
         unsettled: false,
+        rotated: None,
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod audit;
 mod device_updates;
 pub mod devices;
+pub mod keys;
 pub mod meta;
 pub mod tokens;
 pub mod tombstones;
