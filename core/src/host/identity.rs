@@ -111,10 +111,11 @@ pub(super) fn settle(dir: &StateDir, state: &KeyState) -> Result<(), HostError> 
     STEPS.iter().try_for_each(|step| step(dir, state))
 }
 
-type Step = fn(&StateDir, &KeyState) -> Result<(), HostError>;
+pub(super) type Step = fn(&StateDir, &KeyState) -> Result<(), HostError>;
 
 /// The steps of [`settle`], one write of a file each.
-const STEPS: [Step; 6] = [place_identity, place_next, place_kept, clear_next, clear_coming_identity, clear_coming_next];
+pub(super) const STEPS: [Step; 6] =
+    [place_identity, place_next, place_kept, clear_next, clear_coming_identity, clear_coming_next];
 
 fn place_identity(dir: &StateDir, state: &KeyState) -> Result<(), HostError> {
     if is_in(dir, IDENTITY_KEY_FILE, &state.pin)? {

@@ -51,6 +51,8 @@ mod reconnect;
 mod registry;
 mod requests;
 mod rotation;
+#[cfg(test)]
+mod rotation_tests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
