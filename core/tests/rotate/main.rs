@@ -204,8 +204,19 @@ async fn offers_and_joins_that_name_the_key_of_before_end_with_it() {
     let (machine, device) = pair_of_both().await;
     device.pair(&machine).await;
     let offer = machine.offer();
+    let asker = Device::new(&machine.clock);
+    let asked = asker.client.ask_to_join(machine.address()).await.unwrap();
+    let shown = async {
+        while machine.host().joins().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), shown).await.expect("the join is shown");
     let done = rotate(&machine).await;
-    assert_eq!((done.offers_withdrawn, machine.host().offers().len()), (1, 0));
+    assert_eq!((done.offers_withdrawn, done.joins_ended, machine.host().offers().len()), (1, 1, 0));
+    let Err(ended) = asked.wait().await else { panic!("let in without a word") };
+    assert!(matches!(ended, ClientError::JoinExpired), "{ended}");
+    assert!(machine.host().joins().is_empty());
     let newcomer = Device::new(&machine.clock);
     let refused = newcomer.client.preview(offer.link.as_ref().unwrap()).await.unwrap_err();
     assert!(matches!(refused, ClientError::OtherKey { .. }), "{refused}");
