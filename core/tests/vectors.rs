@@ -366,3 +366,35 @@ fn recovery() {
         }),
     );
 }
+
+/// A planned change of the machine's key. Like [`kept_signature`], the keys and their signatures are kept.
+#[test]
+fn a_rotation() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/rotate.json");
+    let (machine, next_pin, epoch) = (MachineId::from_bytes([0x55; 16]), Pin::from_bytes([0x66; 32]), 4);
+    if std::env::var_os("PAIRPIN_WRITE_VECTORS").is_some() && !path.exists() {
+        let (old, new) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let (old_key, new_key) = (old.public_key().unwrap(), new.public_key().unwrap());
+        let draft = RotateDraft { machine, epoch, old_key, new_key, next_pin };
+        let message = draft.to_sign();
+        let rotate = draft.signed(old.sign(&message).unwrap(), new.sign(&message).unwrap());
+        let kept = serde_json::to_string(&json!({ "rotate": rotate })).unwrap();
+        std::fs::write(&path, kept).unwrap();
+    }
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let rotate: Rotate = serde_json::from_value(kept["rotate"].clone()).unwrap();
+    let (old_key, new_key) = (rotate.old_key, rotate.new_key);
+    let (old, new) = (Pin::of_key(&old_key), Pin::of_key(&new_key));
+    let known = KnownKeys { machine, pin: old, next_pin: Some(new), epoch: epoch - 1 };
+    assert_eq!(known.after(&rotate).unwrap(), KnownKeys { machine, pin: new, next_pin: Some(next_pin), epoch });
+    assert!(KnownKeys { epoch, ..known }.after(&rotate).is_err(), "the control");
+    check(
+        "rotate.json",
+        json!({
+            "old_pin": hex(old.as_bytes()),
+            "new_pin": hex(new.as_bytes()),
+            "signs": hex(&RotateDraft { machine, epoch, old_key, new_key, next_pin }.to_sign()),
+            "rotate": rotate,
+        }),
+    );
+}

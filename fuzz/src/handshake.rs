@@ -137,6 +137,7 @@ fn welcome() -> Welcome {
         approval_guard: None,
         unsettled: false,
         standing: None,
+        rotated: None,
     }
 }
 

@@ -86,7 +86,7 @@ pub enum Verb {
     Doctor(DoctorArgs),
     /// What happened here: pairings, revocations, alarms
     Audit(AuditArgs),
-    /// Show the machine's identity key
+    /// Show or change the machine's identity key
     Key {
         /// What to do with it.
         #[command(subcommand)]
@@ -395,6 +395,35 @@ pub struct AuditArgs {
 pub enum KeyVerb {
     /// Show its fingerprint, to compare with what a device shows
     Show(Json),
+    /// Change it: devices follow by themselves, or scan again where it is known to others
+    Rotate(RotateArgs),
+    /// Keep the next key in a file elsewhere from now on, off this machine
+    MoveNext(MoveNextArgs),
+}
+
+/// `pairpin key rotate`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// The key may be known to others: end every session, and have every device scan again
+    #[arg(long, env = "PAIRPIN_KEY_ROTATE_COMPROMISED", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub compromised: bool,
+    /// Take the next key from this file, if it is kept elsewhere, and put the one after it there
+    #[arg(long, value_name = "FILE", env = "PAIRPIN_KEY_ROTATE_NEXT_KEY", hide_env = true)]
+    pub next_key: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `pairpin key move-next`.
+#[derive(Debug, Args)]
+pub struct MoveNextArgs {
+    /// The file, on a stick or wherever this machine's thief is not
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub json: Json,
 }
 
 #[cfg(test)]

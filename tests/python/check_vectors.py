@@ -237,6 +237,25 @@ def check_recovery(v):
     assert lines == v["lines"]
 
 
+def from_base64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def check_rotate(v):
+    # RFC 5480 section 2: what stands before the point of a P-256 key in its SubjectPublicKeyInfo.
+    head = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+    rotate = v["rotate"]
+    old, new = (from_base64url(rotate[name]) for name in ("old_key", "new_key"))
+    pins = [sha256(head + key) for key in (old, new)]
+    assert [pin.hex() for pin in pins] == [v["old_pin"], v["new_pin"]]
+    machine, following = (from_base64url(rotate[name]) for name in ("machine", "next_pin"))
+    epoch = rotate["epoch"].to_bytes(8, "big")
+    signs = lp(b"pairpin v1 rotate", (1).to_bytes(2, "big"), machine, epoch, *pins, following)
+    assert signs.hex() == v["signs"]
+    assert es256_verify(old, signs, from_base64url(rotate["by_old"]))
+    assert es256_verify(new, signs, from_base64url(rotate["by_new"]))
+
+
 def split(address):
     host, _, port = address.rpartition(":")
     if not host or (":" in host and not host.endswith("]")):

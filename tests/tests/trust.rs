@@ -123,6 +123,7 @@ fn a_stolen_tls_key_without_the_database_is_a_hard_stop() {
                 approval_guard: None,
                 unsettled: false,
                 standing: None,
+                rotated: None,
             };
             let mut answer = pairpin_core::wire::Envelope::of(&welcome).map_err(std::io::Error::other)?;
             answer.mac = Some(forged_mac(opened.device().as_bytes()));

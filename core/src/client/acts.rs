@@ -278,14 +278,15 @@ impl MachineSession {
 /// # Errors
 /// [`ClientError::Protocol`].
 pub fn minted(answer: Value) -> Result<MintedOffer, ClientError> {
-    let minted: MintedOffer = serde_json::from_value(answer).map_err(|_| ClientError::Protocol)?;
-    let line = |text: String| crate::names::clean(&text, crate::wire::limits::FRAME);
-    Ok(MintedOffer {
-        link: minted.link.and_then(line),
-        code: minted.code.and_then(line),
-        expires_in_seconds: minted.expires_in_seconds.min(crate::wire::limits::OFFER_TIME_MAX.as_secs()),
-        ..minted
-    })
+    let mut minted: MintedOffer = serde_json::from_value(answer).map_err(|_| ClientError::Protocol)?;
+    for text in [&mut minted.link, &mut minted.code] {
+        let shown = text.as_deref().and_then(|text| crate::names::clean(text, crate::wire::limits::FRAME));
+        // Wiped, not only dropped: it is a secret.
+        zeroize::Zeroize::zeroize(text);
+        *text = shown;
+    }
+    minted.expires_in_seconds = minted.expires_in_seconds.min(crate::wire::limits::OFFER_TIME_MAX.as_secs());
+    Ok(minted)
 }
 
 #[cfg(test)]

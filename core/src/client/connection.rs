@@ -12,7 +12,7 @@ use super::resume::Session;
 use super::standing;
 use super::watch::Wish;
 use crate::net::socket::Incoming;
-use crate::wire::{Address, CloseCode, Closing, Frame, limits};
+use crate::wire::{Address, CloseCode, Closing, DeviceEvent, Frame, Rotate, limits};
 
 /// After the device's network has changed: how long an answer to a ping may take before the
 /// connection counts as lost with the old network.
@@ -103,6 +103,9 @@ impl Client {
             match incoming {
                 Ok(Some(Incoming::Frame(Frame::Closing(closing)))) => return self.closing(row, &closing).await,
                 Ok(Some(Incoming::Frame(Frame::Addresses(addresses)))) => hint.newest = Some(addresses),
+                Ok(Some(Incoming::Frame(Frame::Event(DeviceEvent::KeyRotated { rotate })))) => {
+                    self.follow(row, rotate).await;
+                }
                 Ok(Some(Incoming::Frame(Frame::Event(event)))) => drop(heard.take(&event)),
                 Ok(Some(Incoming::Frame(Frame::Request { id, .. }))) => {
                     let result = Err((METHOD_NOT_FOUND, "this device does not know that request".to_owned()));
@@ -121,6 +124,17 @@ impl Client {
                     return self.lost(row, &error.to_string()).await;
                 }
             }
+        }
+    }
+
+    /// The machine's key was changed. One that does not hold is nothing that happened: this connection goes on, and
+    /// the next one proves whose key it is.
+    pub(super) async fn follow(&self, row: i64, rotate: Box<Rotate>) {
+        match self.durable(move |ledger| ledger.rotated(row, &rotate)).await {
+            Ok(true) => self.inner.changed(),
+            Ok(false) => {}
+            // What is not stored now comes again with the next welcome.
+            Err(error) => tracing::warn!(%error, "a change of a machine's key was not followed"),
         }
     }
 
@@ -148,6 +162,11 @@ impl Client {
             CloseCode::Expired => {
                 self.lost(row, "the session has expired").await;
                 End::Over(MachineState::Expired { why: "the session has expired, scan a fresh offer".to_owned() })
+            }
+            // The next dial meets another key, and says so.
+            CloseCode::KeyReplaced => {
+                self.lost(row, "its key was replaced because others may know it: scan a new offer from its own screen")
+                    .await
             }
             CloseCode::Stopping => self.lost(row, "the machine stopped").await,
             CloseCode::Replaced => self.lost(row, "this device has too many connections to the machine").await,
@@ -181,6 +200,7 @@ mod tests {
     use super::super::fakes::MemoryStore;
     use super::super::ledger::Pairing;
     use super::*;
+    use crate::handshake::KnownKeys;
     use crate::identity::{MachineId, Pin};
     use crate::net::socket::Socket;
     use crate::role::Role;
@@ -240,10 +260,17 @@ mod tests {
             approval_guard: None,
             unsettled: false,
             standing: None,
+            rotated: None,
         };
         let (ours, theirs) = duplex(64 * 1024);
         let socket = Socket::device(Box::new(ours)).await;
-        let session = Session { socket, welcome, address: "10.0.0.1".parse().unwrap() };
+        let keys = KnownKeys {
+            machine: MachineId::from_bytes([1; 16]),
+            pin: Pin::from_bytes([1; 32]),
+            next_pin: None,
+            epoch: 0,
+        };
+        let session = Session { socket, welcome, address: "10.0.0.1".parse().unwrap(), keys };
         let scene = Scene { client, row: prepared.row.row, session, beside, _dir: dir };
         (scene, theirs)
     }

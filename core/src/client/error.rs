@@ -139,13 +139,35 @@ pub enum ClientError {
     /// A paired machine has another key.
     #[error(
         "{name} has changed its key (it proves {}), nothing was sent to it: if its key was replaced, \
-         scan a new offer from its own screen, if not, somebody is in between", .seen.fingerprint()
+         or changed more than once while this device was away, scan a new offer from its own screen, if not, somebody is \
+         in between", .seen.fingerprint()
     )]
     KeyChanged {
         /// The machine.
         name: String,
         /// The key that answered.
         seen: Pin,
+    },
+    /// What answers has the key that a paired machine had announced, without a change to it that both keys signed.
+    #[error(
+        "what answers as {name} proves the key that {name} had announced as its next one ({}), but not that it was \
+         changed to it, so nothing of what it said was believed: if the key before was replaced because others may know \
+         it, scan a new offer from its own screen, if not, somebody is in between", .seen.fingerprint()
+    )]
+    NotRotated {
+        /// The machine.
+        name: String,
+        /// The key that answered.
+        seen: Pin,
+    },
+    /// The machine's key was replaced while this device was connected.
+    #[error(
+        "{name} has replaced its key because others may know it, and ended every session: scan a new offer from its own \
+         screen, this device keeps its place there"
+    )]
+    KeyReplaced {
+        /// The machine.
+        name: String,
     },
     /// A paired machine has its key but not the recognition key.
     #[error(
@@ -509,7 +531,11 @@ impl ClientError {
             }
             Self::SheetSpent { .. } => ErrorKind::Expired,
             Self::SheetOtherKey { .. } | Self::SheetUnproven => ErrorKind::IdentityChanged,
-            Self::OtherKey { .. } | Self::KeyChanged { .. } | Self::KeyCopied { .. } => ErrorKind::IdentityChanged,
+            Self::OtherKey { .. }
+            | Self::KeyChanged { .. }
+            | Self::NotRotated { .. }
+            | Self::KeyReplaced { .. }
+            | Self::KeyCopied { .. } => ErrorKind::IdentityChanged,
             _ => ErrorKind::Failed,
         }
     }

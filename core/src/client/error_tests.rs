@@ -22,6 +22,8 @@ fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
         ClientError::NotPairpin { address: name() },
         ClientError::OtherKey { address: "a".parse().unwrap(), seen: pin },
         ClientError::KeyChanged { name: name(), seen: pin },
+        ClientError::NotRotated { name: name(), seen: pin },
+        ClientError::KeyReplaced { name: name() },
         ClientError::KeyCopied { name: name() },
         ClientError::Revoked { name: name(), told: told.clone() },
         ClientError::Suspended { name: name(), told },

@@ -62,7 +62,9 @@ impl Client {
     /// [`ClientError::NotOurMachine`]: none of this device's has that key.
     pub async fn machine_of_join(&self, qr: &JoinQr) -> Result<MachineView, ClientError> {
         let rows = self.durable(|ledger| ledger.rows()).await?;
-        let found = rows.iter().find(|row| row.state == RowState::Active && row.pin.prefix() == qr.pin);
+        // By the announced key too: this device may have slept through the change to it.
+        let mut active = rows.iter().filter(|row| row.state == RowState::Active);
+        let found = active.find(|row| [Some(row.pin), row.next_pin].iter().flatten().any(|pin| pin.prefix() == qr.pin));
         found.map(MachineView::of).ok_or(ClientError::NotOurMachine)
     }
 }

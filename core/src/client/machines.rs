@@ -105,7 +105,9 @@ impl MachineState {
     pub(super) fn after(error: &ClientError, since: Option<UnixMillis>) -> Self {
         match error {
             ClientError::Revoked { told, .. } => Self::Revoked(told.clone()),
-            ClientError::KeyChanged { seen, .. } => Self::KeyChanged { seen: *seen },
+            ClientError::KeyChanged { seen, .. } | ClientError::NotRotated { seen, .. } => {
+                Self::KeyChanged { seen: *seen }
+            }
             ClientError::KeyCopied { .. } => Self::KeyCopied,
             ClientError::Suspended { told, .. } => Self::Suspended(told.clone()),
             ClientError::Expired { .. } => Self::Expired { why: error.to_string() },

@@ -8,13 +8,13 @@ use super::error::{ClientError, Tried};
 use super::line::{self, DialFailed, FirstAnswer};
 use super::preview::speaks_ours;
 use crate::clock::UnixMillis;
-use crate::handshake::{HandshakeError, ResumeDraft};
+use crate::handshake::{AwaitWelcome, HandshakeError, KnownKeys, ResumeDraft};
 use crate::identity::Pin;
 use crate::net::socket::Socket;
 use crate::net::tls::PinCheck;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
 use crate::token::TokenHash;
-use crate::wire::{Address, CloseCode, Flow, HandedBack, Refusal, RefusalCode, Welcome};
+use crate::wire::{Address, CloseCode, Envelope, Flow, HandedBack, Refusal, RefusalCode, Rotate, Welcome};
 
 /// The clocks may differ by this much before it is worth a word.
 const SKEW_SHOWN_MS: i64 = 300_000;
@@ -27,6 +27,8 @@ pub(super) struct Session {
     pub(super) socket: Socket,
     pub(super) welcome: Welcome,
     pub(super) address: Address,
+    /// The key of this connection, which statements on it are for.
+    pub(super) keys: KnownKeys,
 }
 
 impl Session {
@@ -42,7 +44,20 @@ enum Attempt {
     Welcomed(Box<Session>),
     /// This token is not the machine's current one: another may be.
     OtherToken(TokenHash, RefusalCode),
+    /// The key that was proven is none of the row's any more: another of this device's processes has followed
+    /// a change meanwhile.
+    OtherKey,
     /// There is no token left to try.
+    NoToken,
+}
+
+/// What a dial came to before anything was said.
+enum Asking {
+    /// The request, what waits for its answer, the token in it, and the keys that the row has.
+    Ready(Box<(Envelope, AwaitWelcome, TokenHash, KnownKeys)>),
+    /// See [`Attempt::OtherKey`].
+    OtherKey,
+    /// See [`Attempt::NoToken`].
     NoToken,
 }
 
@@ -78,6 +93,7 @@ impl Client {
                     never_seen |= code == RefusalCode::TokenUnknown;
                     refused.push(token);
                 }
+                Ok(Attempt::OtherKey) => {}
                 Ok(Attempt::NoToken) => break,
                 Err(error) => return Err(self.failed(&row, error).await),
             }
@@ -112,7 +128,9 @@ impl Client {
         first: Option<&Address>,
     ) -> Result<Attempt, ClientError> {
         let name = &row.name;
-        let check = PinCheck::Exact(vec![row.pin]);
+        // The announced key too: this device may have slept through the change to it. Then nothing is believed
+        // without that change.
+        let check = PinCheck::Exact(std::iter::once(row.pin).chain(row.next_pin).collect());
         let dialled = match line::dial(name, &in_order(row, first), check).await {
             Ok(dialled) => dialled,
             Err(DialFailed::Other(error)) => return Err(error),
@@ -122,36 +140,60 @@ impl Client {
         let (id, channel, known_refused) = (row.row, dialled.channel.clone(), refused.to_vec());
         let asking = self.durable(move |ledger| {
             let (row, token) = ledger.token_to_try(id, &known_refused)?;
-            let Some(token) = token else { return Ok(None) };
+            let Some(token) = token else { return Ok(Asking::NoToken) };
+            let known = known_keys(&row);
+            if channel.pin != known.pin && Some(channel.pin) != known.next_pin {
+                return Ok(Asking::OtherKey);
+            }
             crate::fault_point!("device-token", token, row);
             let draft = ResumeDraft::new(&channel, row.device_id, &token)?;
             let signature = ledger.sign(&row, &draft.to_sign())?;
-            Ok(Some((draft.signed(signature, &ledger.record(&row)?.recognition_key), TokenHash::of(&token))))
+            let (envelope, wait) = draft.signed(signature, &ledger.record(&row)?.recognition_key);
+            Ok(Asking::Ready(Box::new((envelope, wait, TokenHash::of(&token), known))))
         });
-        let Some(((envelope, wait), token)) = asking.await? else { return Ok(Attempt::NoToken) };
+        let pin = dialled.channel.pin;
+        let (envelope, wait, token, known) = match asking.await? {
+            Asking::Ready(ready) => *ready,
+            Asking::OtherKey => return Ok(Attempt::OtherKey),
+            Asking::NoToken => return Ok(Attempt::NoToken),
+        };
+        let followed = |rotate: &Option<Box<Rotate>>| following(name, pin, known, rotate.as_deref());
         match line::ask(name, dialled, Flow::Resume, &envelope).await? {
             FirstAnswer::Opened(socket, answer) => {
                 let welcome = wait.receive(&answer).map_err(|error| unproven(error, name))?;
+                let mut keys = followed(&welcome.rotated)?;
+                keys.epoch = keys.epoch.max(welcome.epoch);
                 let (stored, at, refused) = (welcome.clone(), address.clone(), refused.to_vec());
                 // A new token is durable before anything is done with this session. If this disk fails, the
                 // machine never sees the new one used, and the old one serves on; what a pairing still
                 // has to store is another matter.
-                match self.durable(move |ledger| ledger.welcomed(id, &token, &refused, &stored, &at)).await {
+                let slept = pin != known.pin;
+                let store = self.durable(move |ledger| {
+                    if let Some(rotate) = stored.rotated.as_ref().filter(|_| slept) {
+                        ledger.rotated(id, rotate)?;
+                    }
+                    ledger.welcomed(id, &token, &refused, &stored, &at)
+                });
+                match store.await {
                     Err(error @ (ClientError::State(_) | ClientError::Secrets(_))) if row.state == RowState::Active => {
                         tracing::warn!(%error, machine = row.name, "a welcome could not be stored");
                     }
                     stored => stored?,
                 }
                 self.inner.changed();
-                let mut session = Session { socket: *socket, welcome, address };
+                let mut session = Session { socket: *socket, welcome, address, keys };
                 self.compare(row, &mut session).await;
                 Ok(Attempt::Welcomed(Box::new(session)))
             }
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
+                followed(&refusal.rotated)?;
                 refused_under_r(name, token, &refusal, self.inner.clock.wall_ms())
             }
-            FirstAnswer::Stranger { versions } => Err(stranger(versions, name)),
+            FirstAnswer::Stranger { versions } => {
+                followed(&None)?;
+                Err(stranger(versions, name))
+            }
             FirstAnswer::Answered(_) => Err(ClientError::Protocol),
         }
     }
@@ -179,6 +221,20 @@ impl Client {
         self.inner.changed();
         stored.err().unwrap_or(error)
     }
+}
+
+/// What a row knows of its machine's keys.
+pub(super) fn known_keys(row: &MachineRow) -> KnownKeys {
+    KnownKeys { machine: row.machine_id, pin: row.pin, next_pin: row.next_pin, epoch: row.epoch }
+}
+
+/// The keys of a connection that proved `pin`: those known, or those after the change that the machine showed.
+fn following(name: &str, pin: Pin, known: KnownKeys, rotate: Option<&Rotate>) -> Result<KnownKeys, ClientError> {
+    if pin == known.pin {
+        return Ok(known);
+    }
+    let after = rotate.and_then(|rotate| known.after(rotate).ok()).filter(|after| after.pin == pin);
+    after.ok_or_else(|| ClientError::NotRotated { name: name.to_owned(), seen: pin })
 }
 
 /// What a refusal under R means, at `now` by this device's clock.

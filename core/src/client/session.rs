@@ -20,7 +20,7 @@ use crate::net::socket::Incoming;
 use crate::role::Role;
 use crate::store::device::machines::MachineRow;
 use crate::wire::{
-    ApprovalGuard, CloseCode, Closing, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Frame, Method,
+    ApprovalGuard, CloseCode, Closing, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Frame, Method, Rotate,
 };
 
 /// Events kept while an answer is waited for, at most; more than that are told as missed.
@@ -49,6 +49,8 @@ impl Client {
     pub async fn open_session(&self, row: i64) -> Result<MachineSession, ClientError> {
         let session = self.resume_row(row).await?;
         let row = self.durable(move |ledger| ledger.row(row)).await?;
+        // The key of this connection, whatever another of this device's processes has stored since.
+        let row = MachineRow { pin: session.keys.pin, epoch: session.keys.epoch, ..row };
         let (next, events, heard) = (0, VecDeque::new(), Heard::new());
         Ok(MachineSession { client: self.clone(), row, session, next, events, opened: None, heard })
     }
@@ -175,6 +177,9 @@ impl MachineSession {
             Frame::Answer { id, result } => return Ok(Some((id, result.map_err(|(code, _)| code)))),
             Frame::Event(event) => {
                 self.took(&event);
+                if let DeviceEvent::KeyRotated { rotate } = &event {
+                    follow(self.client.clone(), self.row.row, rotate.clone()).await;
+                }
                 if self.heard.take(&event) && self.heard.due <= tokio::time::Instant::now() {
                     self.client.keep_heard(self.row.row, &mut self.heard).await;
                 }
@@ -221,6 +226,11 @@ impl MachineSession {
     }
 }
 
+/// For the reason given in `receive`.
+async fn follow(client: Client, row: i64, rotate: Box<Rotate>) {
+    client.follow(row, rotate).await;
+}
+
 /// The machine ends the session, and says why.
 async fn closed(client: Client, row: MachineRow, closing: &Closing) -> ClientError {
     let (name, told) = (row.name.clone(), Told::of(&closing.by, Some(closing.at), &closing.reason));
@@ -232,6 +242,7 @@ async fn closed(client: Client, row: MachineRow, closing: &Closing) -> ClientErr
             stored.err().unwrap_or(ClientError::Revoked { name, told })
         }
         CloseCode::Suspended => ClientError::Suspended { name, told },
+        CloseCode::KeyReplaced => ClientError::KeyReplaced { name },
         CloseCode::Expired => ClientError::Expired { name, skew_seconds: None },
         _ => line::interrupted(&name),
     }

@@ -41,7 +41,7 @@ pub(super) async fn accept(live: &mut Live, row: &DeviceRow, asked: AcceptAsk) -
     let key = row.approval.as_ref().map(|approval| approval.key);
     let stated = Stated::Answer { ask: &asked.id, request: request_hash(&message) };
     check(live, key, &asked.signed, &stated)?;
-    let Addressee { pin, machine, epoch } = addressee(&shared);
+    let Addressee { pin, machine, epoch } = addressee(live);
     let proof = key.map(|key| AnswerProof { message, pin, machine, epoch, key, signed: asked.signed });
     decide(&shared, live.device, &asked.id, key, proof).await
 }

@@ -300,6 +300,23 @@ impl Book {
         written
     }
 
+    /// Changes the machine's keys: commits, and only then shows what that means for the devices. `forget_tokens`:
+    /// the change has deleted them all.
+    pub(super) async fn change_keys<F>(&self, forget_tokens: bool, change: F) -> Result<(bool, bool), StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<(bool, bool), StoreError> + Send + 'static,
+    {
+        let _turn = self.turn.lock().await;
+        let changed = move |connection: &Connection| Ok((change(connection)?, meta::counter(connection)?));
+        let ((done, sheet), counter) = self.db.write(changed).await?;
+        let mut pages = self.write();
+        pages.counter = counter;
+        if done && forget_tokens {
+            pages.devices.values_mut().for_each(|entry| entry.tokens.clear());
+        }
+        Ok((done, sheet))
+    }
+
     /// Forgets the clock's floor: the clock was wrong and has been set right.
     pub(super) async fn reset_latest_welcome(&self, now: UnixMillis) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;

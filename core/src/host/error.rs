@@ -27,6 +27,35 @@ pub enum HostError {
          the change will have to after it", .0.display()
     )]
     NextKeyMissing(PathBuf),
+    /// A key's file has another key than the database knows.
+    #[error(
+        "{} has another key than this database was served with, restore the right file from a backup; or go on with \
+         this one: `pairpin serve --new-key`, after which devices that do not know it have to scan once more", .0.display()
+    )]
+    KeyIsOther(PathBuf),
+    /// The next key is kept outside the state directory.
+    #[error("the next key is kept in {0}: `pairpin key rotate --next-key {0}`, or name the file where it is now")]
+    NextKeyElsewhere(String),
+    /// The named file is not the announced next key.
+    #[error(
+        "{} has another key than the announced next one and is not overwritten: nothing was changed, name another file",
+        .0.display()
+    )]
+    NotTheNextKey(PathBuf),
+    /// The named file should have the next key, and there is none.
+    #[error("there is no next key at {}, it was last kept in {kept}: nothing was changed", path.display())]
+    NoNextKey {
+        /// The file.
+        path: PathBuf,
+        /// Where it was written.
+        kept: String,
+    },
+    /// A file's place cannot be kept in the database.
+    #[error("{} cannot be used for a key: name a file by a path of plain text", .0.display())]
+    BadKeyPath(PathBuf),
+    /// The keys changed while they were being changed.
+    #[error("the machine's keys have been changed by somebody else just now, look at `pairpin key show`")]
+    KeysChanged,
     /// The identity key cannot be read.
     #[error("{}: {cause}", path.display())]
     Key {

@@ -296,7 +296,7 @@ async fn let_in(visitor: Visitor, mut socket: Socket, met: JoinMet, what: LetInA
     let own = row.as_ref().map(|entry| entry.row.recognition_key.clone());
     let recognition_key = own.map_or_else(RecognitionKey::generate, Ok).map_err(|_| Gone)?;
     let hash = TokenHash::of(&token);
-    let grant = make_grant(&shared, device, &details, &what, (token, recognition_key.clone()), row.as_deref());
+    let grant = make_grant(&visitor, device, &details, &what, (token, recognition_key.clone()), row.as_deref());
     let (envelope, granted) = met.grant(&grant)?;
     let kept = JoinGrant { join: id, details: details.clone(), recognition_key, token: hash };
     {
@@ -337,13 +337,14 @@ async fn let_in(visitor: Visitor, mut socket: Socket, met: JoinMet, what: LetInA
 }
 
 fn make_grant(
-    shared: &Shared,
+    visitor: &Visitor,
     device: DeviceId,
     details: &DeviceDetails,
     what: &LetInAs,
     (token, recognition_key): (SessionToken, RecognitionKey),
     entry: Option<&Entry>,
 ) -> Grant {
+    let shared = visitor.shared();
     let row = entry.map(|entry| &entry.row);
     let usual = row.map_or(limits::ABSOLUTE_LIFETIME.as_secs(), |row| row.absolute_seconds);
     let idle = row.map_or(limits::IDLE_LIFETIME.as_secs(), |row| row.idle_seconds);
@@ -363,8 +364,8 @@ fn make_grant(
         platform: shared.platform.clone(),
         recognition_key,
         addresses: shared.addresses_for_devices(),
-        next_pin: shared.next_pin,
-        epoch: 0,
+        next_pin: visitor.identity.state.next_pin,
+        epoch: visitor.identity.state.epoch,
         counter: shared.book.counter(),
         idle_seconds: idle.min(absolute),
         expires_at: shared.judged_now().saturating_add_unsigned(absolute.saturating_mul(1000)),

@@ -273,6 +273,14 @@ impl Joins {
         withdrawn
     }
 
+    /// Ends every join that is not decided: the key that it saw is the machine's no more. Gives how many of them
+    /// people were shown.
+    pub(super) fn end_waiting(&mut self) -> usize {
+        let shown = self.joins.iter().filter(|join| matches!(join.stage, Stage::Shown(..))).count();
+        self.joins.retain(|join| matches!(join.stage, Stage::Accepted { .. }));
+        shown
+    }
+
     /// What has become of a join, as its own connection asks.
     pub(super) fn fate(&mut self, id: JoinId, now: Duration) -> Fate {
         self.tidy(now);

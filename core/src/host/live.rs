@@ -9,12 +9,13 @@ use super::endings::Warned;
 use super::events::DeviceEvents;
 use super::nonces::Nonces;
 use super::registry::Registration;
+use super::rotation::Identity;
 use super::shared::Shared;
 use super::visitor::{Gone, Visitor};
 use super::{requests, sessions};
 use crate::identity::DeviceId;
 use crate::net::socket::{Incoming, Socket};
-use crate::wire::{CloseCode, Closing, Frame, Method, limits};
+use crate::wire::{CloseCode, Closing, DeviceEvent, Frame, Method, limits};
 
 /// How long a device may take to read the reason of a close before its socket is cut.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -32,6 +33,8 @@ pub(super) async fn first<T>(registration: &mut Registration, said: impl Future<
 /// A connection's surroundings while it lives: no more than it needs, for there may be thousands.
 pub(super) struct Live {
     pub(super) shared: Arc<Shared>,
+    /// The key that this connection proved; statements on it are for that one.
+    pub(super) identity: Arc<Identity>,
     from: IpAddr,
     pub(super) device: DeviceId,
     pub(super) nonces: Nonces,
@@ -42,8 +45,9 @@ pub(super) struct Live {
 /// and that is most of it.
 pub(super) fn begin(visitor: Visitor, socket: Socket, registration: Registration, device: DeviceId) {
     visitor.settle();
+    let (shared, identity) = (Arc::clone(&visitor.shared), Arc::clone(&visitor.identity));
     let (nonces, warned) = (Nonces::default(), Warned::default());
-    let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device, nonces, warned };
+    let live = Live { shared, identity, from: visitor.from(), device, nonces, warned };
     // Boxed for the reason given in `accept`.
     visitor.shared().spawn(Box::pin(run(live, Box::new(socket), registration)));
 }
@@ -73,6 +77,15 @@ async fn run(mut live: Live, mut socket: Box<Socket>, mut registration: Registra
 async fn serve(live: &mut Live, socket: &mut Socket, registration: &mut Registration) -> Option<Closing> {
     let shared = Arc::clone(&live.shared);
     let mut events = DeviceEvents::new(shared.told.clone(), live.device);
+    // The key was changed while this connection was on its way; what comes after is an event.
+    let now = shared.identity();
+    if now.state.pin != live.identity.state.pin {
+        let Some(rotate) = now.rotated_from(&live.identity) else { return Some(ending(live, CloseCode::KeyReplaced)) };
+        if let Err(closing) = say(live, socket, registration, Frame::Event(DeviceEvent::KeyRotated { rotate })).await {
+            return Some(closing);
+        }
+    }
+    drop(now);
     if let Err(closing) = warn(live, socket, registration).await {
         return Some(closing);
     }

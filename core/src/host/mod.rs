@@ -59,6 +59,9 @@ mod reconnect;
 mod recovery;
 mod registry;
 mod requests;
+mod rotation;
+#[cfg(test)]
+mod rotation_tests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
@@ -88,10 +91,11 @@ pub use offline::OfflineHost;
 pub use place::{Place, SystemId, new_identity};
 pub use questions::{AskError, Question};
 pub use recovery::SHEET;
+pub use rotation::{KeyChange, KeyChangeKind};
 pub use rows::SHELL;
 pub use views::{
-    AuditView, DeviceChange, DeviceView, Ending, HostStatus, NewOffer, OfferView, PairedView, RevokedView,
-    TombstoneView,
+    AuditView, DeviceChange, DeviceView, Ending, HostStatus, KeysChanged, KeysView, NewOffer, OfferView, PairedView,
+    RevokedView, TombstoneView,
 };
 
 /// The database's file in the state directory.

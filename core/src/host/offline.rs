@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use super::approvers::{self, Approver};
-use super::engine::{pin_of, take_lock};
-use super::views::{AuditView, DeviceChange, DeviceView, RevokedView, TombstoneView};
-use super::{DATABASE_FILE, HostError, SystemId, identity, place, rows};
+use super::engine::take_lock;
+use super::rotation::KeyChange;
+use super::views::{AuditView, DeviceChange, DeviceView, KeysChanged, KeysView, RevokedView, TombstoneView};
+use super::{DATABASE_FILE, HostError, SystemId, identity, place, rotation, rows};
 use crate::clock::{Clock, SystemClock};
-use crate::identity::{DeviceId, Pin};
+use crate::identity::DeviceId;
 use crate::names::clean_sentence;
 use crate::store::host::devices::{self, DeviceRow};
+use crate::store::host::keys::{self as key_state, KeyState};
 use crate::store::host::{audit, meta, tombstones};
 use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 
@@ -56,17 +58,53 @@ impl OfflineHost {
         place::refuse_elsewhere(&self.dir, &self.db, self.system)
     }
 
-    /// The machine's pin and next pin.
+    /// The machine's keys.
     ///
     /// # Errors
-    /// [`HostError::Key`]; [`HostError::KeyMissing`]; [`HostError::NextKeyMissing`].
-    pub fn pins(&self) -> Result<(Pin, Pin), HostError> {
-        let path = |file| self.dir.path(file);
-        let identity = identity::read_identity(&self.dir)?;
-        let identity = identity.ok_or_else(|| HostError::KeyMissing(path(super::IDENTITY_KEY_FILE)))?;
-        let next = identity::read_next(&self.dir)?;
-        let next = next.ok_or_else(|| HostError::NextKeyMissing(path(super::NEXT_KEY_FILE)))?;
-        Ok((pin_of(&identity)?, pin_of(&next)?))
+    /// [`HostError::Key`]; [`HostError::KeyMissing`]; [`HostError::NextKeyMissing`]; [`HostError::KeyIsOther`].
+    pub fn keys(&self) -> Result<KeysView, HostError> {
+        Ok(rotation::view(&self.key_state()?))
+    }
+
+    /// The file with the next key, where it is not in the state directory. Touches no file.
+    pub fn next_key_kept(&self) -> Option<String> {
+        self.db.read_blocking(key_state::get).ok().flatten()?.next_kept
+    }
+
+    /// As at its start: what a crash has left half done is finished by that.
+    fn key_state(&self) -> Result<KeyState, HostError> {
+        let (known, now) = (self.db.read_blocking(key_state::get)?, SystemClock.wall_ms());
+        Ok(identity::load_or_make(&self.dir, true, known.as_ref(), false, now)?.state)
+    }
+
+    /// As [`super::Host::change_keys`]; there is nobody to be told, devices learn it when they connect.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn change_keys(&self, change: &KeyChange) -> Result<KeysChanged, HostError> {
+        let (state, now) = (self.key_state()?, SystemClock.wall_ms());
+        let (before, machine) = (state.clone(), self.db.write_blocking(meta::machine_id)?);
+        self.db.write_blocking(move |connection| key_state::put(connection, &before))?;
+        let plan = rotation::prepare(&self.dir, machine, &state, change, now)?;
+        let after = plan.after.clone();
+        let (done, recovery_sheet) = self
+            .db
+            .write_blocking(move |connection| Ok((plan.commit(connection, now)?, rotation::has_sheet(connection)?)))?;
+        if !done {
+            return Err(HostError::KeysChanged);
+        }
+        crate::fault_point!("rotate-committed", after);
+        identity::settle(&self.dir, &after)?;
+        let (keys, devices) = (rotation::view(&after), self.rows()?.len());
+        Ok(KeysChanged {
+            keys,
+            devices,
+            online: 0,
+            offers_withdrawn: 0,
+            joins_ended: 0,
+            connections_cut: 0,
+            recovery_sheet,
+        })
     }
 
     /// As [`super::Host::approvers`].

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 
 use super::engine::take_lock;
+use super::identity::{COMING_IDENTITY_FILE, COMING_NEXT_FILE};
 use super::{DATABASE_FILE, HostError, IDENTITY_KEY_FILE, NEXT_KEY_FILE, WAL_FILE};
 use crate::clock::UnixMillis;
 use crate::store::host::{audit, meta};
@@ -111,7 +112,16 @@ pub fn new_identity(state_dir: &Path, system: Option<SystemId>) -> Result<PathBu
     let aside = (1..).map(|number| dir.path(&format!("old-identity-{number}"))).find(|path| !path.exists());
     let aside = StateDir::open(&aside.unwrap_or_else(|| dir.path("old-identity")))?;
     // The keys first: a database without keys does not serve, keys without a database would.
-    let files = [IDENTITY_KEY_FILE, NEXT_KEY_FILE, super::marker::FILE, WAL_FILE, SHM_FILE, DATABASE_FILE];
+    let files = [
+        IDENTITY_KEY_FILE,
+        NEXT_KEY_FILE,
+        COMING_IDENTITY_FILE,
+        COMING_NEXT_FILE,
+        super::marker::FILE,
+        WAL_FILE,
+        SHM_FILE,
+        DATABASE_FILE,
+    ];
     for file in files {
         match std::fs::rename(dir.path(file), aside.path(file)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -46,7 +46,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let Ok(proven) = opened.verify(&tombstone.session_key) else { return visitor.refuse().await };
             visitor.promote(Proof::Device(device));
             let refusal = revoked(&tombstone, shared.now());
-            visitor.tell(Answer::Refusal, &proven.refuse(&tombstone.recognition_key, &refusal)?).await
+            refuse(&visitor, proven, &tombstone.recognition_key, refusal).await
         }
         Some(Known::Device(entry)) => {
             let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
@@ -54,7 +54,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let key = entry.row.recognition_key.clone();
             if shared.book.is_barred(device) {
                 let refusal = Refusal::new(RefusalCode::Unavailable, shared.now());
-                return visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await;
+                return refuse(&visitor, proven, &key, refusal).await;
             }
             crate::fault_point!("machine-resume", proven, entry);
             // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
@@ -66,7 +66,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
                 // The claim was put back: it is the disk's fault, and the device must not take it for done.
                 if granted(&visitor, &proven).is_some() || join_granted(&visitor, &proven).is_some() {
                     let refusal = Refusal::new(RefusalCode::Unavailable, shared.now());
-                    return visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await;
+                    return refuse(&visitor, proven, &key, refusal).await;
                 }
             }
             // So is the Grant of a join, by somebody who may have let it in.
@@ -85,11 +85,17 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             }
             match admit(&visitor, &entry, &proven).await? {
                 Ok((registration, tokens)) => welcome(visitor, request, proven, key, registration, tokens).await,
-                Err(refusal) => visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await,
+                Err(refusal) => refuse(&visitor, proven, &key, refusal).await,
             }
         }
         None => finish_pairing(visitor, request, opened, device).await,
     }
+}
+
+/// Refuses under R. A device that slept through a change of the key believes it only beside that change.
+async fn refuse(visitor: &Visitor, proven: ResumeProven, key: &RecognitionKey, refusal: Refusal) -> Result<(), Gone> {
+    let refusal = Refusal { rotated: visitor.identity.state.rotated.clone(), ..refusal };
+    visitor.tell(Answer::Refusal, &proven.refuse(key, &refusal)?).await
 }
 
 /// What the book says about an id, once it has caught up: the acknowledgement of a device that comes
@@ -166,7 +172,7 @@ async fn finish_pairing(
         },
     };
     let refusal = Refusal::new(code, shared.now());
-    visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
+    refuse(&visitor, proven, &claim.recognition_key, refusal).await
 }
 
 /// The same for a joiner that was let in: by whom is looked at again in the transaction.
@@ -349,8 +355,8 @@ async fn welcome(
         device_name: row.name.clone(),
         addresses: shared.recent_addresses(),
         token: tokens.new,
-        next_pin: shared.next_pin,
-        epoch: 0,
+        next_pin: visitor.identity.state.next_pin,
+        epoch: visitor.identity.state.epoch,
         counter: shared.book.counter(),
         idle_seconds: row.idle_seconds,
         expires_at: sessions::ends_at(&row),
@@ -359,6 +365,7 @@ async fn welcome(
         approval_guard: row.approval.as_ref().map(|approval| approval.guard),
         unsettled: tokens.unsettled,
         standing: (row.role == Role::Owner).then(|| standing::standing(shared)),
+        rotated: visitor.identity.state.rotated.clone(),
     };
     let envelope = proven.welcome(&key, &message)?;
     let mut socket = live::first(&mut registration, visitor.switch(&request)).await??;

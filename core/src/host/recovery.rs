@@ -130,7 +130,8 @@ impl Host {
         shared.tell_last_audit().await;
         let mut addresses = hosts.to_vec();
         addresses.extend(shared.addresses_for_devices());
-        Ok(RecoverySheet::fitting(shared.pin, shared.next_pin, seed, &addresses))
+        let identity = shared.identity();
+        Ok(RecoverySheet::fitting(identity.state.pin, identity.state.next_pin, seed, &addresses))
     }
 
     /// Does what the holder of a sheet asks, in one piece whatever becomes of the connection.
@@ -227,12 +228,12 @@ impl OfflineHost {
     /// As [`Host::print_recovery`]. `addresses` are where the machine is reached when it runs, as far as that is known.
     ///
     /// # Errors
-    /// As there, and as [`OfflineHost::pins`].
+    /// As there, and as [`OfflineHost::keys`].
     pub fn print_recovery(&self, addresses: &[Address]) -> Result<RecoverySheet, HostError> {
-        let ((pin, next_pin), (seed, key, answers)) = (self.pins()?, make()?);
+        let (keys, (seed, key, answers)) = (self.keys()?, make()?);
         let now = SystemClock.wall_ms();
         self.write(move |connection| print(connection, &key, &answers, now))?;
-        Ok(RecoverySheet::fitting(pin, next_pin, seed, addresses))
+        Ok(RecoverySheet::fitting(keys.pin, keys.next_pin, seed, addresses))
     }
 }
 

@@ -16,7 +16,6 @@ use super::authority::Authority;
 use super::book::Known;
 use super::live::Live;
 use super::offers::MintError;
-use super::shared::Shared;
 use super::{Host, HostError, MintedBy, OfferRequest};
 use super::{changing, join_requests, rows, standing};
 use crate::handshake::{Addressee, Stated, Statement};
@@ -78,9 +77,10 @@ fn nonce(live: &mut Live) -> Result<Value, RequestError> {
     value(live.nonces.give(now, wall).map_err(|_| RequestError::Failed)?)
 }
 
-/// This machine, as statements name it.
-pub(super) fn addressee(shared: &Shared) -> Addressee {
-    Addressee { pin: shared.pin, machine: shared.machine, epoch: 0 }
+/// This machine, as statements on this connection name it: by the key that was proven to the device.
+pub(super) fn addressee(live: &Live) -> Addressee {
+    let keys = &live.identity.state;
+    Addressee { pin: keys.pin, machine: live.shared.machine, epoch: keys.epoch }
 }
 
 /// Checks a statement: its nonce first, which is spent by that, then the signature of the key.
@@ -95,7 +95,7 @@ pub(super) fn check(
         return Err(RequestError::Nonce);
     }
     let key = key.ok_or(RequestError::Statement)?;
-    Statement::check(&addressee(shared), &key, signed, stated).map_err(|_| RequestError::Statement)
+    Statement::check(&addressee(live), &key, signed, stated).map_err(|_| RequestError::Statement)
 }
 
 /// The device's approval key, once. Another one only after a fresh offer, or where somebody who may has

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -12,12 +12,13 @@ use tokio::task::JoinSet;
 use super::book::{Book, Entry, Known};
 use super::events::{EventLog, HostEvent, OfferEvent};
 use super::offers::{OfferNumber, Offers};
+use super::rotation::Identity;
 use super::rows;
 use super::sessions::Verdict;
 use super::views::{AuditView, DeviceView, PairedView};
 use super::{HostError, sessions};
 use crate::clock::{Clock, UnixMillis};
-use crate::identity::{DeviceId, MachineId, Pin};
+use crate::identity::{DeviceId, MachineId};
 use crate::net::addresses::{self, ReachableAddress};
 use crate::net::gate::Gate;
 use crate::role::Role;
@@ -36,9 +37,10 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) platform: String,
     pub(super) machine: MachineId,
-    pub(super) pin: Pin,
-    pub(super) next_pin: Pin,
-    pub(super) tls: Arc<rustls::ServerConfig>,
+    /// The key under which the next connection is answered; each keeps the one that it began with.
+    pub(super) identity: RwLock<Arc<Identity>>,
+    /// Changes of the keys take turns.
+    pub(super) key_turn: tokio::sync::Mutex<()>,
     pub(super) listening: Vec<SocketAddr>,
     pub(super) advertise: Vec<Address>,
     pub(super) started_at: UnixMillis,

@@ -29,8 +29,8 @@ impl Host {
         HostStatus {
             name: shared.name.clone(),
             machine: shared.machine,
-            pin: shared.pin,
-            next_pin: shared.next_pin,
+            pin: self.keys().pin,
+            keys: self.keys(),
             platform: shared.platform.clone(),
             addresses: shared.reachable(),
             listening: shared.listening.clone(),
@@ -65,7 +65,7 @@ impl Host {
         let port = shared.listening.first().map_or(DEFAULT_PORT, std::net::SocketAddr::port);
         let link = minted
             .secret
-            .map(|secret| Link::fitting(shared.pin.prefix(), secret, port, &shared.addresses_for_devices()));
+            .map(|secret| Link::fitting(self.keys().pin.prefix(), secret, port, &shared.addresses_for_devices()));
         let lifetime_ms = i64::try_from(minted.lifetime.as_millis()).unwrap_or(i64::MAX);
         Ok(NewOffer {
             number: minted.number,

@@ -21,8 +21,8 @@ pub struct HostStatus {
     pub machine: MachineId,
     /// Its pin; people see [`Pin::fingerprint`].
     pub pin: Pin,
-    /// The pin of its next key.
-    pub next_pin: Pin,
+    /// All about its keys.
+    pub keys: KeysView,
     /// Its platform.
     pub platform: String,
     /// Where it can be reached, best first.
@@ -183,6 +183,40 @@ pub struct RevokedView {
     pub offers_withdrawn: usize,
     /// Devices that it had let in and that had not finished: they are not in.
     pub joins_taken_back: usize,
+}
+
+/// The machine's keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysView {
+    /// Planned changes so far.
+    pub epoch: u64,
+    /// The pin of the identity key.
+    pub pin: Pin,
+    /// The announced pin of the key that the next planned change brings.
+    pub next_pin: Pin,
+    /// The file with the next private key, where it is not in the state directory.
+    pub next_kept: Option<String>,
+    /// When the identity key was last changed.
+    pub changed_at: Option<UnixMillis>,
+}
+
+/// The keys were changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysChanged {
+    /// As they are now.
+    pub keys: KeysView,
+    /// Paired devices.
+    pub devices: usize,
+    /// Those of them that were connected.
+    pub online: usize,
+    /// Offers that named the key of before, and were withdrawn.
+    pub offers_withdrawn: usize,
+    /// Devices that asked to be let in, and have to ask again.
+    pub joins_ended: usize,
+    /// Connections that were cut.
+    pub connections_cut: usize,
+    /// There is a printed recovery sheet, which names the keys of before.
+    pub recovery_sheet: bool,
 }
 
 /// A line of the audit log.

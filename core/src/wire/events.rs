@@ -6,7 +6,7 @@ use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
 use crate::wire::{
-    ApprovalGuard, AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk, Standing, TombstoneProof,
+    ApprovalGuard, AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk, Rotate, Standing, TombstoneProof,
 };
 
 /// Something happened that a device of the right role should know at once.
@@ -153,6 +153,12 @@ pub enum DeviceEvent {
         /// Devices that are revoked by that.
         revoked: u64,
     },
+    /// The machine's key was changed as it had announced; this connection goes on under the one before.
+    KeyRotated {
+        /// The signed change.
+        #[serde(flatten)]
+        rotate: Box<Rotate>,
+    },
     /// Some were lost, because this device did not read for long: ask for everything anew.
     Missed,
     /// One that this build does not know.
@@ -170,7 +176,7 @@ impl DeviceEvent {
             Self::JoinPending(_) | Self::JoinGone { .. } => Role::Owner,
             Self::DeviceChanged { .. } | Self::SessionEnding { .. } => Role::Owner,
             Self::Tombstone { .. } | Self::Restored { .. } => Role::Owner,
-            Self::Missed | Self::Unknown => Role::Viewer,
+            Self::KeyRotated { .. } | Self::Missed | Self::Unknown => Role::Viewer,
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::asks::WaitingApproval;
 use super::{
     Address, ApprovalGuard, HandBackReady, HandBackRequest, JoinCommit, JoinNonce, JoinReveal, RecoveryAnswer,
-    RecoveryRequest, Refusal, Standing,
+    RecoveryRequest, Refusal, Rotate, Standing,
 };
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
@@ -222,6 +222,10 @@ pub struct Welcome {
     /// To an owner: what it is to keep in case the machine is restored from a backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
+    /// The last planned change of the machine's key, for a device that slept through it. Without it nothing under
+    /// the announced key is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated: Option<Box<Rotate>>,
 }
 
 /// A handshake message of its own kind. Only such a one can be put into an [`Envelope`](super::Envelope), so a

@@ -15,6 +15,7 @@ mod messages;
 mod methods;
 mod recovery;
 mod refusal;
+mod rotate;
 mod standing;
 mod statements;
 
@@ -38,6 +39,7 @@ pub use messages::{
 pub use methods::{Method, RequestError};
 pub use recovery::{RecoveryAct, RecoveryAnswer, RecoveryDevice, RecoveryRequest, RecoveryRevoked, SheetId, SheetKey};
 pub use refusal::{Refusal, RefusalCode};
+pub use rotate::Rotate;
 pub use standing::{
     CounterProof, HandBack, HandBackReady, HandBackRequest, HandedBack, SealedKey, Standing, TombstoneProof,
     TombstonesAfter, TombstonesHash, TombstonesPage,

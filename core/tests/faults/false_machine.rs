@@ -418,6 +418,7 @@ impl State {
                 counter: CounterProof { counter, mac: Mac::from_bytes([1; 32]) },
                 tombstones: tombstones_hash(Vec::new()),
             }),
+            rotated: None,
         }
     }
 

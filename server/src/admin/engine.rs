@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pairpin_core::clock::{Clock as _, SystemClock};
 use pairpin_core::host::offers::MintError;
-use pairpin_core::host::{AskError, DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
+use pairpin_core::host::{AskError, DeviceChange, Host, HostError, KeyChange, OfferRequest, OfflineHost, SHELL};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
 use pairpin_core::wire::JoinNumber;
@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::output::time::Moment;
 
-use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
+use super::protocol::{AdminError, Change, ChangeKeys, ErrorKind, PairRequest, Request};
 use super::views::{
-    AcceptedRecord, ApproverRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, LossRecord, MachineRecord,
-    OfferRecord, RevokedRecord, SheetRecord, TombstoneRecord,
+    AcceptedRecord, ApproverRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, KeysChangedRecord, LossRecord,
+    MachineRecord, OfferRecord, RevokedRecord, SheetRecord, TombstoneRecord,
 };
 
 /// The engine behind a verb.
@@ -125,6 +125,7 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         }
         Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines).await?),
         Request::ResetClock => value(host.reset_clock().await?),
+        Request::ChangeKeys(change) => value(KeysChangedRecord::from(host.change_keys(key_change(change)).await?)),
         Request::Asks => records::<_, AskRecord>(host.asks()),
         Request::ShowAsk { id } => {
             let ask = host.asks().into_iter().find(|ask| ask.shown.id == id);
@@ -140,10 +141,9 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
 fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
     match request {
         Request::Status => {
-            let ((pin, next_pin), devices) = (host.pins()?, host.devices()?);
+            let (keys, devices) = (host.keys()?, host.devices()?);
             let owners = devices.iter().filter(|device| device.role == Role::Owner).count();
-            let (key, next_key) = (pin.into(), next_pin.into());
-            value(MachineRecord { running: false, key, next_key, devices: devices.len(), owners, daemon: None })
+            value(MachineRecord { devices: devices.len(), owners, ..MachineRecord::of_keys(keys) })
         }
         Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since)?)),
         Request::RecoveryPrinted => value(host.recovery_printed_at()?.map(Moment)),
@@ -170,6 +170,7 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
         }
         Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines)?),
         Request::ResetClock => value(host.reset_clock()?),
+        Request::ChangeKeys(change) => value(KeysChangedRecord::from(host.change_keys(&key_change(change))?)),
         Request::Offers
         | Request::CancelOffer { .. }
         | Request::CancelOffers
@@ -185,6 +186,10 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
             Err(AdminError { kind: ErrorKind::NotRunning, message: "pairpin serve is not running".into() })
         }
     }
+}
+
+fn key_change(change: ChangeKeys) -> KeyChange {
+    KeyChange { kind: change.kind.into(), next_key: change.next_key.map(Into::into) }
 }
 
 fn whole_id(text: &str) -> Result<DeviceId, AdminError> {

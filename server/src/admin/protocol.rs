@@ -5,6 +5,7 @@
 
 use std::io;
 
+use pairpin_core::host::KeyChangeKind;
 use pairpin_core::role::Role;
 use pairpin_core::wire::{Address, AskFresh, DenyThen};
 use serde::de::DeserializeOwned;
@@ -127,6 +128,8 @@ pub enum Request {
     },
     /// Forget the latest time at which a device was welcomed.
     ResetClock,
+    /// Change the machine's keys; a [`KeysChangedRecord`](super::views::KeysChangedRecord).
+    ChangeKeys(ChangeKeys),
     /// Audit lines from now on, one event each, until the connection is closed.
     FollowAudit {
         /// Lines after this number.
@@ -160,6 +163,48 @@ pub struct AskRequest {
     /// The caller's own number for this ask.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fresh: Option<AskFresh>,
+}
+
+/// What is to become of the machine's keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeKeys {
+    /// What.
+    pub kind: KeysKind,
+    /// The file with the next key, where that is not in the state directory; its whole path.
+    pub next_key: Option<String>,
+}
+
+/// See [`KeyChangeKind`].
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeysKind {
+    /// As announced.
+    Planned,
+    /// Because it is known to others.
+    Compromised,
+    /// Only the next one's place.
+    MoveNext,
+}
+
+impl From<KeyChangeKind> for KeysKind {
+    fn from(kind: KeyChangeKind) -> Self {
+        match kind {
+            KeyChangeKind::Planned => Self::Planned,
+            KeyChangeKind::Compromised => Self::Compromised,
+            KeyChangeKind::MoveNext => Self::MoveNext,
+        }
+    }
+}
+
+impl From<KeysKind> for KeyChangeKind {
+    fn from(kind: KeysKind) -> Self {
+        match kind {
+            KeysKind::Planned => Self::Planned,
+            KeysKind::Compromised => Self::Compromised,
+            KeysKind::MoveNext => Self::MoveNext,
+        }
+    }
 }
 
 /// What to change about a device.

@@ -182,8 +182,8 @@ pub fn explained(view: &MachineView) -> Option<String> {
     let name = &view.name;
     match &view.state {
         MachineState::KeyChanged { seen } => Some(format!(
-            "{name} proves another key ({}): if its key was replaced, scan a new offer from its own screen, if not, \
-             somebody is in between; nothing was sent to it",
+            "{name} proves another key ({}): if its key was replaced, or changed more than once while this device was \
+             away, scan a new offer from its own screen, if not, somebody is in between; nothing it says is believed",
             seen.fingerprint()
         )),
         MachineState::KeyCopied => Some(format!(

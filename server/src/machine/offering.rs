@@ -205,11 +205,12 @@ pub fn ended_text(ended: &Ended) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pairpin_core::host::KeysView;
     use pairpin_core::identity::{MachineId, Pin};
     use pairpin_core::role::Role;
 
     use super::*;
-    use crate::admin::views::{DaemonRecord, KeyRecord, Shown, tests::device};
+    use crate::admin::views::{DaemonRecord, Shown, tests::device};
     use crate::output::time::Moment;
 
     fn offering(link: bool) -> Offering {
@@ -231,7 +232,8 @@ mod tests {
             kind: *kind,
             interface: String::new(),
         });
-        let key = KeyRecord::from(Pin::from_bytes([0; 32]));
+        let (pin, next_pin) = (Pin::from_bytes([0; 32]), Pin::from_bytes([1; 32]));
+        let keys = KeysView { epoch: 0, pin, next_pin, next_kept: None, changed_at: None };
         let daemon = DaemonRecord {
             name: "homebox".into(),
             machine: MachineId::from_bytes([0; 16]),
@@ -244,7 +246,7 @@ mod tests {
             latest_welcome: None,
             started_at: Moment(0),
         };
-        MachineRecord { running: true, key: key.clone(), next_key: key, devices: 0, owners: 0, daemon: Some(daemon) }
+        MachineRecord { running: true, daemon: Some(daemon), ..MachineRecord::of_keys(keys) }
     }
 
     fn at(seconds: u64) -> Duration {

@@ -143,6 +143,7 @@ fn welcome(new: Option<SessionToken>) -> Welcome {
         approval_guard: None,
         unsettled: false,
         standing: None,
+        rotated: None,
     }
 }
 

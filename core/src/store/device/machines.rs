@@ -19,8 +19,8 @@ use crate::store::values::{from_integer, word_column};
 use crate::wire::{Address, OfferId};
 
 pub use updates::{
-    Granted, Welcomed, activate, clear_key_changed, delete, drop_unfinished, grant, key_changed, leave, offline,
-    online, rename, repin, revoke, set_addresses, set_erased, set_offer, welcome,
+    Granted, Rotated, Welcomed, activate, clear_key_changed, delete, drop_unfinished, grant, key_changed, leave,
+    offline, online, rename, repin, revoke, rotate, set_addresses, set_erased, set_offer, welcome,
 };
 
 /// Where a row is in its life.

@@ -9,6 +9,7 @@ pub mod asked_joins;
 pub mod audit;
 mod device_updates;
 pub mod devices;
+pub mod keys;
 pub mod meta;
 pub mod recovery;
 pub mod tokens;

@@ -241,6 +241,40 @@ fn epoch_and_counter_never_go_down() {
 }
 
 #[test]
+fn what_was_announced_before_a_change_of_key_is_not_announced_after_it() {
+    let (_dir, database) = device_database();
+    write!(database, |conn| {
+        let row = machines::insert(conn, &new_machine(1, "homebox"))?.row;
+        machines::grant(conn, row, &granted(1))?;
+        machines::welcome(conn, row, &welcomed(1))?;
+        let before = at(conn, row);
+        let change = machines::Rotated { old: before.pin, pin: pin(201), next_pin: pin(202), epoch: 5 };
+        for wrong in [
+            machines::Rotated { old: pin(9), ..change },
+            machines::Rotated { pin: pin(9), ..change },
+            machines::Rotated { epoch: 6, ..change },
+            machines::Rotated { epoch: 4, ..change },
+        ] {
+            assert!(machines::rotate(conn, row, &wrong).is_err(), "{wrong:?}");
+            assert_eq!(at(conn, row), before);
+        }
+        machines::rotate(conn, row, &change)?;
+        let keys = |row: MachineRow| (row.pin, row.next_pin, row.epoch);
+        assert_eq!(keys(at(conn, row)), (pin(201), Some(pin(202)), 5));
+        // A welcome and a Grant of before the change that come late.
+        machines::welcome(conn, row, &welcomed(2))?;
+        machines::grant(conn, row, &granted(1))?;
+        assert_eq!(keys(at(conn, row)), (pin(201), Some(pin(202)), 5));
+        // The control: one of now, and one to a row that is re-pinned, whatever its epoch.
+        machines::welcome(conn, row, &Welcomed { epoch: 5, next_pin: pin(203), ..welcomed(3) })?;
+        assert_eq!(keys(at(conn, row)), (pin(201), Some(pin(203)), 5));
+        assert!(machines::repin(conn, row, &pin(201), &pin(204))?);
+        machines::grant(conn, row, &granted(1))?;
+        assert_eq!(keys(at(conn, row)), (pin(204), Some(pin(200)), 5));
+    });
+}
+
+#[test]
 fn offline_since_is_the_first_failure_until_the_machine_is_heard() {
     let (_dir, database) = device_database();
     write!(database, |conn| {

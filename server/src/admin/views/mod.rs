@@ -2,11 +2,12 @@
 //! documented in docs/json.md. Made from the core's views; nothing is decided here.
 //!
 //! `machine` is the machine itself, `ask` an ask and what becomes of it, `device` the paired and the revoked ones and the audit
-//! log, `offer` an offer and what happens to it, `join` a device that asks without one.
+//! log, `offer` an offer and what happens to it, `join` a device that asks without one, `keys` a change of the machine's keys.
 
 mod ask;
 mod device;
 mod join;
+mod keys;
 mod machine;
 mod offer;
 mod sheet;
@@ -14,6 +15,7 @@ mod sheet;
 pub use ask::{Answer, AskEvent, AskRecord};
 pub use device::{ApproverRecord, AuditRecord, DeviceRecord, LossRecord, RevokedRecord, TombstoneRecord};
 pub use join::{AcceptedRecord, JoinRecord};
+pub use keys::KeysChangedRecord;
 pub use machine::{AddressRecord, DaemonRecord, KeyRecord, MachineRecord};
 #[cfg(test)]
 pub use offer::Shown;
@@ -22,6 +24,7 @@ pub use sheet::SheetRecord;
 
 #[cfg(test)]
 pub mod tests {
+    use pairpin_core::host::KeysView;
     use pairpin_core::identity::Pin;
     use pairpin_core::role::Role;
 
@@ -80,9 +83,9 @@ pub mod tests {
 
     #[test]
     fn a_stopped_machine_leaves_out_what_only_a_running_one_has() {
-        let key = KeyRecord::from(Pin::from_bytes([0; 32]));
-        let machine =
-            MachineRecord { running: false, key: key.clone(), next_key: key, devices: 1, owners: 0, daemon: None };
+        let (pin, next_pin) = (Pin::from_bytes([0; 32]), Pin::from_bytes([1; 32]));
+        let keys = KeysView { epoch: 0, pin, next_pin, next_kept: None, changed_at: None };
+        let machine = MachineRecord { devices: 1, ..MachineRecord::of_keys(keys) };
         let text = serde_json::to_string(&machine).unwrap();
         assert!(!text.contains("addresses") && text.starts_with(r#"{"running":false,"key":{"pin":""#));
         assert!(serde_json::from_str::<MachineRecord>(&text).unwrap().daemon.is_none());
