@@ -96,7 +96,8 @@ USAGE
 
     cargo xtask bench [SUBJECT]... [--quick] [--write]
         Measures the release build and prints a table: each figure, its floor in the same run, its
-        bar. About ten minutes; the subjects are network, connects, memory, check, revoke and start.
+        bar. About ten minutes; the subjects are network, connects, memory, check, revoke,
+        approvals and start.
         The network's delay needs root. The exit code is 0 if every bar is met.
           --quick        only to see that everything runs
           --write        puts the table into docs/benchmarks.md

@@ -2,7 +2,7 @@
 //! (`bench/`) stand on.
 //!
 //! [`rows`] fills a machine's state with paired devices, [`paired`] is one of them on the network,
-//! by the device's own network code. [`strangers`] are those who have proven nothing, [`flood`] sets
+//! by the device's own network code, [`owner`] one that approves, [`joiner`] one that wants to be let in. [`strangers`] are those who have proven nothing, [`flood`] sets
 //! them on a machine while paired ones work, [`revocation`] revokes one that never stops talking.
 //! [`bare`] is a server with nothing of ours: a floor to compare with, and the broken twin. [`admin`]
 //! asks the daemon without starting a program each time, [`process`] looks at it from
@@ -12,6 +12,8 @@ pub mod admin;
 pub mod bare;
 pub mod disk;
 pub mod flood;
+pub mod joiner;
+pub mod owner;
 pub mod paired;
 pub mod process;
 pub mod revocation;
