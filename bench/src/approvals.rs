@@ -94,7 +94,8 @@ async fn let_in(door: Door, owner: &mut Owner, source: Ipv4Addr) -> Duration {
     let accepted = owner.approve(qr.join, key, JoinHow::Scan(qr.transcript)).await;
     let accepted = accepted.unwrap_or_else(|error| panic!("{error:?}"));
     let held = joiner.await.unwrap_or_else(|error| panic!("{error}")).unwrap_or_else(|lost| panic!("{lost:?}"));
-    let (_, session) = held.typed(&accepted.digits).await;
+    let typed = held.typed(&accepted.digits).unwrap_or_else(|| panic!("other digits"));
+    let (_, session) = typed.acknowledge(Duration::from_secs(10)).await;
     let took = began.elapsed();
     drop(session.unwrap_or_else(|lost| panic!("{lost:?}")));
     took

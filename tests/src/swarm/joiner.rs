@@ -1,5 +1,5 @@
 //! A device without an offer that asks to be let in, by the device's own network code and without its files.
-//! From [`ask`] to [`Held::typed`] it is what `pairpin join HOST` does; what people do in between is the test's.
+//! From [`ask`] to [`Typed::acknowledge`] it is what `pairpin join HOST` does; what people do in between is the test's.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -12,6 +12,7 @@ use pairpin_core::net::tls::{self, PinCheck};
 use pairpin_core::net::upgrade::{self, Response};
 use pairpin_core::secrets::{KeyKind, random_bytes};
 use pairpin_core::wire::{Envelope, Flow, Frame, JoinFresh};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::paired::{Door, Lost, Paired, STEP, Session};
@@ -35,6 +36,15 @@ pub struct Held {
     pub held: JoinHeld,
     key: KeyPair,
     socket: Socket,
+}
+
+/// Somebody typed the digits: it stores what it was granted, and is about to say so.
+#[derive(Debug)]
+pub struct Typed {
+    /// What it is now, if the machine takes its acknowledgement.
+    pub paired: Paired,
+    acknowledge: Value,
+    session: Session,
 }
 
 /// Asks, from an address of its choice.
@@ -88,27 +98,14 @@ impl Asked {
 }
 
 impl Held {
-    /// The four digits were typed: acknowledges. It is a device like any other when this returns.
-    ///
-    /// # Errors
-    /// They are not the ones; the machine refused; or the connection was lost, and it may have been let in:
-    /// [`Paired`] tells by a dial.
-    pub async fn typed(self, digits: &str) -> (Option<Paired>, Result<Session, Lost>) {
-        let Ok(received) = self.held.typed(digits) else {
-            return (None, Err(Lost::Cut(io::Error::other("other digits"))));
-        };
-        let acknowledge = serde_json::to_value(received.acknowledge());
-        let (device, grant) = (received.grant.device, received.grant);
-        let (token, recognition) = (grant.token, grant.recognition_key);
+    /// The four digits were typed. `None`: they are not the ones, and nothing is sent.
+    pub fn typed(self, digits: &str) -> Option<Typed> {
+        let received = self.held.typed(digits).ok()?;
+        let acknowledge = serde_json::to_value(received.acknowledge()).ok()?;
+        let grant = received.grant;
+        let (device, token, recognition) = (grant.device, grant.token, grant.recognition_key);
         let paired = Paired { number: 0, key: self.key, device, token, recognition };
-        let mut session = Session::over(self.socket);
-        let acknowledged = async {
-            match session.call("acknowledge", acknowledge.map_err(io::Error::other)?).await? {
-                Ok(_) => Ok(session),
-                Err((code, text)) => Err(Lost::Cut(io::Error::other(format!("not acknowledged: {code} {text}")))),
-            }
-        };
-        (Some(paired), acknowledged.await)
+        Some(Typed { paired, acknowledge, session: Session::over(self.socket) })
     }
 
     /// The id that it has if it is let in.
@@ -117,6 +114,21 @@ impl Held {
     /// Its key is none.
     pub fn device(&self) -> DeviceId {
         DeviceId::of(&self.key.public_key().unwrap_or_else(|error| panic!("{error}")))
+    }
+}
+
+impl Typed {
+    /// Acknowledges, and waits for the answer. It is a device like any other where that is one; where the
+    /// connection was lost it may be.
+    pub async fn acknowledge(mut self, time: Duration) -> (Paired, Result<Session, Lost>) {
+        let acknowledged = async {
+            match timeout(time, self.session.call("acknowledge", self.acknowledge)).await?? {
+                Ok(_) => Ok(self.session),
+                Err((code, text)) => Err(Lost::Cut(io::Error::other(format!("not acknowledged: {code} {text}")))),
+            }
+        };
+        let acknowledged = acknowledged.await;
+        (self.paired, acknowledged)
     }
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use pairpin_core::handshake::{Addressee, ApprovedJoin, Stated, Statement, request_hash};
 use pairpin_core::host::DATABASE_FILE;
-use pairpin_core::identity::{DeviceId, KeyPair, PublicKey};
+use pairpin_core::identity::{DeviceId, KeyPair, MachineId, Pin, PublicKey};
 use pairpin_core::role::Role;
 use pairpin_core::store::host::meta;
 use pairpin_core::store::{Database, Kind};
 use pairpin_core::wire::{
-    AcceptAsk, ApprovalGuard, ApproveJoin, AskAnswered, AskMessage, Enrol, Inbox, JoinAccepted, JoinHow, JoinId,
-    JoinListed, MintRequest, MintedOffer, NonceGiven, PendingAsk, RefuseAsk, RevokeRequest, Signed,
+    AcceptAsk, ApprovalGuard, ApproveJoin, AskAnswered, AskMessage, DenyJoin, Enrol, Inbox, JoinAccepted, JoinHow,
+    JoinId, JoinListed, MintRequest, MintedOffer, NonceGiven, PendingAsk, RefuseAsk, RevokeRequest, Signed,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,8 +40,17 @@ impl Approval {
     pub fn on(machine: &Machine) -> Self {
         let db = Database::open(&machine.file(DATABASE_FILE), Kind::Host).unwrap_or_else(|error| panic!("{error}"));
         let id = db.write_blocking(meta::machine_id).unwrap_or_else(|error| panic!("{error}"));
+        Self::for_machine(machine.pin(), id)
+    }
+
+    /// A new one, for the machine of this pin and id.
+    ///
+    /// # Panics
+    /// No random bytes.
+    #[track_caller]
+    pub fn for_machine(pin: Pin, machine: MachineId) -> Self {
         let key = KeyPair::generate().unwrap_or_else(|error| panic!("{error}"));
-        Self(Arc::new(Parts { key, addressee: Addressee { pin: machine.pin(), machine: id, epoch: 0 } }))
+        Self(Arc::new(Parts { key, addressee: Addressee { pin, machine, epoch: 0 } }))
     }
 
     /// Signs, under a nonce of the machine's.
@@ -114,6 +123,11 @@ impl Owner {
         }
     }
 
+    /// The device that it is.
+    pub fn device(&self) -> DeviceId {
+        self.device
+    }
+
     /// Fetches a nonce and signs.
     ///
     /// # Errors
@@ -160,6 +174,14 @@ impl Owner {
         let (role, lifetime_seconds) = (Role::Viewer, 0);
         let signed = self.sign(&Stated::Mint { role, name: "", lifetime_seconds }).await?;
         self.ask("mint", MintRequest { role, name: None, lifetime_seconds: None, signed }).await
+    }
+
+    /// Says no to a join.
+    ///
+    /// # Errors
+    /// See [`NotDone`].
+    pub async fn deny(&mut self, join: JoinId) -> Result<(), NotDone> {
+        self.ask::<Value>("deny-join", DenyJoin { join, then: None }).await.map(drop)
     }
 
     /// The asks that wait.
