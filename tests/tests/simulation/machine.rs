@@ -98,6 +98,8 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        self.end(true);
+        if let Some(Inside { runtime, .. }) = self.inside().take() {
+            runtime.shutdown_background();
+        }
     }
 }
