@@ -68,6 +68,7 @@ pub(super) struct LetInAs {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum Stage {
     /// It has committed; the reveal is on its way.
     Committed,
@@ -79,6 +80,7 @@ enum Stage {
 
 /// One join.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Join {
     id: JoinId,
     source: Source,
@@ -127,6 +129,7 @@ pub(super) enum Fate {
 
 /// See the module.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Joins {
     /// In the order of their coming.
     joins: Vec<Join>,
@@ -449,6 +452,41 @@ impl Joins {
 
     pub(super) fn forget_prompts(&mut self) {
         self.prompts.clear();
+    }
+
+    pub(super) fn forget_numbers(&mut self) {
+        self.numbers.clear();
+    }
+
+    /// All that decides what happens next, in seconds from now: by this the explorer of states tells two of
+    /// them apart.
+    pub(super) fn known(&mut self, now: Duration) -> Vec<u64> {
+        self.tidy(now);
+        let host = |source: &Source| match source.0 {
+            IpAddr::V4(ip) => u64::from(ip.to_bits()),
+            IpAddr::V6(_) => 0,
+        };
+        let (left, ago) = (|at: Duration| at.saturating_sub(now).as_secs(), |at: Duration| (now - at).as_secs());
+        let id = |id: &JoinId| id.as_bytes().iter().fold(0, |all, byte| (all << 8) | u64::from(*byte));
+        let mut known = vec![left(self.closed_until)];
+        for join in &self.joins {
+            let (stage, until) = match &join.stage {
+                Stage::Committed => (0, left(join.ends)),
+                Stage::Shown(..) => (1, left(join.ends)),
+                Stage::Accepted { token, until, .. } => (2 + u64::from(token.is_some()), left(*until)),
+            };
+            known.extend([id(&join.id), host(&join.source), u64::from(join.slot), stage, until]);
+        }
+        known.push(u64::MAX);
+        known.extend(self.slots.iter().map(|ends| left(*ends)));
+        known.push(u64::MAX);
+        known.extend(self.numbers.iter().map(|begun| ago(*begun)));
+        known.push(u64::MAX);
+        known.extend(self.prompts.iter().flat_map(|(shown, source)| [ago(*shown), host(source)]));
+        known.push(u64::MAX);
+        known.extend(self.blocked.iter().flat_map(|(until, source)| [left(*until), host(source)]));
+        known.extend(self.ended.iter().flat_map(|(ended, end)| [id(ended), u64::from(*end == JoinEnd::Denied)]));
+        known
     }
 
     pub(super) fn free_slots_of_gone(&mut self) {

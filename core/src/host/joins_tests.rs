@@ -266,6 +266,55 @@ fn a_word_about_the_source_or_all_keeps_them_out_for_an_hour() {
     assert!(joins.begin(id(10), source(10), at(7_603)).is_some());
 }
 
+#[test]
+fn at_the_cap_of_all_the_busiest_pays_wherever_it_stands_and_of_equals_the_first() {
+    let mut joins = Joins::default();
+    for number in 0..limits::JOINS as u64 {
+        joins.begin(id(number), source(number as u8), at(0)).unwrap();
+    }
+    joins.begin(id(100), source(100), at(1)).unwrap();
+    assert!(!joins.has_place(id(0), at(1)), "of equals the first");
+
+    let mut joins = Joins::default();
+    for number in 0..28 {
+        joins.begin(id(number), source(number as u8), at(0)).unwrap();
+    }
+    // Somebody has let the busy one's first in: that one keeps its place.
+    shown(&mut joins, 28, 200, at(0)).unwrap();
+    let scan = yes(JoinHow::Scan(facts(28).transcript()));
+    joins.accept(id(28), scan, at(0)).unwrap();
+    for number in 29..32 {
+        joins.begin(id(number), source(200), at(0)).unwrap();
+    }
+    joins.begin(id(100), source(100), at(1)).unwrap();
+    let gone: Vec<u64> = (0..32).filter(|number| !joins.has_place(id(*number), at(1))).collect();
+    assert_eq!(gone, [29], "the oldest of the busiest that nobody has let in");
+}
+
+#[test]
+fn every_blocked_source_stays_out_and_of_too_many_the_first_is_let_go() {
+    let mut joins = Joins::default();
+    let blocked = limits::JOINS_BLOCKED as u8;
+    for host in 0..=blocked {
+        shown(&mut joins, host.into(), host, at(0)).unwrap();
+        assert_eq!(joins.deny(id(host.into()), Some(DenyThen::BlockSource), at(0)), [id(host.into())]);
+        joins.forget_prompts();
+    }
+    let kept_out = (0..=blocked).filter(|host| joins.begin(id(200), source(*host), at(1)).is_none());
+    assert_eq!(kept_out.collect::<Vec<u8>>(), (1..=blocked).collect::<Vec<u8>>());
+}
+
+#[test]
+fn who_leaves_takes_the_word_about_itself_along_and_nobody_elses() {
+    let mut joins = Joins::default();
+    for number in [1, 2] {
+        shown(&mut joins, number, number as u8, at(0)).unwrap();
+        joins.deny(id(number), None, at(0));
+    }
+    joins.leave(id(1));
+    assert_eq!((joins.end_of(id(1)), joins.end_of(id(2))), (JoinEnd::Over, JoinEnd::Denied));
+}
+
 /// What somebody does in a random history.
 #[derive(Debug, Clone)]
 enum Step {

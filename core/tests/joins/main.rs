@@ -114,6 +114,16 @@ async fn a_device_is_let_in_by_its_number_with_the_role_name_and_life_that_the_o
 }
 
 #[tokio::test]
+async fn an_owner_may_let_in_another_owner() {
+    let (machine, owner) = pair_of_both().await;
+    let mut session = approver(&machine, &owner).await;
+    let (_joiner, asked) = asks(&machine).await;
+    let terms = JoinTerms { role: Some(Role::Owner), ..JoinTerms::default() };
+    let act = session.approve_number(asked.qr.join, asked.number.unwrap(), terms).await.unwrap();
+    assert_eq!(session.let_in_here(act).await.unwrap().role, Role::Owner);
+}
+
+#[tokio::test]
 async fn a_device_is_let_in_by_a_picture_of_its_qr() {
     let (machine, owner) = pair_of_both().await;
     let mut session = approver(&machine, &owner).await;
