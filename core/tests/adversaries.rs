@@ -77,8 +77,7 @@ async fn a_proof_of_one_flow_is_a_strangers_in_every_other() {
     let (link, code) = (fresh.link.unwrap(), fresh.code.unwrap());
     // Scan last: in its own flow it uses the offer.
     let sheet = *machine.host.print_recovery(&[]).await.unwrap().seed.expose();
-    let flows =
-        [Flow::Preview, Flow::Code, Flow::Join, Flow::Resume, Flow::Recovery, Flow::HandBack, Flow::Scan];
+    let flows = [Flow::Preview, Flow::Code, Flow::Join, Flow::Resume, Flow::Recovery, Flow::HandBack, Flow::Scan];
     for of in flows {
         for shown in flows.into_iter().filter(|shown| *shown != of).chain([of]) {
             let mut dialled = to(&link).await;

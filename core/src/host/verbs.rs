@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::changing::TakenBack;
 use super::approvers::{self, Approver};
 use super::authority::Authority;
 use super::book::Known;
+use super::changing::TakenBack;
 use super::events::{OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest, Withdrawal};
 use super::sessions::Verdict;

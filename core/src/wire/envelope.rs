@@ -51,8 +51,7 @@ impl Flow {
 
     /// Reads the header's value.
     pub fn parse(text: &str) -> Option<Self> {
-        let all =
-            [Self::Preview, Self::Scan, Self::Code, Self::Join, Self::Resume, Self::Recovery, Self::HandBack];
+        let all = [Self::Preview, Self::Scan, Self::Code, Self::Join, Self::Resume, Self::Recovery, Self::HandBack];
         all.into_iter().find(|flow| flow.as_str() == text)
     }
 }

@@ -11,9 +11,9 @@ mod faults;
 mod owner;
 #[path = "../peer/mod.rs"]
 mod peer;
-mod withdrawn;
 mod returns;
 mod statements;
+mod withdrawn;
 
 use std::time::Duration;
 

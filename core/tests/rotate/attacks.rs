@@ -151,6 +151,8 @@ async fn say(
         approvals: Vec::new(),
         approval_key: None,
         unsettled: false,
+        approval_guard: None,
+        standing: None,
         rotated,
     };
     let envelope = proven.welcome(r, &welcome).ok()?;

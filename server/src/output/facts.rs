@@ -128,6 +128,7 @@ mod tests {
             id: "k7pq2abc".into(),
             asked_at: 0,
             expires_at: 0,
+            fresh: None,
             known: AskKnown { uid: 1000, user: Some("ana".into()), process: Some(7) },
             observed: AskObserved {
                 executable: Some(format!("/tmp/{word}")),

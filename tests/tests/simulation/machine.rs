@@ -71,6 +71,7 @@ impl Machine {
             platform: "a test".into(),
             advertise: Vec::new(),
             new_key: false,
+            place: pairpin_core::host::Place::default(),
             join_from: "loopback".parse().expect("a network"),
             clock: self.clock.clone(),
         };

@@ -245,7 +245,14 @@ pub(super) fn token_of(join: u64) -> TokenHash {
 }
 
 fn yes(how: JoinHow) -> LetInAs {
-    LetInAs { by: Authority::Console("shell".into()), how, role: Role::Operator, name: None, absolute_seconds: None }
+    LetInAs {
+        by: Authority::Console("shell".into()),
+        how,
+        role: Role::Operator,
+        role_by_default: false,
+        name: None,
+        absolute_seconds: None,
+    }
 }
 
 pub(super) fn scan_of(number: u64) -> LetInAs {
