@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Client;
-use super::error::{ClientError, Told, of_request_refusal};
+use super::error::{ClientError, Told};
 use super::line;
+use super::refused::of_request_refusal;
 use super::resume::Session;
 use super::standing::Heard;
 use crate::identity::{KeyPair, PublicKey};
