@@ -228,8 +228,9 @@ impl OfflineHost {
     /// As [`Host::print_recovery`]. `addresses` are where the machine is reached when it runs, as far as that is known.
     ///
     /// # Errors
-    /// As there, and as [`OfflineHost::keys`].
+    /// As there, and as [`OfflineHost::keys`]; [`HostError::OtherSystem`].
     pub fn print_recovery(&self, addresses: &[Address]) -> Result<RecoverySheet, HostError> {
+        self.is_here()?;
         let (keys, (seed, key, answers)) = (self.keys()?, make()?);
         let now = SystemClock.wall_ms();
         self.write(move |connection| print(connection, &key, &answers, now))?;
