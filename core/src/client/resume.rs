@@ -188,7 +188,12 @@ impl Client {
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
                 followed(&refusal.rotated)?;
-                refused_under_r(name, token, &refusal, self.inner.clock.wall_ms())
+                let attempt = refused_under_r(name, token, &refusal, self.inner.clock.wall_ms())?;
+                // It is the machine, and it goes on under that key: what is handed back to it next is dialled anew.
+                if let Some(rotate) = refusal.rotated.filter(|_| pin != known.pin) {
+                    self.follow(id, rotate).await;
+                }
+                Ok(attempt)
             }
             FirstAnswer::Stranger { versions } => {
                 followed(&None)?;
