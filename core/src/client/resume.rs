@@ -162,7 +162,8 @@ impl Client {
             FirstAnswer::Opened(socket, answer) => {
                 let welcome = wait.receive(&answer).map_err(|error| unproven(error, name))?;
                 let mut keys = followed(&welcome.rotated)?;
-                keys.epoch = keys.epoch.max(welcome.epoch);
+                // By its own count: a machine that was put back, keys and all, and paired again, has a lower one.
+                keys.epoch = welcome.epoch;
                 let (stored, at, refused) = (welcome.clone(), address.clone(), refused.to_vec());
                 // A new token is durable before anything is done with this session. If this disk fails, the
                 // machine never sees the new one used, and the old one serves on; what a pairing still
