@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{Device, Machine, pair_of_both, until};
 use pairpin_core::client::MachineState;
-use pairpin_core::host::{DATABASE_FILE, SHELL};
+use pairpin_core::host::{DATABASE_FILE, KeyChange, KeyChangeKind, SHELL};
 use pairpin_core::wire::limits;
 use rusqlite::Connection;
 
@@ -168,6 +168,23 @@ async fn an_owner_whose_token_a_restored_machine_has_never_seen_hands_back_and_a
     owner.pair(&machine).await;
     assert!(online(&state(&owner).await));
     assert_eq!(machine.host().devices().iter().map(|device| device.id).collect::<Vec<_>>(), [id], "in its row");
+}
+
+#[tokio::test]
+async fn an_owner_that_slept_through_a_change_of_the_key_hands_back_without_a_session_too() {
+    let (mut machine, owner, phone, backup) = revoked_since().await;
+    for _ in 0..2 {
+        machine.clock.advance(limits::TOKEN_AGE + Duration::from_secs(1));
+        assert!(online(&state(&owner).await) && online(&state(&owner).await));
+    }
+    restore(&mut machine, &backup).await;
+    assert!(online(&state(&phone).await), "the control");
+    let change = KeyChange { kind: KeyChangeKind::Planned, next_key: None };
+    machine.host().change_keys(change).await.unwrap();
+    let MachineState::Lost { why } = state(&owner).await else { panic!("{:?}", state(&owner).await) };
+    assert!(why.contains("a revocation that it had lost was handed back"), "{why}");
+    assert!(matches!(state(&phone).await, MachineState::Revoked(_)));
+    assert_eq!(owner.client.machines().await.unwrap()[0].pin, machine.host().keys().pin, "it has followed");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //! every dial to it (`resume`) ends in the telling.
 
 use super::Client;
-use super::error::ClientError;
+use super::error::{ClientError, ErrorKind};
 use super::line;
 use super::machines::MachineView;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
@@ -84,7 +84,7 @@ impl Client {
             Ok(last_owner) => last_owner,
             Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. }) => false,
             // A hard stop is not hidden by it.
-            Err(error @ (ClientError::KeyChanged { .. } | ClientError::KeyCopied { .. })) => return error,
+            Err(error) if error.kind() == ErrorKind::IdentityChanged => return error,
             Err(error) => return ClientError::Leaving { name, why: error.to_string() },
         };
         let erased = self.durable(move |ledger| {

@@ -162,7 +162,8 @@ impl Client {
             FirstAnswer::Opened(socket, answer) => {
                 let welcome = wait.receive(&answer).map_err(|error| unproven(error, name))?;
                 let mut keys = followed(&welcome.rotated)?;
-                keys.epoch = keys.epoch.max(welcome.epoch);
+                // By its own count: a machine that was put back, keys and all, and paired again, has a lower one.
+                keys.epoch = welcome.epoch;
                 let (stored, at, refused) = (welcome.clone(), address.clone(), refused.to_vec());
                 // A new token is durable before anything is done with this session. If this disk fails, the
                 // machine never sees the new one used, and the old one serves on; what a pairing still
@@ -188,7 +189,12 @@ impl Client {
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
                 followed(&refusal.rotated)?;
-                refused_under_r(name, token, &refusal, self.inner.clock.wall_ms())
+                let attempt = refused_under_r(name, token, &refusal, self.inner.clock.wall_ms())?;
+                // It is the machine, and it goes on under that key: what is handed back to it next is dialled anew.
+                if let Some(rotate) = refusal.rotated.filter(|_| pin != known.pin) {
+                    self.follow(id, rotate).await;
+                }
+                Ok(attempt)
             }
             FirstAnswer::Stranger { versions } => {
                 followed(&None)?;

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Host;
 use super::book::Known;
 use super::events::{AlarmView, HostEvent, OfferEvent};
 use super::frames::frame;
@@ -253,7 +254,7 @@ pub(super) async fn acknowledge(
 }
 
 async fn acknowledged(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     from: IpAddr,
     number: OfferNumber,
     device: DeviceId,
@@ -269,8 +270,9 @@ async fn acknowledged(
         let digits = digits.map(|digits| digits.to_string()).unwrap_or_default();
         let (from, again) = (shown(from), outcome == Activated::Again);
         if again {
-            // Its approval key was taken away with that: what it let in by it, and has not acknowledged, ends too.
-            shared.withdraw_approvals();
+            // Its approval key was taken away with that: whom it invited or let in by it, and who has not
+            // acknowledged, does not come in.
+            Host { shared: Arc::clone(shared) }.standing_changed(device);
         }
         shared.paired(PairedView { offer: number, device: view, digits, from, again }).await;
     }

@@ -18,7 +18,7 @@ use super::proven::Proof;
 use super::registry::Registration;
 use super::shared::{Shared, lock, shown};
 use super::visitor::{Gone, Visitor};
-use super::{live, rows};
+use super::{Host, live, rows};
 use crate::clock::UnixMillis;
 use crate::handshake::{DeviceDetails, JoinMet, JoinOpened};
 use crate::identity::DeviceId;
@@ -375,7 +375,7 @@ fn make_grant(
 /// Makes an acknowledged joiner a device: its join is taken out first, so it is made once or not at all.
 ///
 /// Called for an acknowledgement, and by `reconnect` for a joiner that comes back under the token it was granted.
-pub(super) async fn acknowledged(shared: &Shared, grant: JoinGrant) -> Result<Registration, RefusalCode> {
+pub(super) async fn acknowledged(shared: &Arc<Shared>, grant: JoinGrant) -> Result<Registration, RefusalCode> {
     let _making = shared.joins.make(DeviceId::of(&grant.details.key));
     let taken = {
         let mut joins = shared.joins.joins();
@@ -407,6 +407,10 @@ pub(super) async fn acknowledged(shared: &Shared, grant: JoinGrant) -> Result<Re
             return Err(RefusalCode::Unavailable);
         }
     };
+    if again {
+        // Its approval key was taken away with that, as by a fresh offer.
+        Host { shared: Arc::clone(shared) }.standing_changed(device);
+    }
     let registration = shared.book.register(device, shared.now()).ok_or(RefusalCode::Unavailable)?;
     if let Some(Known::Device(entry)) = shared.book.find(device) {
         let (name, role) = (entry.row.name, entry.row.role);

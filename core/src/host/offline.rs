@@ -80,8 +80,9 @@ impl OfflineHost {
     /// As [`super::Host::change_keys`]; there is nobody to be told, devices learn it when they connect.
     ///
     /// # Errors
-    /// As there.
+    /// As there; [`HostError::OtherSystem`].
     pub fn change_keys(&self, change: &KeyChange) -> Result<KeysChanged, HostError> {
+        self.is_here()?;
         let (state, now) = (self.key_state()?, SystemClock.wall_ms());
         let (before, machine) = (state.clone(), self.db.write_blocking(meta::machine_id)?);
         self.db.write_blocking(move |connection| key_state::put(connection, &before))?;

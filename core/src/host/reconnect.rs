@@ -77,7 +77,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
                     }
                     Err(RefusalCode::Unavailable) => {
                         let refusal = Refusal::new(RefusalCode::Unavailable, shared.now());
-                        return visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await;
+                        return refuse(&visitor, proven, &key, refusal).await;
                     }
                     // It is no pairing; what the row's own tokens say still holds.
                     Err(_) => {}
@@ -193,7 +193,7 @@ async fn finish_joining(visitor: Visitor, request: UpgradeRequest, proven: Resum
         },
     };
     let refusal = Refusal::new(code, shared.now());
-    visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await
+    refuse(&visitor, proven, &key, refusal).await
 }
 
 type Admitted = (Registration, Tokens);

@@ -148,15 +148,22 @@ impl Host {
         from: String,
     ) -> Result<RecoveryAnswer, Refusal> {
         let (shared, now) = (&self.shared, self.shared.now());
-        let (used, source) = (sheet.clone(), from.clone());
+        let (used, wanted, source) = (sheet.clone(), act.clone(), from.clone());
         let change = move |connection: &Connection| {
-            let outcome = revoke(connection, &used, &act, &source, now)?;
+            let outcome = revoke(connection, &used, &wanted, &source, now)?;
             Ok((outcome, read(connection)?))
         };
-        let (outcome, known) = shared.book.change_any(change).await.map_err(|error| {
-            tracing::error!(%error, "the recovery sheet could not be used");
-            Refusal::new(RefusalCode::Unavailable, now)
-        })?;
+        let (outcome, known) = match shared.book.change_any(change).await {
+            Ok(changed) => changed,
+            Err(cause) => {
+                tracing::error!(%cause, "the recovery sheet could not be used");
+                // Whoever holds it wants them out, whether this disk takes it or not.
+                for row in chosen(shared.book.rows(), &act) {
+                    let _ = self.keep_out(row.id, cause.clone(), now).await;
+                }
+                return Err(Refusal::new(RefusalCode::Unavailable, now));
+            }
+        };
         *lock(&shared.sheets.known) = known;
         let rows = match outcome {
             Outcome::Done(rows) => rows,
@@ -228,8 +235,9 @@ impl OfflineHost {
     /// As [`Host::print_recovery`]. `addresses` are where the machine is reached when it runs, as far as that is known.
     ///
     /// # Errors
-    /// As there, and as [`OfflineHost::keys`].
+    /// As there, and as [`OfflineHost::keys`]; [`HostError::OtherSystem`].
     pub fn print_recovery(&self, addresses: &[Address]) -> Result<RecoverySheet, HostError> {
+        self.is_here()?;
         let (keys, (seed, key, answers)) = (self.keys()?, make()?);
         let now = SystemClock.wall_ms();
         self.write(move |connection| print(connection, &key, &answers, now))?;
@@ -247,6 +255,15 @@ enum Outcome {
     Spent,
 }
 
+/// Whom an act means.
+fn chosen(all: Vec<DeviceRow>, act: &RecoveryAct) -> Vec<DeviceRow> {
+    match act {
+        RecoveryAct::List => Vec::new(),
+        RecoveryAct::All => all,
+        RecoveryAct::Revoke(selector) => rows::select(&all, selector).into_iter().collect(),
+    }
+}
+
 /// The transaction of a use. The sheet is used up by one conditional statement, and only where somebody is revoked.
 fn revoke(
     connection: &Connection,
@@ -255,12 +272,7 @@ fn revoke(
     from: &str,
     now: UnixMillis,
 ) -> Result<Outcome, StoreError> {
-    let all = devices::list(connection)?;
-    let chosen = match act {
-        RecoveryAct::List => Vec::new(),
-        RecoveryAct::All => all,
-        RecoveryAct::Revoke(selector) => rows::select(&all, selector).into_iter().collect(),
-    };
+    let chosen = chosen(devices::list(connection)?, act);
     if chosen.is_empty() {
         let live = recovery::live(connection)?.is_some_and(|live| live.key == sheet.key);
         return Ok(if live { Outcome::Nobody } else { Outcome::Spent });

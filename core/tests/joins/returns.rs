@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pairpin_core::client::{ClientError, InboxItem, JoinTerms, MachineState};
 use pairpin_core::handshake::GrantReceived;
-use pairpin_core::host::{DATABASE_FILE, HostError, OfferRequest, Question, SHELL};
+use pairpin_core::host::{DATABASE_FILE, HostError, KeyChange, KeyChangeKind, OfferRequest, Question, SHELL};
 use pairpin_core::net::socket::Socket;
 use pairpin_core::role::Role;
 use pairpin_core::wire::*;
@@ -115,6 +115,25 @@ async fn a_joiner_that_missed_the_answer_finds_itself_paired() {
     let again = joiner.client.ask_to_join(machine.address()).await.err();
     assert!(matches!(again, Some(ClientError::AlreadyPaired { .. })), "{again:?}");
     assert_eq!(let_in(&machine), 1);
+}
+
+#[tokio::test]
+async fn a_joiner_that_comes_back_under_a_changed_key_is_refused_and_not_alarmed() {
+    let (machine, _) = pair_of_both().await;
+    let (joiner, asked) = asks(&machine).await;
+    shown(machine.host(), 1).await;
+    let accepted = machine.host().approve_join(asked.qr.join, asked.number.unwrap(), None, None).await.unwrap();
+    let granted = asked.wait().await.unwrap();
+    disk(&machine, FAIL);
+    assert!(granted.typed(&accepted.digits).await.is_err());
+    let change = KeyChange { kind: KeyChangeKind::Planned, next_key: None };
+    machine.host().change_keys(change).await.unwrap();
+    let row = joiner.client.machines().await.unwrap()[0].row;
+    let state = joiner.client.check(row).await.unwrap().state;
+    assert!(!state.identity_changed(), "{state:?}");
+    disk(&machine, "DROP TRIGGER fail");
+    let state = joiner.client.check(row).await.unwrap().state;
+    assert!(matches!(state, MachineState::Online { .. }), "{state:?}");
 }
 
 #[tokio::test]

@@ -7,10 +7,10 @@ use pairpin_core::client::{Act, ClientError, JoinGranted, JoinTerms, MachineSess
 use pairpin_core::host::{DATABASE_FILE, DeviceChange, SHELL};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
-use pairpin_core::wire::{DeviceEvent, JoinEnd};
+use pairpin_core::wire::{DeviceEvent, JoinEnd, limits};
 
 use crate::common::{Device, Machine, pair_of_both};
-use crate::{approver, asks, secrets};
+use crate::{approver, asks, secrets, shown};
 
 /// An owner has let a joiner in, which has not typed the digits yet. Another owner looks on.
 struct LetIn {
@@ -114,6 +114,30 @@ async fn a_fresh_offer_to_its_owner_withdraws_it_with_the_key_that_said_yes() {
     let mut scene = let_in().await;
     scene._owners.0.pair(&scene.machine).await;
     is_withdrawn(&mut scene, "its owner paired again").await;
+}
+
+#[tokio::test]
+async fn an_owner_that_is_let_in_again_loses_its_offers_with_the_key_that_made_them() {
+    for by_offer in [true, false] {
+        let (machine, owner) = pair_of_both().await;
+        let mut session = approver(&machine, &owner).await;
+        let invite = || Act::Invite { role: Role::Viewer, name: None, lifetime: None };
+        session.act_here(invite()).await.unwrap();
+        assert_eq!(machine.host().offers().len(), 1, "the control");
+        if by_offer {
+            owner.pair(&machine).await;
+        } else {
+            machine.clock.advance(limits::IDLE_LIFETIME + Duration::from_secs(60));
+            // What its approval key made just now is there when it is let in at the shell.
+            session.act_here(invite()).await.unwrap();
+            let asked = owner.client.ask_to_join(machine.address()).await.unwrap();
+            let (join, number) = (asked.qr.join, asked.number.unwrap());
+            shown(machine.host(), 1).await;
+            let accepted = machine.host().approve_join(join, number, None, None).await.unwrap();
+            asked.wait().await.unwrap().typed(&accepted.digits).await.unwrap();
+        }
+        assert_eq!(machine.host().offers().len(), 0, "by offer: {by_offer}");
+    }
 }
 
 #[tokio::test]

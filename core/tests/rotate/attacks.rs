@@ -254,3 +254,12 @@ async fn a_device_that_was_revoked_is_not_brought_back_by_a_change() {
     assert!(matches!(device.client.check(row).await.unwrap().state, MachineState::Revoked(_)));
     assert!(!device.store.names().iter().any(|name| name.starts_with("session-")), "{:?}", device.store.names());
 }
+
+#[tokio::test]
+async fn a_machine_that_is_to_be_told_goodbye_stops_hard_too() {
+    let scene = scene().await;
+    let conn = Connection::open(scene.device.dir.path().join("state/device.db")).unwrap();
+    conn.execute("UPDATE machines SET leaving_at = 1", []).unwrap();
+    let came = scene.shown(None).await;
+    assert!(is_hard_stop(&came), "{came:?}");
+}

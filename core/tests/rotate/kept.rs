@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use pairpin_core::host::{HostError, KeyChangeKind, NEXT_KEY_FILE, OfflineHost};
+use pairpin_core::host::{HostError, KeyChangeKind, NEXT_KEY_FILE, OfflineHost, SystemId};
 use rusqlite::Connection;
 
 use crate::common::{Machine, pair_of_both};
@@ -89,6 +89,31 @@ async fn a_key_kept_elsewhere_survives_a_compromise_and_one_that_lay_beside_it_d
     machine.restart(false, |_| ()).await;
     assert!(is_online(&device).await);
     assert_eq!(known(&device), keys_of(&machine));
+}
+
+#[tokio::test]
+async fn a_copy_on_another_system_takes_no_key_and_prints_no_sheet() {
+    let (mut machine, _device) = pair_of_both().await;
+    let elsewhere = machine.dir.path().join("stick");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let file = elsewhere.join("next.key");
+    machine.host().change_keys(with(KeyChangeKind::MoveNext, &file)).await.unwrap();
+    machine.stop().await;
+    let conn = rusqlite::Connection::open(machine.state().join("machine.db")).unwrap();
+    conn.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('setting.system', 'another')", []).unwrap();
+    drop(conn);
+    let read = || (std::fs::read(&file).unwrap(), std::fs::read(machine.state().join("identity.key")).unwrap());
+    let before = read();
+    let system = SystemId::of("0123456789abcdef0123456789abcdef");
+    let copy = OfflineHost::open(&machine.state()).unwrap().unwrap().on(system);
+    let refused = copy.change_keys(&with(KeyChangeKind::Planned, &file)).map(|_| ());
+    assert!(matches!(refused, Err(HostError::OtherSystem(_))), "{refused:?}");
+    let refused = copy.print_recovery(&[]).map(|_| ());
+    assert!(matches!(refused, Err(HostError::OtherSystem(_))), "{refused:?}");
+    assert_eq!((read(), copy.recovery_printed_at().unwrap()), (before, None));
+    drop(copy);
+    let here = OfflineHost::open(&machine.state()).unwrap().unwrap();
+    here.change_keys(&with(KeyChangeKind::Planned, &file)).expect("the control: nothing is compared");
 }
 
 #[tokio::test]

@@ -176,6 +176,32 @@ async fn a_statement_is_for_the_key_of_its_own_connection() {
 }
 
 #[tokio::test]
+async fn a_machine_that_was_put_back_with_its_keys_takes_statements_again_after_a_scan() {
+    let (mut machine, device) = pair_of_both().await;
+    device.pair(&machine).await;
+    machine.stop().await;
+    let files = ["identity.key", "next.key", "machine.db"];
+    let backup: Vec<Vec<u8>> = files.map(|file| std::fs::read(machine.state().join(file)).unwrap()).into();
+    machine.restart(false, |_| ()).await;
+    rotate(&machine).await;
+    assert!(is_online(&device).await);
+    machine
+        .restart(false, |state| {
+            for (file, bytes) in files.iter().zip(&backup) {
+                std::fs::write(state.join(file), bytes).unwrap();
+            }
+            for left in ["machine.db-wal", "machine.db-shm"] {
+                let _ = std::fs::remove_file(state.join(left));
+            }
+        })
+        .await;
+    assert!(matches!(state(&device).await, MachineState::KeyChanged { .. }));
+    scan_again(&device, &machine).await;
+    let mut session = device.client.open_session(row_of(&device).await).await.unwrap();
+    session.enrol_here().await.expect("by the machine's own count");
+}
+
+#[tokio::test]
 async fn processes_of_one_device_share_what_one_of_them_followed() {
     let (machine, device) = pair_of_both().await;
     device.pair(&machine).await;
