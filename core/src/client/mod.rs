@@ -6,6 +6,7 @@
 //! may be dropped at any await, since its durable steps run to their end by themselves.
 
 mod acts;
+pub mod app;
 mod code;
 mod config;
 mod connection;
