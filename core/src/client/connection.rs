@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Client;
 use super::error::Told;
+use super::live::Served;
 use super::machines::MachineState;
 use super::resume::Session;
 use super::watch::Wish;
@@ -40,9 +41,15 @@ struct Hint {
 
 impl Client {
     /// Stays on a session until it ends. The socket keeps its own heartbeat.
-    pub(super) async fn stay(&self, row: i64, session: Session, wish: &mut watch::Receiver<Wish>) -> End {
+    pub(super) async fn stay(
+        &self,
+        row: i64,
+        session: Session,
+        wish: &mut watch::Receiver<Wish>,
+        served: Served,
+    ) -> End {
         let mut hint = Hint { newest: None, due: Instant::now() };
-        let end = self.listen(row, session, wish, &mut hint).await;
+        let end = self.listen(row, session, wish, &mut hint, served).await;
         self.store(row, &mut hint).await;
         end
     }
@@ -57,7 +64,14 @@ impl Client {
         }
     }
 
-    async fn listen(&self, row: i64, mut session: Session, wish: &mut watch::Receiver<Wish>, hint: &mut Hint) -> End {
+    async fn listen(
+        &self,
+        row: i64,
+        mut session: Session,
+        wish: &mut watch::Receiver<Wish>,
+        hint: &mut Hint,
+        mut served: Served,
+    ) -> End {
         let mut probe: Option<Instant> = None;
         loop {
             let deadline = probe.unwrap_or_else(|| Instant::now() + limits::HEARTBEAT * 4);
@@ -68,6 +82,12 @@ impl Client {
                 }
                 () = sleep_until(hint.due), if hint.newest.is_some() => {
                     self.store(row, hint).await;
+                    continue;
+                }
+                request = served.next() => {
+                    if session.socket.send(request).await.is_err() {
+                        return self.lost(row, "the connection was lost").await;
+                    }
                     continue;
                 }
                 changed = wish.changed() => {
@@ -87,6 +107,10 @@ impl Client {
             match incoming {
                 Ok(Some(Incoming::Frame(Frame::Closing(closing)))) => return self.closing(row, &closing).await,
                 Ok(Some(Incoming::Frame(Frame::Addresses(addresses)))) => hint.newest = Some(addresses),
+                Ok(Some(Incoming::Frame(Frame::Answer { id, result }))) => {
+                    served.answered(id, result.map_err(|(code, _)| code));
+                }
+                Ok(Some(Incoming::Frame(Frame::Event(event)))) => served.tell(event),
                 Ok(Some(Incoming::Frame(Frame::Request { id, .. }))) => {
                     let result = Err((METHOD_NOT_FOUND, "this device does not know that request".to_owned()));
                     if session.socket.send(Frame::Answer { id, result }).await.is_err() {
@@ -163,6 +187,7 @@ mod tests {
     use super::super::config::ClientConfig;
     use super::super::fakes::MemoryStore;
     use super::super::ledger::Pairing;
+    use super::super::live;
     use super::*;
     use crate::identity::{MachineId, Pin};
     use crate::net::socket::Socket;
@@ -250,7 +275,8 @@ mod tests {
     async fn to_the_end(scene: Scene) -> (Vec<Vec<Address>>, Vec<Address>) {
         let Scene { client, row, session, beside, _dir } = scene;
         let (_wish, mut wished) = watch::channel(Wish::default());
-        let end = client.stay(row, session, &mut wished).await;
+        let (_line, served) = live::open(Role::Owner, None, live::events());
+        let end = client.stay(row, session, &mut wished, served).await;
         assert!(matches!(end, End::Over(MachineState::Offline { .. })));
         (written(&beside), client.durable(move |ledger| ledger.row(row)).await.unwrap().addresses)
     }

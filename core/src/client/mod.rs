@@ -23,6 +23,7 @@ mod join;
 mod joins;
 mod ledger;
 mod line;
+mod live;
 mod machines;
 mod pair;
 mod preview;

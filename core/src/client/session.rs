@@ -8,10 +8,12 @@ use std::collections::VecDeque;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::broadcast;
 
 use super::Client;
 use super::error::{ClientError, Told};
 use super::line;
+use super::live::{self, Line};
 use super::resume::Session;
 use crate::net::socket::Incoming;
 use crate::role::Role;
@@ -29,6 +31,21 @@ const PAGES: usize = 128;
 pub struct MachineSession {
     pub(super) client: Client,
     pub(super) row: MachineRow,
+    channel: Channel,
+}
+
+/// How a session reaches its machine.
+enum Channel {
+    /// A connection of its own.
+    Own(Box<Own>),
+    /// One that a watch keeps.
+    Kept(Line, broadcast::Receiver<DeviceEvent>),
+}
+
+/// A connection that only this session uses.
+struct Own {
+    client: Client,
+    row: MachineRow,
     session: Session,
     next: u64,
     events: VecDeque<DeviceEvent>,
@@ -42,11 +59,18 @@ impl Client {
     pub async fn open_session(&self, row: i64) -> Result<MachineSession, ClientError> {
         let session = self.resume_row(row).await?;
         let row = self.durable(move |ledger| ledger.row(row)).await?;
-        Ok(MachineSession { client: self.clone(), row, session, next: 0, events: VecDeque::new() })
+        let own = Own { client: self.clone(), row: row.clone(), session, next: 0, events: VecDeque::new() };
+        Ok(MachineSession { client: self.clone(), row, channel: Channel::Own(Box::new(own)) })
     }
 }
 
 impl MachineSession {
+    /// A session over a kept connection.
+    pub(super) fn over(client: Client, row: MachineRow, line: Line) -> Self {
+        let told = line.listen();
+        Self { client, row, channel: Channel::Kept(line, told) }
+    }
+
     /// The machine's name here.
     pub fn name(&self) -> &str {
         &self.row.name
@@ -54,16 +78,25 @@ impl MachineSession {
 
     /// This device's role there, as the welcome said.
     pub fn role(&self) -> Role {
-        self.session.welcome.role
+        match &self.channel {
+            Channel::Own(own) => own.session.welcome.role,
+            Channel::Kept(line, _) => line.role,
+        }
     }
 
     /// The approval key that the machine has of this device, as the welcome said.
     pub fn enrolled(&self) -> Option<crate::identity::PublicKey> {
-        self.session.welcome.approval_key
+        match &self.channel {
+            Channel::Own(own) => own.session.welcome.approval_key,
+            Channel::Kept(line, _) => line.enrolled(),
+        }
     }
 
     pub(super) fn now_enrolled(&mut self, key: crate::identity::PublicKey) {
-        self.session.welcome.approval_key = Some(key);
+        match &mut self.channel {
+            Channel::Own(own) => own.session.welcome.approval_key = Some(key),
+            Channel::Kept(line, _) => line.now_enrolled(key),
+        }
     }
 
     /// The machine's devices.
@@ -88,17 +121,19 @@ impl MachineSession {
     /// # Errors
     /// The connection has ended; the text says how.
     pub async fn event(&mut self) -> Result<DeviceEvent, ClientError> {
-        loop {
-            if let Some(event) = self.events.pop_front() {
-                return Ok(event);
+        match &mut self.channel {
+            Channel::Own(own) => own.event().await,
+            Channel::Kept(_, told) => {
+                live::next_event(told).await.ok_or_else(|| line::interrupted(&self.row.name))
             }
-            self.receive().await?;
         }
     }
 
-    /// Says goodbye.
+    /// Says goodbye; a connection that is kept for others stays.
     pub async fn close(self) {
-        self.session.close().await;
+        if let Channel::Own(own) = self.channel {
+            own.session.close().await;
+        }
     }
 
     /// Asks, and reads the answer.
@@ -124,6 +159,45 @@ impl MachineSession {
     /// The connection was lost.
     #[doc(hidden)]
     pub async fn ask_anything(&mut self, method: &str, params: Value) -> Result<Result<Value, i64>, ClientError> {
+        match &mut self.channel {
+            Channel::Own(own) => own.ask(method, params).await,
+            Channel::Kept(line, _) => line.ask(&self.row.name, method, params).await,
+        }
+    }
+
+    fn not_allowed(&self) -> ClientError {
+        ClientError::NotAllowed { name: self.row.name.clone(), role: self.role() }
+    }
+
+    fn refused(&self, code: i64) -> ClientError {
+        let name = self.row.name.clone();
+        match RequestError::of_code(code) {
+            Some(RequestError::Role) => self.not_allowed(),
+            Some(RequestError::Statement) => ClientError::StatementRefused { name },
+            Some(RequestError::Nonce) => ClientError::StatementTooLate { name },
+            Some(RequestError::Gone) => ClientError::NotThere { name },
+            Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
+            Some(RequestError::NotThatJoin) => ClientError::NotThatJoin,
+            Some(RequestError::KeyRevoked) => ClientError::JoinerRevoked { name },
+            Some(RequestError::LastOwner) => ClientError::LastOwner { name },
+            Some(RequestError::Full) => ClientError::TooMany { name },
+            Some(RequestError::Failed) => ClientError::MachineFailed,
+            Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
+        }
+    }
+}
+
+impl Own {
+    async fn event(&mut self) -> Result<DeviceEvent, ClientError> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
+            self.receive().await?;
+        }
+    }
+
+    async fn ask(&mut self, method: &str, params: Value) -> Result<Result<Value, i64>, ClientError> {
         self.next += 1;
         let (id, method) = (self.next, method.to_owned());
         let sent = self.session.socket.send(Frame::Request { id, method, params }).await;
@@ -170,27 +244,6 @@ impl MachineSession {
 
     fn lost(&self) -> ClientError {
         line::interrupted(&self.row.name)
-    }
-
-    fn not_allowed(&self) -> ClientError {
-        ClientError::NotAllowed { name: self.row.name.clone(), role: self.role() }
-    }
-
-    fn refused(&self, code: i64) -> ClientError {
-        let name = self.row.name.clone();
-        match RequestError::of_code(code) {
-            Some(RequestError::Role) => self.not_allowed(),
-            Some(RequestError::Statement) => ClientError::StatementRefused { name },
-            Some(RequestError::Nonce) => ClientError::StatementTooLate { name },
-            Some(RequestError::Gone) => ClientError::NotThere { name },
-            Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
-            Some(RequestError::NotThatJoin) => ClientError::NotThatJoin,
-            Some(RequestError::KeyRevoked) => ClientError::JoinerRevoked { name },
-            Some(RequestError::LastOwner) => ClientError::LastOwner { name },
-            Some(RequestError::Full) => ClientError::TooMany { name },
-            Some(RequestError::Failed) => ClientError::MachineFailed,
-            Some(RequestError::Unknown | RequestError::Params) | None => ClientError::Protocol,
-        }
     }
 }
 

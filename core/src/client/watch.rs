@@ -6,14 +6,17 @@
 
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, broadcast, watch};
 use tokio::time::Instant;
 
 use super::Client;
 use super::connection::End;
 use super::error::ClientError;
+use super::live::{self, Line};
 use super::machines::{MachineState, MachineView};
+use super::session::MachineSession;
 use crate::secrets::random_bytes;
+use crate::wire::DeviceEvent;
 
 /// The first pause after a failed dial; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(1);
@@ -38,6 +41,9 @@ pub struct MachineWatch {
     wish: watch::Sender<Wish>,
     current: watch::Receiver<MachineState>,
     seen: Mutex<watch::Receiver<MachineState>>,
+    client: Client,
+    line: watch::Receiver<Option<Line>>,
+    told: Mutex<broadcast::Receiver<DeviceEvent>>,
 }
 
 impl MachineWatch {
@@ -57,6 +63,24 @@ impl MachineWatch {
         let mut seen = self.seen.lock().await;
         seen.changed().await.ok()?;
         Some(seen.borrow_and_update().clone())
+    }
+
+    /// A session over the connection that is kept, for requests and acts; it ends with that connection.
+    ///
+    /// # Errors
+    /// [`ClientError::Interrupted`]: there is no connection now. No such row.
+    pub async fn session(&self) -> Result<MachineSession, ClientError> {
+        let id = self.row;
+        let row = self.client.durable(move |ledger| ledger.row(id)).await?;
+        let line = self.line.borrow().clone();
+        let line = line.ok_or_else(|| ClientError::Interrupted { name: row.name.clone() })?;
+        Ok(MachineSession::over(self.client.clone(), row, line))
+    }
+
+    /// The next thing that the machine tells, over whichever connection; `None` once the watch has ended. What
+    /// nobody read in time is told as [`DeviceEvent::Missed`]. May be dropped and called again.
+    pub async fn event(&self) -> Option<DeviceEvent> {
+        live::next_event(&mut *self.told.lock().await).await
     }
 
     /// Closes the connection until [`resume`](Self::resume): the app goes to the background.
@@ -95,9 +119,12 @@ impl Client {
         let (wish, wished) = watch::channel(Wish::default());
         let (state, current) = watch::channel(MachineView::of(&stored).state);
         let seen = Mutex::new(current.clone());
-        let mut keeper = Keeper { client: self.clone(), row, wish: wished, state, failures: 0 };
+        let (kept, line) = watch::channel(None);
+        let tell = live::events();
+        let told = Mutex::new(tell.subscribe());
+        let mut keeper = Keeper { client: self.clone(), row, wish: wished, state, failures: 0, line: kept, tell };
         tokio::spawn(async move { while keeper.round().await.is_some() {} });
-        Ok(MachineWatch { row, wish, current, seen })
+        Ok(MachineWatch { row, wish, current, seen, client: self.clone(), line, told })
     }
 }
 
@@ -108,6 +135,9 @@ struct Keeper {
     wish: watch::Receiver<Wish>,
     state: watch::Sender<MachineState>,
     failures: u32,
+    /// The line of the present connection.
+    line: watch::Sender<Option<Line>>,
+    tell: broadcast::Sender<DeviceEvent>,
 }
 
 /// What to do after a connection or a dial has ended.
@@ -138,8 +168,13 @@ impl Keeper {
         let then = match dialled {
             Ok(session) => {
                 let since = Instant::now();
+                let welcome = &session.welcome;
+                let (line, served) = live::open(welcome.role, welcome.approval_key, self.tell.clone());
+                // First, so that whoever hears of the connection can ask on it.
+                self.line.send_replace(Some(line));
                 self.say(MachineState::Online { address: session.address.clone() });
-                let end = self.client.stay(self.row, session, &mut self.wish).await;
+                let end = self.client.stay(self.row, session, &mut self.wish, served).await;
+                self.line.send_replace(None);
                 if since.elapsed() >= STEADY {
                     self.failures = 0;
                 }

@@ -75,25 +75,9 @@ mod tests {
     use super::*;
     use crate::client::error::Told;
     use crate::identity::Pin;
-    use crate::secrets::KeyKind;
 
     fn machine(state: MachineState, role: Role) -> MachineView {
-        MachineView {
-            row: 1,
-            name: "homebox".into(),
-            machine_name: "homebox".into(),
-            platform: "linux".into(),
-            pin: Pin::from_bytes([1; 32]),
-            role,
-            device_name: "phone".into(),
-            state,
-            last_address: None,
-            addresses: Vec::new(),
-            paired_at: None,
-            last_online: None,
-            expires_at: None,
-            secret_store: KeyKind::Hardware,
-        }
+        MachineView { state, role, ..crate::client::fakes::machine_view() }
     }
 
     fn online(role: Role) -> MachineView {

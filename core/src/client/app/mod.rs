@@ -1,10 +1,11 @@
-//! The state of an app: every machine with its live connection, in one snapshot that is always the present one.
+//! The state of an app: every machine with its live connection and what waits there, in one snapshot that is always the present one.
 //!
 //! A phone's shell starts an [`App`] and shows what [`App::state`] holds; [`App::changes`] tells it of the next.
 //! Whoever comes late sees the present state first, whoever is slow the newest, never a queue. What a person
 //! may do with a machine, and why not, is decided in `actions`; what a shell adds is layout and language.
 
 mod actions;
+mod inbox;
 mod keeper;
 
 use std::sync::Arc;
@@ -16,12 +17,17 @@ use super::error::ClientError;
 use super::machines::MachineView;
 
 pub use actions::{Action, WhyNot};
+pub use inbox::{Ended, How, Waiting};
 
 /// What an app shows. Two equal ones look the same.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AppState {
     /// The machines, in the order in which they were paired.
     pub machines: Vec<MachineView>,
+    /// What waits for an answer on those that are connected, soonest over first.
+    pub waiting: Vec<Waiting>,
+    /// How things ended that had waited, the latest last.
+    pub ended: Vec<Ended>,
 }
 
 /// What the app wishes for all of its connections.
@@ -48,7 +54,7 @@ impl App {
     /// The device's state cannot be read.
     pub async fn start(client: Client) -> Result<Self, ClientError> {
         let machines = client.machines().await?;
-        let (state, shown) = watch::channel(Arc::new(AppState { machines }));
+        let (state, shown) = watch::channel(Arc::new(AppState { machines, ..AppState::default() }));
         let (wish, wished) = watch::channel(Wish::default());
         let (over, ended) = watch::channel(false);
         tokio::spawn(keeper::keep(client.clone(), state, wished, ended));
