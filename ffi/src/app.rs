@@ -31,6 +31,13 @@ pub struct PairpinApp {
     app: App,
 }
 
+impl PairpinApp {
+    /// The core's app.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+}
+
 #[uniffi::export(async_runtime = "tokio")]
 impl PairpinApp {
     /// Opens the app's state and begins to connect to the paired machines.

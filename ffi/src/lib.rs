@@ -8,7 +8,10 @@
 
 mod app;
 mod camera;
+mod decisions;
+mod devices;
 mod error;
+mod inbox;
 mod keys;
 mod listener;
 mod machines;
@@ -16,7 +19,10 @@ mod pairing;
 
 pub use app::{AppSettings, PairpinApp};
 pub use camera::{Scanned, scan_luma, scan_text};
+pub use decisions::{And, Decision, Done, Terms};
+pub use devices::DeviceView;
 pub use error::PairpinError;
+pub use inbox::{ClaimedFacts, EndedView, Ending, InboxView, KnownFacts, ObservedFacts, Request};
 pub use keys::{KeyHolder, SecretStore, SessionSigner, StoreError};
 pub use listener::{ScreenState, StateListener};
 pub use machines::{ActionView, AddressWord, Hindrance, MachineCondition, MachineView, Possible, RoleName};

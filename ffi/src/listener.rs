@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pairpin_core::client::app::AppState;
 
+use crate::inbox::{EndedView, InboxView};
 use crate::machines::MachineView;
 
 /// Everything that the app's first screens show, in one value.
@@ -11,11 +12,19 @@ use crate::machines::MachineView;
 pub struct ScreenState {
     /// The machines, in the order in which they were paired.
     pub machines: Vec<MachineView>,
+    /// What waits for an answer, soonest over first.
+    pub inbox: Vec<InboxView>,
+    /// How things ended that had waited, the latest last.
+    pub ended: Vec<EndedView>,
 }
 
 impl From<&AppState> for ScreenState {
     fn from(state: &AppState) -> Self {
-        Self { machines: state.machines.iter().map(MachineView::from).collect() }
+        Self {
+            machines: state.machines.iter().map(MachineView::from).collect(),
+            inbox: state.waiting.iter().map(InboxView::from).collect(),
+            ended: state.ended.iter().map(EndedView::from).collect(),
+        }
     }
 }
 

@@ -84,6 +84,12 @@ impl MachineSession {
         }
     }
 
+    /// The label under which a phone's chip holds its approval key for this machine: another than that of the
+    /// session key.
+    pub fn approval_label(&self) -> String {
+        format!("approval-{}", self.row.label)
+    }
+
     /// The approval key that the machine has of this device, as the welcome said.
     pub fn enrolled(&self) -> Option<crate::identity::PublicKey> {
         match &self.channel {

@@ -1,7 +1,7 @@
 //! The task of an app: one watch for each live row, and the snapshot made of them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -25,6 +25,21 @@ enum News {
     Disconnected(i64),
 }
 
+/// The watches, for whoever asks a machine something.
+#[derive(Default)]
+pub(super) struct Lines(Mutex<BTreeMap<i64, Arc<MachineWatch>>>);
+
+impl Lines {
+    /// The one of that row.
+    pub(super) fn get(&self, row: i64) -> Option<Arc<MachineWatch>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&row).cloned()
+    }
+
+    fn set(&self, watches: BTreeMap<i64, Arc<MachineWatch>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = watches;
+    }
+}
+
 /// A watch, and the task that follows it.
 struct Watched {
     watch: Arc<MachineWatch>,
@@ -43,6 +58,7 @@ pub(super) async fn keep(
     state: watch::Sender<Arc<AppState>>,
     mut wish: watch::Receiver<Wish>,
     mut over: watch::Receiver<bool>,
+    lines: Arc<Lines>,
 ) {
     let (tell, mut news) = mpsc::channel(NEWS);
     let mut changes = client.changes();
@@ -61,6 +77,7 @@ pub(super) async fn keep(
                     watched.insert(machine.row, one);
                 }
             }
+            lines.set(watched.iter().map(|(row, one)| (*row, Arc::clone(&one.watch))).collect());
             show(&state, stored, &watched, &inbox);
         }
         tokio::select! {
@@ -73,7 +90,10 @@ pub(super) async fn keep(
                 let wish = *wish.borrow_and_update();
                 watched.values().for_each(|one| apply(&one.watch, wish));
             }
-            _ = over.wait_for(|over| *over) => return,
+            _ = over.wait_for(|over| *over) => {
+                lines.set(BTreeMap::new());
+                return;
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::Client;
 use super::error::ClientError;
 use super::machines::MachineView;
+use super::session::MachineSession;
 
 pub use actions::{Action, WhyNot};
 pub use inbox::{Ended, How, Waiting};
@@ -45,6 +46,7 @@ pub struct App {
     state: watch::Receiver<Arc<AppState>>,
     wish: watch::Sender<Wish>,
     over: watch::Sender<bool>,
+    lines: Arc<keeper::Lines>,
 }
 
 impl App {
@@ -57,13 +59,34 @@ impl App {
         let (state, shown) = watch::channel(Arc::new(AppState { machines, ..AppState::default() }));
         let (wish, wished) = watch::channel(Wish::default());
         let (over, ended) = watch::channel(false);
-        tokio::spawn(keeper::keep(client.clone(), state, wished, ended));
-        Ok(Self { client, state: shown, wish, over })
+        let lines = Arc::new(keeper::Lines::default());
+        tokio::spawn(keeper::keep(client.clone(), state, wished, ended, Arc::clone(&lines)));
+        Ok(Self { client, state: shown, wish, over, lines })
     }
 
     /// The engine, for what a person does.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// A session over the connection that is kept to the machine of `row`.
+    ///
+    /// # Errors
+    /// [`ClientError::NoSuchMachine`]; [`ClientError::Interrupted`]: it is not connected now.
+    pub async fn session(&self, row: i64) -> Result<MachineSession, ClientError> {
+        let watch = self.lines.get(row).ok_or_else(|| ClientError::NoSuchMachine(row.to_string()))?;
+        watch.session().await
+    }
+
+    /// What waits under that id on the machine of `row`, as it is shown.
+    ///
+    /// # Errors
+    /// [`ClientError::NotThere`]: it was answered, withdrawn or has expired.
+    pub fn waiting(&self, row: i64, id: &str) -> Result<Waiting, ClientError> {
+        let state = self.state();
+        let found = state.waiting.iter().find(|waiting| waiting.row == row && waiting.item.id() == id);
+        let name = || state.machines.iter().find(|machine| machine.row == row).map(|machine| machine.name.clone());
+        found.cloned().ok_or_else(|| ClientError::NotThere { name: name().unwrap_or_default() })
     }
 
     /// The present state.
