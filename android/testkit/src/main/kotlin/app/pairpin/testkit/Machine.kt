@@ -59,11 +59,17 @@ class Machine(private val name: String = "homebox") : AutoCloseable {
         return printed
     }
 
-    /** Makes an offer; gives its link. */
-    fun offer(vararg more: String): String {
-        val record = run("pair", "--json", "--no-wait", *more)
-        return checkNotNull(Regex("\"link\":\\s*\"([^\"]+)\"").find(record)) { "no link in $record" }.groupValues[1]
+    /** Starts a command of the machine's shell that waits. */
+    fun starts(vararg arguments: String) = Running(command(arguments.toList()).start())
+
+    /** A laptop without an offer that asks to be let in. */
+    fun joiner(): Running {
+        val laptop = Files.createTempDirectory(home, "laptop")
+        return Running(command(listOf("join", "127.0.0.1:$port", "--json", "--yes"), laptop).start())
     }
+
+    /** Makes an offer; gives its link. */
+    fun offer(vararg more: String): String = member(run("pair", "--json", "--no-wait", *more), "link")
 
     /** Makes an offer; gives the picture of its QR. */
     fun offerPicture(): Path {
@@ -72,7 +78,7 @@ class Machine(private val name: String = "homebox") : AutoCloseable {
         return picture
     }
 
-    private fun command(arguments: List<String>): ProcessBuilder {
+    private fun command(arguments: List<String>, home: Path = this.home): ProcessBuilder {
         val builder = ProcessBuilder(listOf(binary) + arguments).directory(home.toFile())
         builder.environment().apply {
             val path = this["PATH"]
@@ -80,6 +86,7 @@ class Machine(private val name: String = "homebox") : AutoCloseable {
             path?.let { put("PATH", it) }
             for (variable in listOf("HOME", "TMPDIR", "XDG_RUNTIME_DIR")) put(variable, home.toString())
             put("PAIRPIN_STATE_DIR", home.resolve("state").toString())
+            put("PAIRPIN_SECRET_STORE", "file")
             put("LC_ALL", "C.UTF-8")
             put("TZ", "UTC")
         }
