@@ -268,8 +268,7 @@ mod tests {
         use ring::signature::ECDSA_P256_SHA256_ASN1_SIGNING;
         let key = KeyPair::generate().unwrap();
         let random = SystemRandom::new();
-        let chip =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.pkcs8().expose(), &random).unwrap();
+        let chip = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.pkcs8().expose(), &random).unwrap();
         // Many, for numbers with and without a leading zero, and with fewer bytes.
         for round in 0..600_u16 {
             let message = round.to_be_bytes();

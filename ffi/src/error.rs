@@ -220,18 +220,16 @@ impl From<ClientError> for PairpinError {
             ClientError::Interrupted { name } => Self::Interrupted { name },
             ClientError::NotPairpin { address } => Self::NotPairpin { address },
             ClientError::OtherKey { seen, .. } => Self::KeyChanged { name: None, seen: seen.fingerprint() },
-            ClientError::KeyChanged { name, seen } => {
-                Self::KeyChanged { name: Some(name), seen: seen.fingerprint() }
-            }
+            ClientError::KeyChanged { name, seen } => Self::KeyChanged { name: Some(name), seen: seen.fingerprint() },
             ClientError::KeyCopied { name } => Self::KeyCopied { name },
             ClientError::Revoked { name, told } => {
                 Self::Revoked { name, by: told.by, at: told.at, reason: told.reason }
             }
             ClientError::Suspended { name, .. } => Self::Suspended { name },
             ClientError::Expired { name, skew_seconds } => Self::SessionEnded { name, skew_seconds },
-            ClientError::Restored { name }
-            | ClientError::Unfinished { name }
-            | ClientError::UnknownDevice { name } => Self::PairAgain { name },
+            ClientError::Restored { name } | ClientError::Unfinished { name } | ClientError::UnknownDevice { name } => {
+                Self::PairAgain { name }
+            }
             ClientError::Version { .. } | ClientError::Protocol => Self::Version,
             ClientError::CodeWrong { tries_left } => Self::CodeWrong { tries_left },
             ClientError::CodeClosed | ClientError::NoCode => Self::CodeClosed,

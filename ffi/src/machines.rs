@@ -243,8 +243,7 @@ impl From<&MachineState> for MachineCondition {
 
 impl From<&client::MachineView> for MachineView {
     fn from(view: &client::MachineView) -> Self {
-        let possible =
-            |one: &Action| Possible { action: action(*one), why_not: one.allowed(view).err().map(why_not) };
+        let possible = |one: &Action| Possible { action: action(*one), why_not: one.allowed(view).err().map(why_not) };
         Self {
             row: view.row,
             name: view.name.clone(),

@@ -67,11 +67,7 @@ pub struct Forgotten {
 
 impl From<client::Forgotten> for Forgotten {
     fn from(forgotten: client::Forgotten) -> Self {
-        Self {
-            name: forgotten.machine.name,
-            still_listed: forgotten.still_listed,
-            last_owner: forgotten.last_owner,
-        }
+        Self { name: forgotten.machine.name, still_listed: forgotten.still_listed, last_owner: forgotten.last_owner }
     }
 }
 
@@ -108,10 +104,9 @@ fn question(question: &client::PairQuestion) -> PairQuestion {
         client::PairQuestion::New => PairQuestion::New,
         client::PairQuestion::NewSameId { known_as } => PairQuestion::OtherMachine { known_as: known_as.clone() },
         client::PairQuestion::Again { known_as } => PairQuestion::Again { known_as: known_as.clone() },
-        client::PairQuestion::ReplaceKey { known_as, old_fingerprint } => PairQuestion::ReplaceKey {
-            known_as: known_as.clone(),
-            old_fingerprint: old_fingerprint.clone(),
-        },
+        client::PairQuestion::ReplaceKey { known_as, old_fingerprint } => {
+            PairQuestion::ReplaceKey { known_as: known_as.clone(), old_fingerprint: old_fingerprint.clone() }
+        }
         client::PairQuestion::AlreadyPaired(_) => PairQuestion::AlreadyPaired,
     }
 }

@@ -129,9 +129,7 @@ impl MachineSession {
     pub async fn event(&mut self) -> Result<DeviceEvent, ClientError> {
         match &mut self.channel {
             Channel::Own(own) => own.event().await,
-            Channel::Kept(_, told) => {
-                live::next_event(told).await.ok_or_else(|| line::interrupted(&self.row.name))
-            }
+            Channel::Kept(_, told) => live::next_event(told).await.ok_or_else(|| line::interrupted(&self.row.name)),
         }
     }
 

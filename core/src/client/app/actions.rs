@@ -37,8 +37,7 @@ pub enum WhyNot {
 
 impl Action {
     /// All of them, in the order of a screen.
-    pub const ALL: &[Self] =
-        &[Self::Answer, Self::Devices, Self::Decide, Self::ScanAgain, Self::Rename, Self::Forget];
+    pub const ALL: &[Self] = &[Self::Answer, Self::Devices, Self::Decide, Self::ScanAgain, Self::Rename, Self::Forget];
 
     /// Whether a person may do it with this machine now.
     ///
@@ -49,9 +48,7 @@ impl Action {
             // What concerns this device alone can always be done.
             Self::Rename | Self::Forget => Ok(()),
             Self::ScanAgain => match machine.state {
-                MachineState::Online { .. } | MachineState::Connecting | MachineState::Paused => {
-                    Err(WhyNot::NotNeeded)
-                }
+                MachineState::Online { .. } | MachineState::Connecting | MachineState::Paused => Err(WhyNot::NotNeeded),
                 _ => Ok(()),
             },
             Self::Answer => on_session(machine, Role::Operator),
