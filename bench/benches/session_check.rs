@@ -33,6 +33,7 @@ fn start(state: &std::path::Path) -> Host {
         platform: "a benchmark".to_owned(),
         advertise: Vec::new(),
         new_key: false,
+        place: pairpin_core::host::Place::default(),
         join_from: Default::default(),
         clock: Arc::new(SystemClock),
     };

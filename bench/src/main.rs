@@ -5,6 +5,7 @@
 //! One file for each subject. Each gives rows for the table ([`figure`]); what they share with the
 //! floods is `pairpin_tests::swarm`.
 
+mod approvals;
 mod check;
 mod connects;
 mod figure;
@@ -30,6 +31,7 @@ const SUBJECTS: &[(&str, Measure)] = &[
     ("memory", memory::measure),
     ("check", check::measure),
     ("revoke", revoke::measure),
+    ("approvals", approvals::measure),
     ("start", start::measure),
 ];
 

@@ -44,10 +44,10 @@ pub fn measure(form: Form) -> Vec<Figure> {
     ]
 }
 
-type Ended = tokio::task::JoinHandle<Instant>;
+pub(crate) type Ended = tokio::task::JoinHandle<Instant>;
 
 /// Each with what tells when its connection has ended.
-async fn connect_all(door: Door, devices: &[Arc<Paired>]) -> Vec<(Arc<Paired>, Ended)> {
+pub(crate) async fn connect_all(door: Door, devices: &[Arc<Paired>]) -> Vec<(Arc<Paired>, Ended)> {
     const AT_ONCE: usize = 16;
     let (mut dials, mut connected) = (JoinSet::new(), Vec::new());
     for (number, device) in devices.iter().cloned().enumerate() {
@@ -69,7 +69,7 @@ async fn connect_all(door: Door, devices: &[Arc<Paired>]) -> Vec<(Arc<Paired>, E
 }
 
 /// What SQLite with our settings needs for one row, where the machine has its state.
-fn commits(count: usize) -> Spread {
+pub(crate) fn commits(count: usize) -> Spread {
     let home = scratch::directory();
     let database = rusqlite::Connection::open(home.path().join("floor.db")).unwrap_or_else(|error| panic!("{error}"));
     let made = database.execute_batch(

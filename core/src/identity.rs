@@ -116,6 +116,15 @@ impl Pin {
         Self(Sha256::digest(der).into())
     }
 
+    /// The pin of a P-256 key: its SubjectPublicKeyInfo (RFC 5480 section 2) is these bytes and its point.
+    pub fn of_key(key: &PublicKey) -> Self {
+        const HEAD: [u8; 26] = [
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+            0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        ];
+        Self(Sha256::new().chain_update(HEAD).chain_update(key.0).finalize().into())
+    }
+
     /// What a QR carries of this pin.
     pub fn prefix(&self) -> PinPrefix {
         let mut prefix = [0; 16];

@@ -40,6 +40,9 @@ pub enum JoinQrError {
         "this is an offer to pair with a machine, not a device that asks to be let in: scan it on the device that is to be paired"
     )]
     Offer,
+    /// It is a recovery sheet.
+    #[error("this is a recovery sheet, which lets nobody in: keep it, and use it with pairpin recovery use")]
+    ASheet,
     /// It is something else.
     #[error("this is not the QR of a device that asks to be let in, scan the one that pairpin join shows")]
     NotAJoin,
@@ -71,7 +74,13 @@ impl JoinQr {
     pub fn parse(text: &str) -> Result<Self, JoinQrError> {
         let Some(body) = text.strip_prefix(PREFIX) else {
             let start: String = text.chars().filter(|c| !c.is_whitespace()).take(SCHEME.len()).collect();
-            return Err(if start.eq_ignore_ascii_case(SCHEME) { JoinQrError::Offer } else { JoinQrError::NotAJoin });
+            return Err(if start.eq_ignore_ascii_case(SCHEME) {
+                JoinQrError::Offer
+            } else if crate::recovery_sheet::is_meant(text) {
+                JoinQrError::ASheet
+            } else {
+                JoinQrError::NotAJoin
+            });
         };
         if body.len() > 4 * (HEAD_BYTES + CHECK_BYTES) {
             return Err(JoinQrError::Damaged);

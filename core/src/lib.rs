@@ -7,7 +7,7 @@
 //! Start reading at [`handshake`] (the pairing exchange, without I/O) and `docs/protocol.md`; then
 //! [`host`] (the machine's engine) or [`client`] (the device's engine). The floors, from the top:
 //! `host` and `client`, `net`, `store`, `handshake`, `wire`, and below them [`link`], [`qr`],
-//! [`join_qr`], [`identity`], [`token`], [`role`], [`secrets`], [`clock`] and [`error`]. [`fault`] is for tests.
+//! [`join_qr`], [`recovery_sheet`], [`identity`], [`token`], [`role`], [`secrets`], [`clock`] and [`error`]. [`fault`] is for tests.
 
 #[cfg(all(feature = "echo", not(debug_assertions)))]
 compile_error!("the feature `echo` lets anybody in: it is for tests alone, a release build does not have it");
@@ -26,6 +26,7 @@ pub mod link;
 pub mod names;
 pub mod net;
 pub mod qr;
+pub mod recovery_sheet;
 pub mod role;
 pub mod secrets;
 pub mod store;

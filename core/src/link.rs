@@ -63,6 +63,9 @@ pub enum LinkError {
     /// It is the QR of a device that asks to be let in.
     #[error("this is a device that asks to be let in, not an offer: scan it on an owner's device, with pairpin")]
     AJoin,
+    /// It is a recovery sheet.
+    #[error("this is a recovery sheet, which pairs nothing: keep it, and use it with pairpin recovery use")]
+    ASheet,
     /// It does not begin with `pairpin:`.
     #[error("this is not a pairpin link, scan the QR or copy the line that begins with \"pairpin:\"")]
     NotALink,
@@ -132,7 +135,13 @@ impl Link {
     pub fn parse(text: &str) -> Result<Self, LinkError> {
         let start: String = text.chars().filter(|c| !c.is_whitespace()).take(SCHEME.len()).collect();
         if !start.eq_ignore_ascii_case(SCHEME) {
-            return Err(if crate::join_qr::is_meant(text) { LinkError::AJoin } else { LinkError::NotALink });
+            return Err(if crate::join_qr::is_meant(text) {
+                LinkError::AJoin
+            } else if crate::recovery_sheet::is_meant(text) {
+                LinkError::ASheet
+            } else {
+                LinkError::NotALink
+            });
         }
         if text.len() > TEXT_MAX {
             return Err(LinkError::Damaged);
@@ -179,14 +188,14 @@ impl Link {
 
 /// One address as the body holds it, without its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Hint {
+pub(crate) enum Hint {
     V4(Ipv4Addr),
     V6(Ipv6Addr),
     Name(String),
 }
 
 impl Hint {
-    fn of(address: &Address) -> Option<Self> {
+    pub(crate) fn of(address: &Address) -> Option<Self> {
         match address.ip().map(|ip| ip.to_canonical()) {
             Some(IpAddr::V4(ip)) => Some(Self::V4(ip)),
             Some(IpAddr::V6(ip)) => Some(Self::V6(ip)),
@@ -197,7 +206,7 @@ impl Hint {
         }
     }
 
-    fn address(&self, port: u16) -> Address {
+    pub(crate) fn address(&self, port: u16) -> Address {
         let host = match self {
             Self::V4(ip) => ip.to_string(),
             Self::V6(ip) => ip.to_string(),
@@ -206,7 +215,7 @@ impl Hint {
         Address { host, port }
     }
 
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         match self {
             Self::V4(_) => 1 + 4,
             Self::V6(_) => 1 + 16,
@@ -214,7 +223,7 @@ impl Hint {
         }
     }
 
-    fn write(&self, bytes: &mut Vec<u8>) {
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::V4(ip) => {
                 bytes.push(HINT_IPV4);
@@ -233,7 +242,7 @@ impl Hint {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, LinkError> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, LinkError> {
         let [kind] = reader.take()?;
         let hint = match kind {
             HINT_IPV4 => Self::V4(Ipv4Addr::from(reader.take::<4>()?)),
@@ -252,7 +261,7 @@ impl Hint {
 }
 
 /// Takes bytes off the front; the end is an error.
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn slice(&mut self, length: usize) -> Result<&'a [u8], LinkError> {
@@ -261,7 +270,7 @@ impl<'a> Reader<'a> {
         Ok(front)
     }
 
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], LinkError> {
+    pub(crate) fn take<const N: usize>(&mut self) -> Result<[u8; N], LinkError> {
         self.slice(N)?.try_into().map_err(|_| LinkError::Damaged)
     }
 }

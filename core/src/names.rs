@@ -57,6 +57,34 @@ pub fn clean(text: &str, max: usize) -> Option<String> {
     if out.is_empty() { None } else { Some(out) }
 }
 
+/// What stands for characters that are not shown.
+const MARK: char = '\u{FFFD}';
+
+/// One line, cleaned as [`clean`] does it but for what it leaves out: in its place stands a `�`. For what a person
+/// says yes to, where two texts that differ must not look the same: a command and another with something invisible
+/// in it. `None` where there is nothing but white space.
+pub fn clean_showing(text: &str) -> Option<String> {
+    let mut marked = String::with_capacity(text.len());
+    for c in text.chars() {
+        let hidden = !c.is_whitespace() && (c.is_control() || is_invisible(c));
+        // Behind a symbol these are how emoji are written, and go without a mark.
+        let of_emoji = matches!(c, '\u{200D}' | '\u{FE0E}' | '\u{FE0F}')
+            && marked.chars().next_back().is_some_and(|before| before >= '\u{2190}' && !before.is_alphanumeric());
+        if !hidden {
+            marked.push(c);
+        } else if !of_emoji && !marked.ends_with(MARK) {
+            // One for as many as there are: nothing grows by what cannot be seen.
+            marked.push(MARK);
+        }
+    }
+    clean(&marked, usize::MAX)
+}
+
+/// Whether a person can read anything in what [`clean_showing`] has made.
+pub fn says_something(text: &str) -> bool {
+    text.chars().any(|c| c != MARK && c != ' ')
+}
+
 /// `name`, or where it is taken the first free one of "name 2", "name 3" and so on, cut so that it stays
 /// within [`limits::NAME`].
 ///
@@ -153,6 +181,21 @@ mod tests {
             assert_eq!(clean_name(text), name, "{text:?}");
         }
         assert_eq!(clean_machine_name("\u{202E}"), "machine");
+    }
+
+    #[test]
+    fn what_is_not_shown_of_a_question_leaves_a_mark() {
+        assert_eq!(clean_showing(" ./deploy.sh  now\n").as_deref(), Some("./deploy.sh now"));
+        for hidden in
+            ["./deploy\u{200B}.sh", "./deploy\u{202E}\u{2066}.sh", "./deploy\u{1b}.sh", "./deploy\u{E0041}.sh"]
+        {
+            assert_eq!(clean_showing(hidden).as_deref(), Some("./deploy�.sh"), "{hidden:?}");
+        }
+        assert_eq!(clean_showing("\u{200B}").filter(|text| says_something(text)), None);
+        assert_eq!(clean_showing(" \n"), None);
+        assert_eq!(clean_showing("\u{26A0}\u{FE0F} 👩\u{200D}🔧 go").as_deref(), Some("\u{26A0} 👩🔧 go"));
+        let once = clean_showing("a\u{200B} �b\u{7}\u{7}").unwrap();
+        assert_eq!((clean_showing(&once).as_deref(), once.as_str()), (Some(once.as_str()), "a� �b�"));
     }
 
     #[test]

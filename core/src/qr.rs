@@ -21,6 +21,7 @@ pub use encode::QrCode;
 pub use file::decode_image_file_bytes;
 pub use frame::LumaFrame;
 pub use ladder::decode_luma;
+pub use picture::grey_png;
 pub use terminal::{PLAIN_NOTE, TerminalStyle};
 
 /// Light modules around a QR: ISO/IEC 18004 wants four, and readers fail on less.

@@ -99,6 +99,9 @@ pub type OfferSecret = Secret<16>;
 /// replaced: 256 bits, kept in the machine's database and the device's secret store.
 pub type RecognitionKey = Secret<32>;
 
+/// What a printed recovery sheet holds: 160 bits, from which its keys follow (`handshake::SheetKeys`). On paper only.
+pub type RecoverySeed = Secret<20>;
+
 /// The short form of an offer, typed by hand: eight decimal digits, guarded by the PAKE of
 /// `handshake::code` and three tries.
 #[derive(Clone, PartialEq, Eq)]

@@ -33,7 +33,12 @@ async fn to(link: &Link) -> Dialled {
 }
 
 /// The first message of a flow, good over this channel.
-fn first(flow: Flow, link: &Link, code: &TypedCode, phone: &Device, session: &Session, channel: &Channel) -> Envelope {
+fn first(
+    flow: Flow,
+    (link, code, sheet): (&Link, &TypedCode, &[u8; 20]),
+    (phone, session): (&Device, &Session),
+    channel: &Channel,
+) -> Envelope {
     match flow {
         Flow::Preview => AwaitPreview::request(channel, MacKey::of_offer(&link.secret), None).unwrap().0,
         Flow::Scan => {
@@ -45,8 +50,18 @@ fn first(flow: Flow, link: &Link, code: &TypedCode, phone: &Device, session: &Se
         Flow::Join => {
             JoinDraft::new(channel, &Device::new("laptop").details(), JoinFresh::from_bytes([1; 32])).unwrap().0
         }
+        Flow::Recovery => {
+            // Of a sheet that the caller's machine has printed.
+            let keys = SheetKeys::of(&pairpin_core::secrets::RecoverySeed::from_bytes(*sheet)).unwrap();
+            AwaitRecovery::request(channel, &keys, RecoveryAct::List).unwrap().0
+        }
         Flow::Resume => {
             let draft = ResumeDraft::new(channel, session.device, &session.token).unwrap();
+            let signature = phone.key.sign(&draft.to_sign()).unwrap();
+            draft.signed(signature, &session.r).0
+        }
+        Flow::HandBack => {
+            let draft = HandBackDraft::new(channel, session.device).unwrap();
             let signature = phone.key.sign(&draft.to_sign()).unwrap();
             draft.signed(signature, &session.r).0
         }
@@ -61,11 +76,12 @@ async fn a_proof_of_one_flow_is_a_strangers_in_every_other() {
     let fresh = offer(&machine.host);
     let (link, code) = (fresh.link.unwrap(), fresh.code.unwrap());
     // Scan last: in its own flow it uses the offer.
-    let flows = [Flow::Preview, Flow::Code, Flow::Join, Flow::Resume, Flow::Scan];
+    let sheet = *machine.host.print_recovery(&[]).await.unwrap().seed.expose();
+    let flows = [Flow::Preview, Flow::Code, Flow::Join, Flow::Resume, Flow::Recovery, Flow::HandBack, Flow::Scan];
     for of in flows {
         for shown in flows.into_iter().filter(|shown| *shown != of).chain([of]) {
             let mut dialled = to(&link).await;
-            let envelope = first(of, &link, &code, &phone, &session, &dialled.channel);
+            let envelope = first(of, (&link, &code, &sheet), (&phone, &session), &dialled.channel);
             let response = request(&mut dialled.stream, shown, &envelope).await.unwrap();
             let stranger = matches!(response, Response::Stranger { .. });
             // In its own flow it is good: that is the control.

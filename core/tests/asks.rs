@@ -41,6 +41,7 @@ fn question(uid: u32, text: &str) -> Question {
         observed: AskObserved { arguments: vec!["pairpin".into(), "ask".into()], ..AskObserved::default() },
         claimed: AskClaimed { text: text.into(), detail: None },
         time: None,
+        fresh: None,
     }
 }
 

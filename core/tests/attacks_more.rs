@@ -144,6 +144,7 @@ async fn a_device_that_comes_and_goes_without_end_pushes_no_alarm_out() {
             match watch.next().await {
                 HostEvent::Alarm(alarm) => return alarm.name,
                 HostEvent::Presence { .. } | HostEvent::Audit(_) | HostEvent::Paired(_) => {}
+                HostEvent::RecoveryUsed { .. } => {}
                 HostEvent::Stopping => panic!("it stops"),
             }
         }

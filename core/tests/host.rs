@@ -382,7 +382,7 @@ async fn a_missing_next_key_is_never_silently_a_new_one_for_devices_have_stored_
     let machine = Machine::new().await;
     let phone = Device::new("phone");
     let (_, session, _) = phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap();
-    let promised = machine.host.status().next_pin;
+    let promised = machine.host.status().keys.next_pin;
     machine.host.stop().await;
     let (state, clock) = (machine.dir.path().join("state"), machine.clock.clone());
     drop(machine.host);
@@ -392,7 +392,7 @@ async fn a_missing_next_key_is_never_silently_a_new_one_for_devices_have_stored_
     assert!(matches!(error, HostError::NextKeyMissing(_)), "{error}");
     assert!(!key.exists());
     let stopped = OfflineHost::open(&state).unwrap().unwrap();
-    assert!(matches!(stopped.pins(), Err(HostError::NextKeyMissing(_))));
+    assert!(matches!(stopped.keys(), Err(HostError::NextKeyMissing(_))));
     drop(stopped);
 
     // Restored, it is the one that was promised.
@@ -406,7 +406,7 @@ async fn a_missing_next_key_is_never_silently_a_new_one_for_devices_have_stored_
     // Lost for good: a new one is made where a person says so, in the audit log, and told in each welcome.
     std::fs::remove_file(&key).unwrap();
     let host = start_anew(&state, &clock).await.unwrap();
-    let made = host.status().next_pin;
+    let made = host.status().keys.next_pin;
     assert_ne!(made, promised);
     let audited = host.audit_tail(10).await.unwrap();
     assert!(audited.iter().any(|line| line.kind == "key" && line.text.contains(&made.fingerprint())), "{audited:?}");

@@ -158,12 +158,12 @@ async fn forgetting_takes_the_device_off_the_machines_list() {
 }
 
 #[tokio::test]
-async fn forgetting_an_unreachable_machine_says_that_it_still_lists_the_device() {
+async fn forgetting_an_unreachable_machine_at_once_says_that_it_still_lists_the_device() {
     let (mut machine, device) = pair_of_both().await;
     let row = device.pair(&machine).await.machine.row;
     machine.stop().await;
-    let forgotten = device.client.forget(row).await.unwrap();
-    assert!(forgotten.still_listed.is_some());
+    let forgotten = device.client.forget_now(row).await.unwrap();
+    assert!(forgotten.still_listed.is_some() && !forgotten.told_later);
     assert!(device.client.machines().await.unwrap().is_empty());
     assert_eq!(device.store.names(), Vec::<String>::new());
 }

@@ -250,6 +250,44 @@ fn a_whole_join() {
 }
 
 #[test]
+fn statements() {
+    let (key, ..) = kept_signature();
+    let addressee = Addressee { pin: channel().pin, machine: MachineId::from_bytes([0x55; 16]), epoch: 3 };
+    let given = NonceGiven { nonce: Nonce::from_bytes([0xaa; 16]), expires_at: 1_800_000_000_000 };
+    let device = DeviceId::from_bytes([0xbb; 16]);
+    let request = RequestHash::from_bytes([0xcc; 32]);
+    let to_sign: serde_json::Map<String, Value> = [
+        Stated::Enrol { device, key, guard: ApprovalGuard::Passphrase },
+        Stated::Answer { ask: "k7pq", request },
+        Stated::Revoke { device, reason: "left in a taxi" },
+        Stated::Mint { role: Role::Viewer, name: "Ana’s tablet", lifetime_seconds: 120 },
+        Stated::SetRole { device, role: Role::Operator },
+        Stated::Lift { device },
+        Stated::ForgetKey { device },
+    ]
+    .iter()
+    .map(|stated| {
+        let statement = Statement::new(&addressee, given, stated);
+        (stated.kind().as_str().to_owned(), Value::from(hex(statement.to_sign())))
+    })
+    .collect();
+    check(
+        "statements.json",
+        json!({
+            "pin": hex(channel().pin.as_bytes()),
+            "machine": hex(&[0x55; 16]),
+            "epoch": 3,
+            "nonce": hex(&[0xaa; 16]),
+            "expires_at": given.expires_at,
+            "key": hex(key.as_bytes()),
+            "device": hex(device.as_bytes()),
+            "request": hex(request.as_bytes()),
+            "to_sign": to_sign,
+        }),
+    );
+}
+
+#[test]
 fn links() {
     let link = |addresses: &[&str]| Link {
         pin: channel().pin.prefix(),
@@ -269,5 +307,94 @@ fn links() {
     check(
         "links.json",
         json!({ "pin_prefix": hex(channel().pin.prefix().as_bytes()), "offer_secret": hex(&SECRET), "cases": cases }),
+    );
+}
+
+#[test]
+fn recovery() {
+    let seed = pairpin_core::secrets::RecoverySeed::from_bytes([0x77; 20]);
+    let keys = SheetKeys::of(&seed).unwrap();
+    let half = keys.half().unwrap();
+    let act = RecoveryAct::Revoke("Ana’s Pixel 9".into());
+    let (request, wait) = AwaitRecovery::request(&channel(), &keys, act.clone()).unwrap();
+    let proven = || RecoveryOpened::open(&channel(), &request).unwrap().verify(&half).unwrap();
+    let answer = RecoveryAnswer {
+        version: VERSION,
+        name: "homebox".into(),
+        spent: true,
+        revoked: vec![RecoveryRevoked {
+            device: DeviceId::from_bytes([0x88; 16]),
+            name: "Ana’s Pixel 9".into(),
+            role: Role::Owner,
+            connections_cut: 2,
+        }],
+        devices: Vec::new(),
+        more_revoked: 0,
+        more_devices: 0,
+    };
+    let answered = proven().answer(&answer).unwrap();
+    assert_eq!(wait.receive(&answered).unwrap(), answer);
+    let mut refusal = Refusal::new(RefusalCode::RecoverySpent, 1_800_000_000_000);
+    (refusal.at, refusal.reason) = (Some(1_700_000_000_000), Some("used".into()));
+    let refused = proven().refuse(&refusal).unwrap();
+    let sheet = pairpin_core::recovery_sheet::RecoverySheet {
+        pin: channel().pin,
+        next_pin: Pin::from_bytes([0x66; 32]),
+        seed,
+        addresses: vec!["192.168.1.34:8000".parse().unwrap()],
+    };
+    let lines: Vec<String> = sheet.to_lines().iter().map(|line| line.to_string()).collect();
+    check(
+        "recovery.json",
+        json!({
+            "exporter": hex(&EXPORTER),
+            "pin": hex(channel().pin.as_bytes()),
+            "next_pin": hex(&[0x66; 32]),
+            "seed": hex(&[0x77; 20]),
+            "key": hex(half.key.as_bytes()),
+            "answers": hex(half.answers.expose()),
+            "sheet": hex(half.id().as_bytes()),
+            "request": request.message,
+            "signature": hex(request.signature.unwrap().as_bytes()),
+            "answer": answered.message,
+            "answer_mac": hex(answered.mac.unwrap().as_bytes()),
+            "refusal": refused.message,
+            "refusal_mac": hex(refused.mac.unwrap().as_bytes()),
+            "address": "192.168.1.34:8000",
+            "text": sheet.to_text().as_str(),
+            "lines": lines,
+        }),
+    );
+}
+
+/// A planned change of the machine's key. Like [`kept_signature`], the keys and their signatures are kept.
+#[test]
+fn a_rotation() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/rotate.json");
+    let (machine, next_pin, epoch) = (MachineId::from_bytes([0x55; 16]), Pin::from_bytes([0x66; 32]), 4);
+    if std::env::var_os("PAIRPIN_WRITE_VECTORS").is_some() && !path.exists() {
+        let (old, new) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let (old_key, new_key) = (old.public_key().unwrap(), new.public_key().unwrap());
+        let draft = RotateDraft { machine, epoch, old_key, new_key, next_pin };
+        let message = draft.to_sign();
+        let rotate = draft.signed(old.sign(&message).unwrap(), new.sign(&message).unwrap());
+        let kept = serde_json::to_string(&json!({ "rotate": rotate })).unwrap();
+        std::fs::write(&path, kept).unwrap();
+    }
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let rotate: Rotate = serde_json::from_value(kept["rotate"].clone()).unwrap();
+    let (old_key, new_key) = (rotate.old_key, rotate.new_key);
+    let (old, new) = (Pin::of_key(&old_key), Pin::of_key(&new_key));
+    let known = KnownKeys { machine, pin: old, next_pin: Some(new), epoch: epoch - 1 };
+    assert_eq!(known.after(&rotate).unwrap(), KnownKeys { machine, pin: new, next_pin: Some(next_pin), epoch });
+    assert!(KnownKeys { epoch, ..known }.after(&rotate).is_err(), "the control");
+    check(
+        "rotate.json",
+        json!({
+            "old_pin": hex(old.as_bytes()),
+            "new_pin": hex(new.as_bytes()),
+            "signs": hex(&RotateDraft { machine, epoch, old_key, new_key, next_pin }.to_sign()),
+            "rotate": rotate,
+        }),
     );
 }

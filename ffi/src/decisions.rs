@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pairpin_core::client::{Act, ClientError, InboxItem, JoinTerms, MachineSession, Prepared, answered};
+use pairpin_core::client::{Act, InboxItem, JoinTerms, MachineSession, Prepared, accepted, answered, minted};
 use pairpin_core::identity::{PublicKey, Signature};
 use pairpin_core::join_qr::JoinQr;
 use pairpin_core::role::Role;
-use pairpin_core::wire::{ApprovalGuard, DenyThen, JoinAccepted, JoinNumber, MintedOffer};
+use pairpin_core::wire::{ApprovalGuard, DenyThen, JoinNumber};
 use tokio::sync::Mutex;
 
 use crate::app::PairpinApp;
@@ -77,6 +77,8 @@ pub enum Done {
     },
     /// The device is out.
     Revoked,
+    /// The device has another role, is suspended no more, or may bring another approval key.
+    Changed,
     /// An offer to show; its texts are secrets until it is used.
     Invited {
         /// What the QR holds.
@@ -133,7 +135,6 @@ impl Decision {
 }
 
 fn done(act: &Act, answer: serde_json::Value) -> Result<Done, PairpinError> {
-    let unreadable = |_| PairpinError::from(ClientError::Protocol);
     match act {
         Act::Enrol { .. } => Ok(Done::Enrolled),
         Act::Answer { .. } => {
@@ -141,13 +142,14 @@ fn done(act: &Act, answer: serde_json::Value) -> Result<Done, PairpinError> {
             Ok(Done::Answered { taken: answered.taken, how: (&answered.end).into() })
         }
         Act::ApproveJoin(_) => {
-            let accepted: JoinAccepted = serde_json::from_value(answer).map_err(unreadable)?;
+            let accepted = accepted(answer)?;
             Ok(Done::LetIn { digits: accepted.digits, name: accepted.name })
         }
         Act::Revoke { .. } => Ok(Done::Revoked),
+        Act::SetRole { .. } | Act::Lift { .. } | Act::ForgetKey { .. } => Ok(Done::Changed),
         Act::Invite { .. } => {
-            let offer: MintedOffer = serde_json::from_value(answer).map_err(unreadable)?;
-            Ok(Done::Invited { link: offer.link, code: offer.code, seconds: offer.expires_in_seconds })
+            let mut offer = minted(answer)?;
+            Ok(Done::Invited { link: offer.link.take(), code: offer.code.take(), seconds: offer.expires_in_seconds })
         }
     }
 }

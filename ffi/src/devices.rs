@@ -71,8 +71,41 @@ impl PairpinApp {
         device: String,
         reason: Option<String>,
     ) -> Result<Arc<Decision>, PairpinError> {
-        let gone = || PairpinError::Gone { name: String::new() };
-        let device = DeviceId::parse(&device).ok_or_else(gone)?;
-        Decision::prepare(self.app().session(row).await?, Act::Revoke { device, reason }).await
+        self.decide(row, Act::Revoke { device: named(&device)?, reason }).await
     }
+
+    /// Gives a device another role.
+    ///
+    /// # Errors
+    /// As every decision; [`PairpinError::LastOwner`] at the submit.
+    pub async fn prepare_role(&self, row: i64, device: String, role: RoleName) -> Result<Arc<Decision>, PairpinError> {
+        self.decide(row, Act::SetRole { device: named(&device)?, role: role.into() }).await
+    }
+
+    /// Lifts a device's suspension.
+    ///
+    /// # Errors
+    /// As every decision.
+    pub async fn prepare_lift(&self, row: i64, device: String) -> Result<Arc<Decision>, PairpinError> {
+        self.decide(row, Act::Lift { device: named(&device)? }).await
+    }
+
+    /// Lets another device bring another approval key, in place of one that it has lost.
+    ///
+    /// # Errors
+    /// As every decision; [`PairpinError::OnItself`] at the submit.
+    pub async fn prepare_forget_key(&self, row: i64, device: String) -> Result<Arc<Decision>, PairpinError> {
+        self.decide(row, Act::ForgetKey { device: named(&device)? }).await
+    }
+}
+
+impl PairpinApp {
+    async fn decide(&self, row: i64, act: Act) -> Result<Arc<Decision>, PairpinError> {
+        Decision::prepare(self.app().session(row).await?, act).await
+    }
+}
+
+/// The device of an id that the list gave.
+fn named(device: &str) -> Result<DeviceId, PairpinError> {
+    DeviceId::parse(device).ok_or_else(|| PairpinError::Gone { name: String::new() })
 }

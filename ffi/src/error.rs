@@ -18,6 +18,9 @@ pub enum PairpinError {
     /// It is the QR of a device that asks to be let in.
     #[error("a device that asks to be let in")]
     IsJoin,
+    /// It is a recovery sheet: it is used on a computer, with pairpin recovery use.
+    #[error("a recovery sheet")]
+    IsSheet,
     /// The app is older than the machine or the link: update it. Or the other way round.
     #[error("another protocol version")]
     Version,
@@ -62,6 +65,13 @@ pub enum PairpinError {
         name: Option<String>,
         /// The key that answered.
         seen: String,
+    },
+    /// Hard stop: the machine replaced its key, and nothing that this phone holds proves the new one: scan its
+    /// offer from its own screen.
+    #[error("the key of {name} was replaced")]
+    KeyReplaced {
+        /// The machine.
+        name: String,
     },
     /// Hard stop: the key without what it gave this phone.
     #[error("the key of {name} was copied")]
@@ -154,6 +164,9 @@ pub enum PairpinError {
         /// The machine.
         name: String,
     },
+    /// A device cannot do that to itself.
+    #[error("not on itself")]
+    OnItself,
     /// The machine holds as many as it can.
     #[error("the machine is full")]
     Full,
@@ -195,6 +208,7 @@ impl PairpinError {
     pub(crate) fn of_link(error: LinkError) -> Self {
         match error {
             LinkError::AJoin => Self::IsJoin,
+            LinkError::ASheet => Self::IsSheet,
             LinkError::NotALink => Self::NotOurs,
             LinkError::Damaged => Self::DamagedLink,
             LinkError::Newer => Self::Version,
@@ -221,13 +235,14 @@ impl From<ClientError> for PairpinError {
             ClientError::NotPairpin { address } => Self::NotPairpin { address },
             ClientError::OtherKey { seen, .. } => Self::KeyChanged { name: None, seen: seen.fingerprint() },
             ClientError::KeyChanged { name, seen } => Self::KeyChanged { name: Some(name), seen: seen.fingerprint() },
+            ClientError::NotRotated { name, .. } | ClientError::KeyReplaced { name, .. } => Self::KeyReplaced { name },
             ClientError::KeyCopied { name } => Self::KeyCopied { name },
             ClientError::Revoked { name, told } => {
                 Self::Revoked { name, by: told.by, at: told.at, reason: told.reason }
             }
             ClientError::Suspended { name, .. } => Self::Suspended { name },
             ClientError::Expired { name, skew_seconds } => Self::SessionEnded { name, skew_seconds },
-            ClientError::Restored { name } | ClientError::Unfinished { name } | ClientError::UnknownDevice { name } => {
+            ClientError::Restored { name, .. } | ClientError::Unfinished { name } | ClientError::UnknownDevice { name } => {
                 Self::PairAgain { name }
             }
             ClientError::Version { .. } | ClientError::Protocol => Self::Version,
@@ -240,15 +255,20 @@ impl From<ClientError> for PairpinError {
             | ClientError::JoinExpired
             | ClientError::JoinNotShown
             | ClientError::JoinDigitsWrong
-            | ClientError::JoinWithoutNumber => Self::JoinRefused,
+            | ClientError::JoinWithoutNumber
+            | ClientError::JoinWithdrawn => Self::JoinRefused,
             ClientError::NotThatJoin => Self::NotThatJoin,
             ClientError::NotOurMachine => Self::NotOurMachine,
             ClientError::JoinerRevoked { name } => Self::JoinerRevoked { name },
-            ClientError::NotAllowed { name, role } => Self::NotAllowed { name, role: role.into() },
+            ClientError::NotAllowed { name, role, .. } => Self::NotAllowed { name, role: role.into() },
             ClientError::NoApprovalKey { name }
             | ClientError::OtherApprovalKey { name }
-            | ClientError::StatementRefused { name } => Self::NoApprovalKey { name },
+            | ClientError::StatementRefused { name }
+            | ClientError::ApprovalLocked { name, .. }
+            | ClientError::PassphraseWrong { name, .. }
+            | ClientError::ApprovalKeyStands { name, .. } => Self::NoApprovalKey { name },
             ClientError::NotThere { name } => Self::Gone { name },
+            ClientError::Itself { .. } => Self::OnItself,
             ClientError::LastOwner { name } => Self::LastOwner { name },
             ClientError::Full | ClientError::TooMany { .. } => Self::Full,
             ClientError::MachineFailed => Self::MachineFailed,
@@ -257,6 +277,12 @@ impl From<ClientError> for PairpinError {
             ClientError::SecretsMissing { name, .. } | ClientError::SecretsElsewhere { name, .. } => {
                 Self::KeysGone { name }
             }
+            ClientError::Leaving { .. } | ClientError::Forgotten { .. } => Self::NoSuchMachine,
+            // Sheets are used on a computer.
+            error @ (ClientError::SheetOtherKey { .. }
+            | ClientError::SheetUnknown
+            | ClientError::SheetSpent { .. }
+            | ClientError::SheetUnproven) => Self::State { why: error.to_string() },
             ClientError::Secrets(why) => Self::Keys { why },
             ClientError::State(why) => Self::State { why },
         }

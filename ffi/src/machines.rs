@@ -82,6 +82,16 @@ pub enum MachineCondition {
         /// Why, where an attempt said so.
         why: Option<String>,
     },
+    /// Forgotten here while it was away; it is told as soon as it answers.
+    Leaving {
+        /// Since when.
+        since: i64,
+    },
+    /// Forgotten here, and told just now.
+    Forgotten {
+        /// This phone was its last owner.
+        last_owner: bool,
+    },
     /// Asleep with the app.
     Paused,
     /// This phone was revoked there; its keys are erased.
@@ -229,6 +239,8 @@ impl From<&MachineState> for MachineCondition {
             MachineState::Connecting => Self::Connecting,
             MachineState::Online { address } => online(address),
             MachineState::Offline { since, why } => Self::Offline { since: *since, why: why.clone() },
+            MachineState::Leaving { since, .. } => Self::Leaving { since: *since },
+            MachineState::Forgotten { last_owner } => Self::Forgotten { last_owner: *last_owner },
             MachineState::Paused => Self::Paused,
             MachineState::Revoked(told) => revoked(told),
             MachineState::KeyChanged { seen } => Self::KeyChanged { seen: seen.fingerprint() },

@@ -105,6 +105,50 @@ fn main() {
     keep("answer", "stranger", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nPairpin-Versions: 1\r\n\r\n");
     stored();
     rows();
+    asks();
+}
+
+fn asks() {
+    let shown = r#"{"id":"k7pq2abc","asked_at":1000,"expires_at":61000,"known":{"uid":0,"user":"root","process":7},"observed":{"executable":"/bin/pairpin","arguments":["pairpin","ask"],"arguments_left_out":0,"directory":"/"},"claimed":{"text":"Deploy?","detail":"one\ntwo"},"fresh":"AQEBAQEBAQEBAQEBAQEBAQ"}"#;
+    use base64::Engine as _;
+    let message = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(shown);
+    let (pin, key, machine) = ("A".repeat(43), "B".repeat(86) + "A", "AgICAgICAgICAgICAgICAg");
+    let signed = format!(r#"{{"nonce":"{machine}","expires_at":9,"signature":"{}"}}"#, "A".repeat(86));
+    let proof = format!(
+        r#"{{"message":"{message}","pin":"{pin}","machine":"{machine}","epoch":0,"key":"{key}","signed":{signed}}}"#
+    );
+    let caller =
+        r#"{"do":"ask","text":"Deploy?","detail":"one","timeout_seconds":60,"fresh":"AQEBAQEBAQEBAQEBAQEBAQ"}"#;
+    let inbox = format!(r#"{{"asks":[{{"message":"{message}","left_ms":5}}]}}"#);
+    for (name, kind, text) in [
+        ("caller", 0, format!("{caller}\n")),
+        ("caller-notify", 0, "{\"do\":\"notify\",\"text\":\"done\"}\n".to_owned()),
+        ("caller-else", 0, "{\"do\":\"status\"}\n".to_owned()),
+        ("device-sent", 1, message.clone()),
+        ("device", 2, shown.to_owned()),
+        ("device-hostile", 2, shown.replace("Deploy?", "De\u{202E}ploy\\u001b[2J").replace("one", "a\u{200B}")),
+        ("yes-sent", 3, message),
+        ("yes", 4, shown.to_owned()),
+        ("proof", 5, proof),
+        ("inbox", 6, inbox),
+        (
+            "waiting",
+            7,
+            r#"[{"kind":"ask","id":"k7pq2abc"},{"kind":"join","id":"aaaaaaaa"},{"kind":"x","id":""}]"#.into(),
+        ),
+    ] {
+        keep("asks", name, &[&[kind], text.as_bytes()].concat());
+    }
+    let line = format!("pairpin-approver-1 {machine} {key} Ana's phone");
+    for (name, text) in [
+        ("one", line.clone()),
+        ("two", format!("# whom root believes\n\n{line}\r\n  {line} 2\n")),
+        ("unnamed", line.replace(" Ana's phone", "")),
+        ("newer", line.replace("-1 ", "-2 ")),
+        ("cut", line[..60].to_owned()),
+    ] {
+        keep("approvers", name, text.as_bytes());
+    }
 }
 
 fn stored() {

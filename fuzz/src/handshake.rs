@@ -134,7 +134,10 @@ fn welcome() -> Welcome {
         expires_at: 1,
         approvals: vec![],
         approval_key: None,
+        approval_guard: None,
         unsettled: false,
+        standing: None,
+        rotated: None,
     }
 }
 

@@ -6,6 +6,8 @@
 //! alone. [`planted`] has a bug on purpose: the driver must find it.
 
 pub mod answer;
+pub mod approvers;
+pub mod asks;
 pub mod bytes;
 pub mod database;
 pub mod handshake;
@@ -15,6 +17,9 @@ pub mod link;
 pub mod luma;
 pub mod messages;
 pub mod planted;
+#[path = "../../server/src/admin/protocol.rs"]
+#[allow(dead_code, reason = "the binary's own file: it has no library to be taken from")]
+mod protocol;
 pub mod qr;
 pub mod request;
 pub mod rows;
@@ -29,6 +34,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("link", link::run),
     ("join_qr", join_qr::run),
     ("messages", messages::run),
+    ("asks", asks::run),
+    ("approvers", approvers::run),
     ("request", request::run),
     ("answer", answer::run),
     ("handshake", handshake::run),

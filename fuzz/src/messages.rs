@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pairpin_core::wire::{
     Acknowledge, Acknowledged, CodeConfirm, CodeProceed, CodeShare, CodeShareAnswer, CodeWelcome, Envelope, Frame,
-    Grant, JoinCommit, JoinNonce, JoinReveal, Preview, PreviewRequest, Refusal, ResumeRequest, ScanRequest, Welcome,
+    Grant, HandBackReady, HandBackRequest, JoinCommit, JoinNonce, JoinReveal, Preview, PreviewRequest, Refusal,
+    ResumeRequest, ScanRequest, Welcome,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 /// The first byte says what the rest is to be read as.
 pub fn run(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
-    match kind % 21 {
+    match kind % 23 {
         0 => frame(rest),
         1 => json::<Envelope>(rest),
         2 => message::<PreviewRequest>(rest),
@@ -37,7 +38,9 @@ pub fn run(data: &[u8]) {
         17 => sent::<Welcome>(rest),
         18 => message::<JoinCommit>(rest),
         19 => message::<JoinNonce>(rest),
-        _ => message::<JoinReveal>(rest),
+        20 => message::<JoinReveal>(rest),
+        21 => message::<HandBackRequest>(rest),
+        _ => message::<HandBackReady>(rest),
     }
 }
 

@@ -15,6 +15,8 @@ use pairpin_core::wire::{Address, DEFAULT_PORT, JoinNumber};
 
 use crate::device::{ApproveArgs as DecideArgs, DenyArgs as RefuseArgs, InboxArgs, InviteArgs, JoinArgs, MachinesArgs};
 use crate::machine::joins::parse_number;
+use crate::machine::lost::LostArgs;
+use crate::machine::recovery::RecoveryVerb;
 use crate::machine::{AskArgs, AsksVerb, NotifyArgs};
 use crate::output::time::parse_duration;
 
@@ -27,7 +29,7 @@ First steps:
   on the machine       run `pairpin serve`, scan its QR with the Pairpin app
   another device       run `pairpin pair` there; on a computer `pairpin join`
   a script asks you    run `pairpin ask TEXT -- CMD` in it; a device says yes or no
-  a device is lost     run `pairpin devices revoke NAME` on the machine
+  a device is lost     run `pairpin lost NAME` on the machine
   something is wrong   run `pairpin doctor` on the machine
 
 Every flag has an environment variable, as PAIRPIN_PORT for `serve --port`; the flag wins.
@@ -70,13 +72,21 @@ pub enum Verb {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// A device is lost: revoke it, and show what it did lately and whom it let in
+    Lost(LostArgs),
+    /// Print a sheet of paper that can revoke a lost device, or use it
+    Recovery {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: RecoveryVerb,
+    },
     /// Whether the daemon runs, under which key, where it is reachable
     Status(Json),
     /// Look for what keeps devices from pairing or connecting
     Doctor(DoctorArgs),
     /// What happened here: pairings, revocations, alarms
     Audit(AuditArgs),
-    /// Show the machine's identity key
+    /// Show or change the machine's identity key
     Key {
         /// What to do with it.
         #[command(subcommand)]
@@ -144,7 +154,7 @@ pub struct ServeArgs {
     /// Open a second socket for callers of this group, which takes `ask` and `notify` only
     #[arg(long, value_name = "GROUP", env = "PAIRPIN_ASK_GROUP", hide_env = true)]
     pub ask_group: Option<String>,
-    /// Where that socket is [default: ask.sock in /run/pairpin for root, else in /tmp/pairpin-UID]
+    /// Where that socket is [default: ask.sock in the service's runtime directory or in /run/pairpin]
     #[arg(long, value_name = "FILE", requires = "ask_group", env = "PAIRPIN_ASK_SOCKET", hide_env = true)]
     pub ask_socket: Option<PathBuf>,
     /// From which networks devices without an offer may ask to be let in: lan, tailnet, loopback; any; none
@@ -153,6 +163,15 @@ pub struct ServeArgs {
     /// A key is lost: make it anew and keep the database; if it was identity.key, each device scans once more
     #[arg(long, env = "PAIRPIN_NEW_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
     pub new_key: bool,
+    /// The state was moved here from another machine, where it never serves again: take it over
+    #[arg(long, env = "PAIRPIN_SERVE_MOVED", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub moved: bool,
+    /// The state is a copy of another machine's: set it aside and become a machine of its own, without devices
+    #[arg(long, conflicts_with = "moved", env = "PAIRPIN_SERVE_NEW_IDENTITY", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub new_identity: bool,
+    /// Do not ask
+    #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
 }
 
 /// `pairpin pair`.
@@ -225,6 +244,9 @@ pub struct ListArgs {
     /// Show the revoked ones instead
     #[arg(long, env = "PAIRPIN_DEVICES_REVOKED", hide_env = true, value_parser = BoolishValueParser::new())]
     pub revoked: bool,
+    /// Show the lines for root's list of those whose answers `pairpin ask` believes
+    #[arg(long, env = "PAIRPIN_DEVICES_APPROVERS", hide_env = true, conflicts_with_all = ["revoked", "on"], value_parser = BoolishValueParser::new())]
+    pub approvers: bool,
     #[command(flatten)]
     pub json: Json,
 }
@@ -238,6 +260,9 @@ pub enum DevicesVerb {
     Show {
         /// Its name, its id, or the beginning of its id
         device: String,
+        /// From afar: on this machine, where this device is owner, instead of here
+        #[arg(long, value_name = "MACHINE", env = "PAIRPIN_DEVICES_ON", hide_env = true)]
+        on: Option<String>,
         #[command(flatten)]
         json: Json,
     },
@@ -248,21 +273,10 @@ pub enum DevicesVerb {
         /// The new name
         name: String,
     },
-    /// Change what a device may do, and for how long
-    #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["role", "idle", "absolute"]))]
-    Set {
-        /// Its name, its id, or the beginning of its id
-        device: String,
-        /// What it may do: owner, operator or viewer
-        #[arg(long, env = "PAIRPIN_DEVICES_SET_ROLE", hide_env = true)]
-        role: Option<Role>,
-        /// How long its session may stay unused, as 30d
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_DEVICES_SET_IDLE", hide_env = true)]
-        idle: Option<Duration>,
-        /// How long its session may live in all, as 180d
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = "PAIRPIN_DEVICES_SET_ABSOLUTE", hide_env = true)]
-        absolute: Option<Duration>,
-    },
+    /// Change what a device may do, and for how long; lift its suspension; let it bring another approval key
+    #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
+        .args(["role", "idle", "absolute", "lift", "forget_approval_key"]))]
+    Set(SetArgs),
     /// Take a device's access away and cut its open connections; returns when they are cut
     #[command(group = clap::ArgGroup::new("which").required(true).args(["devices", "all"]))]
     Revoke(RevokeArgs),
@@ -270,6 +284,33 @@ pub enum DevicesVerb {
     Approve(ApproveArgs),
     /// Say no to a device that asks to be let in
     Deny(DenyArgs),
+}
+
+/// `pairpin devices set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Its name, its id, or the beginning of its id
+    pub device: String,
+    /// What it may do: owner, operator or viewer
+    #[arg(long, env = "PAIRPIN_DEVICES_SET_ROLE", hide_env = true)]
+    pub role: Option<Role>,
+    /// How long its session may stay unused, as 30d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "on", env = "PAIRPIN_DEVICES_SET_IDLE", hide_env = true)]
+    pub idle: Option<Duration>,
+    /// How long its session may live in all, as 180d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "on", env = "PAIRPIN_DEVICES_SET_ABSOLUTE", hide_env = true)]
+    pub absolute: Option<Duration>,
+    /// Let it connect again after it was suspended
+    #[arg(long, env = "PAIRPIN_DEVICES_SET_LIFT", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub lift: bool,
+    /// Forget its approval key: it answers nothing until it brings one, which may be another
+    #[arg(long, env = "PAIRPIN_DEVICES_SET_FORGET_APPROVAL_KEY", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub forget_approval_key: bool,
+    /// From afar: on this machine, where this device is owner, instead of here
+    #[arg(long, value_name = "MACHINE", env = "PAIRPIN_DEVICES_ON", hide_env = true)]
+    pub on: Option<String>,
+    #[command(flatten)]
+    pub json: Json,
 }
 
 /// `pairpin devices approve`.
@@ -354,6 +395,35 @@ pub struct AuditArgs {
 pub enum KeyVerb {
     /// Show its fingerprint, to compare with what a device shows
     Show(Json),
+    /// Change it: devices follow by themselves, or scan again where it is known to others
+    Rotate(RotateArgs),
+    /// Keep the next key in a file elsewhere from now on, off this machine
+    MoveNext(MoveNextArgs),
+}
+
+/// `pairpin key rotate`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// The key may be known to others: end every session, and have every device scan again
+    #[arg(long, env = "PAIRPIN_KEY_ROTATE_COMPROMISED", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub compromised: bool,
+    /// Take the next key from this file, if it is kept elsewhere, and put the one after it there
+    #[arg(long, value_name = "FILE", env = "PAIRPIN_KEY_ROTATE_NEXT_KEY", hide_env = true)]
+    pub next_key: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `pairpin key move-next`.
+#[derive(Debug, Args)]
+pub struct MoveNextArgs {
+    /// The file, on a stick or wherever this machine's thief is not
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub json: Json,
 }
 
 #[cfg(test)]
@@ -386,10 +456,12 @@ mod tests {
             "pairpin serve --loud",
             "pairpin offers cancel",
             "pairpin devices set x",
+            "pairpin devices set x --idle 3d --on homebox",
             "pairpin devices approve abcd",
             "pairpin devices approve abcd --number 12",
             "pairpin devices deny abcd --close --block-source",
             "pairpin serve --join-from any,lan",
+            "pairpin serve --moved --new-identity",
             "pairpin devices revoke",
             "pairpin devices revoke a --all",
         ] {
@@ -398,6 +470,8 @@ mod tests {
         for line in [
             "pairpin devices",
             "pairpin devices --revoked --json",
+            "pairpin devices set x --role viewer --lift --on homebox",
+            "pairpin devices set x --forget-approval-key",
             "pairpin devices revoke a b --yes",
             "pairpin offers cancel 3",
             "pairpin devices approve abcd --number 123-4567",

@@ -3,6 +3,7 @@
 //! Every command returns `Result<(), Failure>`; `main` hands that to [`finish`]. The numbers are a
 //! contract with scripts (docs/json.md lists them).
 
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
@@ -51,6 +52,13 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// A reader that has gone away is no success of what was to be decided: for verbs that say something before they
+    /// are done.
+    #[must_use]
+    pub fn of_unfinished(self) -> Self {
+        if self.exit == Exit::Ok { Self::failed("nobody reads the output, so it ends here") } else { self }
+    }
+
     /// Ends with this code and says nothing more.
     pub fn quiet(exit: Exit) -> Self {
         Self::new(exit, "")
@@ -75,6 +83,21 @@ pub fn finish(result: Result<(), Failure>) -> ExitCode {
         let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("pairpin: {}\n", steady(&failure.message)));
     }
     ExitCode::from(failure.exit as u8)
+}
+
+/// Says what is wrong with a command line, or the help or version that it asks for.
+///
+/// Help is a success, but not of `ask`, where 0 is a yes and nothing else is: `pairpin ask "$TITLE" && …` must
+/// not go on because somebody's title is `--help`.
+pub fn unparsed(error: &clap::Error, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Nothing is left to do if there is nobody to tell.
+    let _ = error.print();
+    let mut arguments = arguments.into_iter().peekable();
+    let asks = arguments.peek().is_some_and(|first| first != "help") && arguments.any(|argument| argument == "ask");
+    match error.exit_code() {
+        0 if !asks => ExitCode::from(Exit::Ok as u8),
+        _ => ExitCode::from(Exit::Usage as u8),
+    }
 }
 
 /// A message has words of others in it (a file's name, what a daemon said that may be another user's):

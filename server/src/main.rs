@@ -21,6 +21,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    // A usage error ends the process here, with exit code 2.
-    exit::finish(run::run(cli::Cli::parse()))
+    match cli::Cli::try_parse() {
+        Ok(cli) => exit::finish(run::run(cli)),
+        Err(error) => exit::unparsed(&error, std::env::args_os().skip(1)),
+    }
 }

@@ -6,6 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Verb};
 use crate::exit::Failure;
+use crate::machine::recovery::RecoveryVerb;
 use crate::{device, help, machine, platform};
 
 /// Runs one verb to its end.
@@ -32,7 +33,12 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     };
     let state_dir = match cli.state_dir {
         Some(dir) => absolute(dir)?,
-        None => platform::default_state_dir()?,
+        None => match platform::default_state_dir() {
+            // One that names another user's socket has no state, and under PAM no home either: `reach` says so
+            // where it does need one.
+            Err(_) if matches!(verb, Verb::Ask(_) | Verb::Notify(_)) => PathBuf::new(),
+            found => found?,
+        },
     };
     let dir = state_dir.as_path();
     runtime(&verb)?.block_on(async {
@@ -41,6 +47,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Verb::Pair(args) => machine::pair::run(dir, args).await,
             Verb::Offers { verb, json } => machine::offers::run(dir, verb, json.json).await,
             Verb::Devices { verb, list } => machine::devices::run(dir, verb, list).await,
+            Verb::Lost(args) => machine::lost::run(dir, args).await,
+            Verb::Recovery { verb: RecoveryVerb::Print(args) } => machine::recovery::print(dir, args).await,
+            Verb::Recovery { verb: RecoveryVerb::Use(args) } => device::run_recovery_use(args).await,
             Verb::Status(json) => machine::status::run(dir, json.json).await,
             Verb::Doctor(args) => machine::doctor::run(dir, args).await,
             Verb::Audit(args) => machine::audit::run(dir, args).await,

@@ -154,6 +154,108 @@ def check_join(v):
         assert lp(b"pairpin v1 statement approve join", *head, *fields).hex() == v["statements"][how], how
 
 
+def check_statements(v):
+    head = [(1).to_bytes(2, "big"), bytes.fromhex(v["pin"]), bytes.fromhex(v["machine"]), v["epoch"].to_bytes(8, "big")]
+    head += [bytes.fromhex(v["nonce"]), v["expires_at"].to_bytes(8, "big")]
+    device = bytes.fromhex(v["device"])
+    fields = {
+        "enrol": [device, bytes.fromhex(v["key"]), b"passphrase"],
+        "answer": [b"k7pq", bytes.fromhex(v["request"]), b"yes"],
+        "revoke": [device, b"left in a taxi"],
+        "mint": [b"viewer", "Ana’s tablet".encode(), (120).to_bytes(8, "big")],
+        "set-role": [device, b"operator"],
+        "lift": [device],
+        "forget-key": [device],
+    }
+    assert sorted(fields) == sorted(v["to_sign"])
+    for kind, parts in fields.items():
+        label = b"pairpin v1 statement " + kind.replace("-", " ").encode()
+        assert lp(label, *head, *parts).hex() == v["to_sign"][kind], kind
+
+
+ED_P = 2**255 - 19
+ED_L = 2**252 + 27742317777372353535851937790883648493
+ED_D = -121665 * pow(121666, -1, ED_P) % ED_P
+ED_G = (
+    15112221349535400772501151409588531511454012693041857206046113283949847762202,
+    46316835694926478169428394003475163141307993866256225615783033603165251855960,
+)
+
+
+def ed_add(a, b):
+    x = (a[0] * b[1] + b[0] * a[1]) * pow(1 + ED_D * a[0] * b[0] * a[1] * b[1], -1, ED_P)
+    y = (a[1] * b[1] + a[0] * b[0]) * pow(1 - ED_D * a[0] * b[0] * a[1] * b[1], -1, ED_P)
+    return x % ED_P, y % ED_P
+
+
+def ed_times(number):
+    result, power = (0, 1), ED_G
+    while number:
+        if number & 1:
+            result = ed_add(result, power)
+        power = ed_add(power, power)
+        number >>= 1
+    return (result[1] | (result[0] & 1) << 255).to_bytes(32, "little")
+
+
+def ed_sign(private, message):
+    """RFC 8032, section 5.1: the public key, and the signature of a message."""
+    digest = hashlib.sha512(private).digest()
+    scalar = int.from_bytes(digest[:32], "little") & (2**254 - 8) | 2**254
+    public = ed_times(scalar)
+    nonce = int.from_bytes(hashlib.sha512(digest[32:] + message).digest(), "little") % ED_L
+    r = ed_times(nonce)
+    h = int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % ED_L
+    return public, r + ((nonce + h * scalar) % ED_L).to_bytes(32, "little")
+
+
+def check_recovery(v):
+    exporter, pin, seed = (bytes.fromhex(v[name]) for name in ("exporter", "pin", "seed"))
+    base = extract(b"pairpin v1 recovery", seed)
+    private, answers = (expand(base, label, 32) for label in (b"pairpin v1 recovery key", b"pairpin v1 recovery answers"))
+    assert answers.hex() == v["answers"]
+    signed = lp(b"pairpin v1 recovery use", transcript("recovery", exporter, pin, [v["request"]]))
+    public, signature = ed_sign(private, signed)
+    assert (public.hex(), signature.hex()) == (v["key"], v["signature"])
+    sheet = sha256(lp(b"pairpin v1 recovery sheet", public))[:8]
+    assert sheet.hex() == v["sheet"]
+    message = json.loads(base64.urlsafe_b64decode(v["request"] + "=" * (-len(v["request"]) % 4)))
+    assert message["sheet"] == base64.urlsafe_b64encode(sheet).decode().rstrip("=")
+    key = extract(b"pairpin v1 recovery answers", answers)
+    for kind in ("answer", "refusal"):
+        t = transcript("recovery", exporter, pin, [v["request"], v[kind]])
+        assert mac(key, f"pairpin v1 recovery {kind}".encode(), t).hex() == v[f"{kind}_mac"], kind
+    host, port = split(v["address"])
+    body = b"\x11" + pin + bytes.fromhex(v["next_pin"]) + seed + port.to_bytes(2, "big") + hint(host)
+    letters = base32(body + sha256(body)[:2])
+    assert v["text"] == "PAIRPIN-RECOVERY/" + letters
+    lines = []
+    for at in range(0, len(letters), 16):
+        line = letters[at : at + 16]
+        check = base32(sha256(bytes([at // 16]) + line.encode())[:2])[:2]
+        lines.append(" ".join(line[group : group + 4] for group in range(0, len(line), 4)) + " " + check)
+    assert lines == v["lines"]
+
+
+def from_base64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def check_rotate(v):
+    # RFC 5480 section 2: what stands before the point of a P-256 key in its SubjectPublicKeyInfo.
+    head = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+    rotate = v["rotate"]
+    old, new = (from_base64url(rotate[name]) for name in ("old_key", "new_key"))
+    pins = [sha256(head + key) for key in (old, new)]
+    assert [pin.hex() for pin in pins] == [v["old_pin"], v["new_pin"]]
+    machine, following = (from_base64url(rotate[name]) for name in ("machine", "next_pin"))
+    epoch = rotate["epoch"].to_bytes(8, "big")
+    signs = lp(b"pairpin v1 rotate", (1).to_bytes(2, "big"), machine, epoch, *pins, following)
+    assert signs.hex() == v["signs"]
+    assert es256_verify(old, signs, from_base64url(rotate["by_old"]))
+    assert es256_verify(new, signs, from_base64url(rotate["by_new"]))
+
+
 def split(address):
     host, _, port = address.rpartition(":")
     if not host or (":" in host and not host.endswith("]")):

@@ -89,6 +89,8 @@ fn nobody_answers_is_3_and_no_device_that_may_answer_is_4_at_once_and_no_daemon_
     let late = machine.run(&["ask", "Deploy?", "--timeout", "1s", "--", "touch", "done"]).expect(3);
     late.says("none of the 1 device that may answer is online").says("nobody answered");
     assert!(!machine.home().join("done").exists());
+    // Nobody waits for that line, so it may come a little later.
+    machine.daemon().either("the line of its end", |line| line.contains("was not answered in time"));
     assert!(machine.audit_kinds().contains(&"ask-expired".to_owned()));
     machine.run(&["ask", "Deploy?", "--timeout", "25h"]).expect(2).says("24 hours");
     machine.run(&["ask", &"x".repeat(300)]).expect(2).says("--detail");
@@ -113,6 +115,39 @@ fn a_command_runs_on_a_yes_alone_and_its_exit_code_is_the_result() {
     let (mut ask, id) = asking(&machine, &["Run it?", "--", "./nothing-here"]);
     device.run(&["approve", &id]).expect(0);
     ask.end().expect(1).says("cannot be run");
+}
+
+#[test]
+fn neither_its_help_nor_a_reader_that_has_gone_away_is_a_yes() {
+    let (machine, device) = paired();
+    // As in a script: pairpin ask "$TITLE" && ./deploy.
+    for title in ["--help", "-h", "--version", "-V"] {
+        machine.run(&["ask", title, "--", "touch", "ran"]).expect(2);
+    }
+    machine.run(&["notify", "--help"]).expect(0);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut ask = machine.command(&["ask", "--json", "Deploy?", "--", "touch", "ran"]);
+    let unread = ask.stdout(writer).status().unwrap();
+    assert_eq!(unread.code(), Some(1));
+    // The same later: somebody says yes, and who asked for it does not hear that.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut ask = machine.command(&["ask", "--json", "Deploy?", "--", "touch", "ran"]).stdout(writer).spawn().unwrap();
+    let mut asked = String::new();
+    let mut reader = std::io::BufReader::new(reader);
+    std::io::BufRead::read_line(&mut reader, &mut asked).unwrap();
+    drop(reader);
+    device.run(&["approve", &id_of(&serde_json::from_str(&asked).unwrap())]).expect(0);
+    assert_eq!(ask.wait().unwrap().code(), Some(1));
+    assert!(!machine.home().join("ran").exists());
+}
+
+#[test]
+fn what_cannot_be_seen_of_a_command_is_marked() {
+    let (machine, device) = paired();
+    let (_ask, _) = asking(&machine, &["Run it?", "--detail", "./deploy\u{200B}.sh", "--", "./deploy\u{200B}.sh"]);
+    let inbox = device.run(&["inbox"]).expect(0).stdout;
+    assert!(inbox.contains("| ./deploy�.sh") && inbox.contains("-- ./deploy�.sh"), "{inbox}");
 }
 
 #[test]
@@ -195,7 +230,7 @@ fn a_notice_reaches_who_follows() {
     let mut inbox = following(&device);
     machine.run(&["notify", "backup\x1b[2J done"]).expect(0).says("told 1 device");
     let notice = inbox.event("notice");
-    assert_eq!((&notice["text"], &notice["machine"]), (&"backup[2J done".into(), &"homebox".into()));
+    assert_eq!((&notice["text"], &notice["machine"]), (&"backup�[2J done".into(), &"homebox".into()));
 }
 
 /// A command of the same binary as another user, who finds no state of its own.

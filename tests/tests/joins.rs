@@ -50,6 +50,16 @@ fn digits(said: &str) -> String {
 }
 
 #[test]
+fn a_joiner_whose_reader_has_gone_away_is_not_paired_and_says_so() {
+    let (machine, laptop) = (machine(), Device::new());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut join = laptop.command(&["join", "--json", &machine.address.to_string()]);
+    assert_eq!(join.stdout(writer).status().unwrap().code(), Some(1));
+    assert!(machine.devices().is_empty());
+}
+
+#[test]
 fn a_laptop_is_let_in_at_the_console_by_the_number_on_its_screen() {
     let (machine, laptop) = (machine(), Device::new());
     let mut terminal = asks(&machine, &laptop);
@@ -198,6 +208,42 @@ fn an_owner_device_lets_a_laptop_in_by_its_qr_and_a_picture_of_another_is_nobody
     assert_eq!(by, "\"phone\", by scan, loopback");
     other.type_keys("\u{3}");
     other.end();
+}
+
+#[test]
+fn who_asked_before_a_restart_is_listed_as_that_and_has_to_ask_again() {
+    let (mut machine, owner, _) = with_owner();
+    let laptop = Device::new();
+    let mut terminal = asks(&machine, &laptop);
+    let shown = number(&terminal);
+    let join = id(&machine);
+    machine.crash();
+    machine.start();
+    assert_eq!(listed(&machine)[0]["before_restart"], true);
+    let list = machine.run(&["devices"]).expect(0).stdout;
+    assert!(list.contains("asked before the restart: ask again"), "{list}");
+    machine.run(&["devices", "approve", &join, "--number", &shown]).expect(1).says("ask again");
+    let inbox = owner.run(&["inbox"]).expect(0).stdout;
+    assert!(inbox.contains("nobody can let it in by that"), "{inbox}");
+    owner.run(&["approve", &join, "--number", &shown]).expect(1);
+    assert_eq!(machine.json(&["devices", "--json"])["devices"].as_array().map(Vec::len), Some(1));
+    machine.run(&["devices", "deny", &join]).expect(0);
+    assert!(listed(&machine).is_empty());
+    terminal.end();
+}
+
+#[test]
+fn a_watch_says_that_something_waits_for_this_device() {
+    let (machine, owner, _) = with_owner();
+    let laptop = Device::new();
+    let _terminal = asks(&machine, &laptop);
+    let join = id(&machine);
+    let mut watch = owner.start(&["machines", "watch", "--json"]);
+    let line = watch.line("what waits", |line| line.contains("\"waiting\""));
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["waiting"], serde_json::json!([{ "kind": "join", "id": join }]));
+    let mut watch = owner.start(&["machines", "watch"]);
+    watch.note("that something waits", |line| line.contains("1 thing there waits for your answer: pairpin inbox"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use pairpin_core::handshake::{AwaitPreview, MacKey, ResumeDraft, ScanDraft};
+use pairpin_core::handshake::{AwaitPreview, HandBackDraft, MacKey, ResumeDraft, ScanDraft};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::secrets::{OfferSecret, RecognitionKey, Secret};
 use pairpin_core::wire::{Envelope, Flow};
@@ -74,7 +74,11 @@ fn every_refusal_of_a_stranger_is_the_same_to_the_byte() {
         let signature = phone.sign(&draft.to_sign());
         let (resume, _) = draft.signed(signature, &RecognitionKey::generate().unwrap());
         requests.push(request(GOOD_FIRST_LINE, &good_headers(Flow::Resume, &resume)));
-        for flow in [Flow::Preview, Flow::Scan, Flow::Code, Flow::Join, Flow::Resume] {
+        let draft = HandBackDraft::new(&peer.channel, unknown).unwrap();
+        let signature = phone.sign(&draft.to_sign());
+        let (hand_back, _) = draft.signed(signature, &RecognitionKey::generate().unwrap());
+        requests.push(request(GOOD_FIRST_LINE, &good_headers(Flow::HandBack, &hand_back)));
+        for flow in [Flow::Preview, Flow::Scan, Flow::Code, Flow::Join, Flow::Resume, Flow::HandBack] {
             let nonsense = Envelope::of_any(&"nonsense").unwrap();
             requests.push(request(GOOD_FIRST_LINE, &good_headers(flow, &nonsense)));
         }

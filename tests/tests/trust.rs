@@ -120,7 +120,10 @@ fn a_stolen_tls_key_without_the_database_is_a_hard_stop() {
                 expires_at: i64::MAX,
                 approvals: Vec::new(),
                 approval_key: None,
+                approval_guard: None,
                 unsettled: false,
+                standing: None,
+                rotated: None,
             };
             let mut answer = pairpin_core::wire::Envelope::of(&welcome).map_err(std::io::Error::other)?;
             answer.mac = Some(forged_mac(opened.device().as_bytes()));

@@ -77,7 +77,7 @@ pub fn flood(arguments: &[String]) -> Result<bool, String> {
     let root = crate::root();
     let binary = build_release(&root, "pairpin", "pairpin")?;
     let mut command = cargo(&root);
-    command.args(["test", "--release", "--package", "pairpin-tests", "--test", "floods"]);
+    command.args(["test", "--release", "--package", "pairpin-tests", "--test", "floods", "--test", "owner_out"]);
     command.args(["--", "--nocapture", "--test-threads", "1"]);
     command.env("PAIRPIN_BIN", binary).env("PAIRPIN_FLOOD", "long");
     stream(&mut command, |line| println!("{line}"))

@@ -88,6 +88,24 @@ pub const LAYERS: &[Layer] = &[
         },
     },
     Layer {
+        name: "sudo",
+        about: "sudo by pam_exec as the recipe has it, on a copy of /etc that nobody else sees; needs root and sudo",
+        work: Work::Cargo {
+            arguments: &[
+                // The mounts, and with them the users and the rules of sudo, are the test's own.
+                "--config",
+                "target.'cfg(all())'.runner = 'unshare --mount --propagation private'",
+                "--package",
+                "pairpin-tests",
+                "--features",
+                "sudo",
+                "--test",
+                "sudo",
+            ],
+            prepare: sudo,
+        },
+    },
+    Layer {
         name: "panics",
         about: "what panics and the logs of dependencies print, in a binary of its own; needs what e2e needs",
         work: Work::Cargo {
@@ -209,6 +227,20 @@ fn faults(root: &Path) -> Result<Environment, Unready> {
         return Err(Unready::Missing("it mounts small file systems, run it as root".to_owned()));
     }
     install::ensure(&[CLOCK_MOVERS, FAULT_MAKERS].concat()).map_err(Unready::Missing)?;
+    let binary: PathBuf = test::build_binary(root, &[]).map_err(Unready::Broken)?;
+    Ok(vec![("PAIRPIN_BIN", binary.into())])
+}
+
+const SUDO: &[Tool] = &[Tool { program: "sudo", package: "sudo", purpose: "asks PAM, which asks pairpin" }];
+
+fn sudo(root: &Path) -> Result<Environment, Unready> {
+    if !install::is_root() {
+        return Err(Unready::Missing("it plays several users on a copy of /etc, run it as root".to_owned()));
+    }
+    if !Path::new("/etc/debian_version").exists() {
+        return Err(Unready::Missing("it changes Debian's files of PAM, on a copy, and this is not Debian".to_owned()));
+    }
+    install::ensure(SUDO).map_err(Unready::Missing)?;
     let binary: PathBuf = test::build_binary(root, &[]).map_err(Unready::Broken)?;
     Ok(vec![("PAIRPIN_BIN", binary.into())])
 }

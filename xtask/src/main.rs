@@ -2,7 +2,7 @@
 //!
 //! People and `.ci/run` call it. [`test`] runs the layers that [`layers`] lists; [`files`] checks
 //! what no compiler does; [`models`] runs the protocol's symbolic models; [`supply`] looks at what we
-//! build on, with [`deny`], [`sbom`] and [`dependencies`]; [`crashes`], [`powercut`], [`states`] and
+//! build on, with [`deny`], [`sbom`] and [`dependencies`]; [`crashes`], [`simulate`], [`powercut`], [`states`] and
 //! [`guessing`] are the long forms of what CI does briefly; [`bench`], [`bench_qr`] and [`size`]
 //! measure. What a layer needs from outside is found or installed by [`install`], [`tools`] and
 //! [`venv`]; [`summary`] counts.
@@ -25,6 +25,7 @@ mod models;
 mod mutants;
 mod powercut;
 mod sbom;
+mod simulate;
 mod size;
 mod states;
 mod summary;
@@ -73,9 +74,14 @@ USAGE
           --target TRIPLE   for this platform (default: the one it runs on)
 
     cargo xtask crashes [--cycles N] [--seed S]
-        Kills machine, device or shell at random points of pairing, acknowledgement, token rotation and
-        revoke, N times each (default 1000), and checks after each that what anybody was told is true.
-        CI does 40 of each. The seed is printed; with --seed the same points are hit again.
+        Kills machine, device or shell at random points of pairing, acknowledgement, token rotation,
+        revoke, letting somebody in and answering an ask, N times each (default 1000), and checks after each that what anybody was told is true.
+        CI does 40 of each, and 10 of each kind of approval. The seed is printed; with --seed the same points are hit again.
+
+    cargo xtask simulate [--seeds N] [--seed S]
+        Joins, asks and revocations under partitions, cuts, crashes, restarts and leaps of the clock, over
+        the real engine and real sockets, N times (default 200) from seed S on; and broken twins that must
+        be found. A seed that fails is printed. CI runs twelve. About three minutes.
 
     cargo xtask powercut [--cycles N] [--seed S] [--kvm]
         Takes the power from a virtual machine N times (default 15) while the real binary pairs and
@@ -85,7 +91,7 @@ USAGE
         unless --kvm is given. By command only, not in CI.
 
     cargo xtask states
-        Explores offers, typed codes and token rotation with wider bounds than the layer core does:
+        Explores offers, typed codes, joins and token rotation with wider bounds than the layer core does:
         tens of minutes. It prints how many states there were, and each broken twin that was found.
 
     cargo xtask guessing
@@ -94,11 +100,13 @@ USAGE
 
     cargo xtask flood
         The long form of the floods: 5,000 strangers who connect and 800 slow ones against 100 paired
-        devices, and 50 revocations under traffic, with the release build. About two minutes.
+        devices, 50 revocations under traffic, and 50 of an owner in the middle of approvals, with the
+        release build. About three minutes.
 
     cargo xtask bench [SUBJECT]... [--quick] [--write]
         Measures the release build and prints a table: each figure, its floor in the same run, its
-        bar. About ten minutes; the subjects are network, connects, memory, check, revoke and start.
+        bar. About ten minutes; the subjects are network, connects, memory, check, revoke,
+        approvals and start.
         The network's delay needs root. The exit code is 0 if every bar is met.
           --quick        only to see that everything runs
           --write        puts the table into docs/benchmarks.md
@@ -152,6 +160,7 @@ fn main() -> ExitCode {
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),
         Some("sbom") => sbom::run(&arguments[1..]),
+        Some("simulate") => simulate::run(&arguments[1..]),
         Some("states") if arguments.len() == 1 => states::run(),
         Some("bench-qr") => bench_qr::run(&arguments[1..]),
         Some("size") if arguments.len() == 1 => size::run(),

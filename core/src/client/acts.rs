@@ -16,8 +16,8 @@ use crate::handshake::{Addressee, ApprovedJoin, Stated, Statement};
 use crate::identity::{DeviceId, PublicKey, Signature};
 use crate::role::Role;
 use crate::wire::{
-    AcceptAsk, ApprovalGuard, Enrol, Method, MintRequest, MintedOffer, NonceGiven, RequestHash, RevokeRequest, Signed,
-    StatementKind,
+    AcceptAsk, ApprovalGuard, DeviceSet, Enrol, ForgetKeyRequest, LiftRequest, Method, MintRequest, MintedOffer,
+    NonceGiven, RequestHash, RevokeRequest, SetRoleRequest, Signed, StatementKind,
 };
 
 /// What a person may decide on a machine from here.
@@ -56,6 +56,23 @@ pub enum Act {
     /// A device that asks is let in: made by [`MachineSession::approve_scanned`] or
     /// [`MachineSession::approve_number`].
     ApproveJoin(Box<JoinApproval>),
+    /// A device may do this from now on.
+    SetRole {
+        /// The device.
+        device: DeviceId,
+        /// Its new role.
+        role: Role,
+    },
+    /// A device is suspended no more.
+    Lift {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Another device may bring another approval key.
+    ForgetKey {
+        /// The device; not this one.
+        device: DeviceId,
+    },
 }
 
 /// An act that waits for its signature. The nonce in it is good for two minutes, on this connection.
@@ -98,6 +115,9 @@ impl Act {
                 name: join.name.as_deref().unwrap_or_default(),
                 absolute_seconds: join.absolute_seconds,
             }),
+            Self::SetRole { device, role } => Stated::SetRole { device: *device, role: *role },
+            Self::Lift { device } => Stated::Lift { device: *device },
+            Self::ForgetKey { device } => Stated::ForgetKey { device: *device },
         }
     }
 
@@ -108,6 +128,9 @@ impl Act {
             Self::Revoke { .. } => Method::Revoke,
             Self::Invite { .. } => Method::Mint,
             Self::ApproveJoin(_) => Method::ApproveJoin,
+            Self::SetRole { .. } => Method::SetRole,
+            Self::Lift { .. } => Method::Lift,
+            Self::ForgetKey { .. } => Method::ForgetKey,
         }
     }
 
@@ -123,6 +146,9 @@ impl Act {
                 value(MintRequest { role, name, lifetime_seconds: lifetime.map(|life| life.as_secs()), signed })
             }
             Self::ApproveJoin(join) => value(join.params(signed)),
+            Self::SetRole { device, role } => value(SetRoleRequest { device, role, signed }),
+            Self::Lift { device } => value(LiftRequest { device, signed }),
+            Self::ForgetKey { device } => value(ForgetKeyRequest { device, signed }),
         }
     }
 }
@@ -136,7 +162,7 @@ impl MachineSession {
     pub async fn prepare(&mut self, act: Act) -> Result<Prepared, ClientError> {
         let method = act.method();
         if !method.is_allowed(self.role()) {
-            return Err(ClientError::NotAllowed { name: self.row.name.clone(), role: self.role() });
+            return Err(self.not_allowed(method));
         }
         if method.statement() != Some(StatementKind::Enrol) && self.enrolled().is_none() {
             return Err(ClientError::NoApprovalKey { name: self.row.name.clone() });
@@ -155,13 +181,13 @@ impl MachineSession {
     pub async fn submit(&mut self, prepared: Prepared, signature: Signature) -> Result<Value, ClientError> {
         let method = prepared.act.method();
         let brought = match prepared.act {
-            Act::Enrol { key, .. } => Some(key),
+            Act::Enrol { key, guard } => Some((key, guard)),
             _ => None,
         };
         let params = prepared.act.params(prepared.statement.signed(signature))?;
         let answer = self.ask(method, &params).await?;
-        if let Some(key) = brought {
-            self.now_enrolled(key);
+        if let Some((key, guard)) = brought {
+            self.now_enrolled(key, guard);
         }
         Ok(answer)
     }
@@ -182,36 +208,42 @@ impl MachineSession {
         Addressee { pin: self.row.pin, machine: self.row.machine_id, epoch: self.row.epoch }
     }
 
-    /// Signs with the approval key that this device holds in software, guarded by nothing.
+    /// Signs with the approval key that this device holds in software.
     ///
     /// # Errors
-    /// The secret store cannot be opened, or there is no such key.
+    /// [`ClientError::ApprovalLocked`]: [`unlock`](Self::unlock) comes first. The secret store cannot be opened, or
+    /// there is no such key.
     pub fn sign_here(
         &self,
         prepared: &Prepared,
     ) -> impl Future<Output = Result<Signature, ClientError>> + Send + use<> {
         let (client, row, message) = (self.client.clone(), self.row.clone(), prepared.to_sign().to_vec());
-        async move { client.durable(move |ledger| ledger.sign_approval(&row, &message)).await }
+        let opened = self.opened.clone();
+        async move { client.durable(move |ledger| ledger.sign_approval(&row, opened.as_deref(), &message)).await }
     }
 
     /// Sees to it that the machine has the software approval key of this device, making one at the first time:
-    /// what the command line does by itself. Says whether it was brought just now.
+    /// what the command line does by itself. Also that it says rightly what guards it. Says whether it was brought
+    /// just now.
     ///
     /// # Errors
+    /// [`ClientError::ApprovalLocked`]: it has a passphrase, [`unlock`](Self::unlock) comes first.
     /// [`ClientError::OtherApprovalKey`]: the machine has another key of this device, whose secret is lost
     /// here. Otherwise as [`submit`](Self::submit).
     pub async fn enrol_here(&mut self) -> Result<bool, ClientError> {
         let row = self.row.clone();
-        let key = self.client.durable(move |ledger| ledger.approval_key(&row)).await?;
-        match self.enrolled() {
-            Some(known) if known == key => return Ok(false),
-            Some(_) => return Err(ClientError::OtherApprovalKey { name: self.row.name.clone() }),
-            None => {}
-        }
-        let prepared = self.prepare(Act::Enrol { key, guard: ApprovalGuard::Nothing }).await?;
+        let (key, guard) = self.client.durable(move |ledger| ledger.approval_key(&row)).await?;
+        let brought = match self.enrolled() {
+            Some(known) if known == key && self.enrolled_guard() == Some(guard) => return Ok(false),
+            Some(known) if known != key => {
+                return Err(ClientError::OtherApprovalKey { name: self.row.name.clone() });
+            }
+            known => known.is_none(),
+        };
+        let prepared = self.prepare(Act::Enrol { key, guard }).await?;
         let signature = self.sign_here(&prepared).await?;
         self.submit(prepared, signature).await?;
-        Ok(true)
+        Ok(brought)
     }
 
     /// Makes an offer there, signed with the software key. Gives its secrets, for this device to show.
@@ -224,8 +256,16 @@ impl MachineSession {
         name: Option<String>,
         lifetime: Option<Duration>,
     ) -> Result<MintedOffer, ClientError> {
-        let answer = self.act_here(Act::Invite { role, name, lifetime }).await?;
-        serde_json::from_value(answer).map_err(|_| ClientError::Protocol)
+        minted(self.act_here(Act::Invite { role, name, lifetime }).await?)
+    }
+
+    /// Changes what a device may do there, signed with the software key: by [`Act::SetRole`], [`Act::Lift`] or
+    /// [`Act::ForgetKey`].
+    ///
+    /// # Errors
+    /// [`ClientError::LastOwner`]; [`ClientError::Itself`]; as [`submit`](Self::submit).
+    pub async fn change_here(&mut self, act: Act) -> Result<DeviceSet, ClientError> {
+        serde_json::from_value(self.act_here(act).await?).map_err(|_| ClientError::Protocol)
     }
 
     /// Prepares, signs with the software key and submits: the command line's way.
@@ -236,5 +276,37 @@ impl MachineSession {
         let prepared = self.prepare(act).await?;
         let signature = self.sign_here(&prepared).await?;
         self.submit(prepared, signature).await
+    }
+}
+
+/// Reads the machine's answer to a [`Act::Invite`], made safe to show: one line each, and no longer than an offer may
+/// live.
+///
+/// # Errors
+/// [`ClientError::Protocol`].
+pub fn minted(answer: Value) -> Result<MintedOffer, ClientError> {
+    let mut minted: MintedOffer = serde_json::from_value(answer).map_err(|_| ClientError::Protocol)?;
+    for text in [&mut minted.link, &mut minted.code] {
+        let shown = text.as_deref().and_then(|text| crate::names::clean(text, crate::wire::limits::FRAME));
+        // Wiped, not only dropped: it is a secret.
+        zeroize::Zeroize::zeroize(text);
+        *text = shown;
+    }
+    minted.expires_in_seconds = minted.expires_in_seconds.min(crate::wire::limits::OFFER_TIME_MAX.as_secs());
+    Ok(minted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_of_a_hostile_machine_steers_no_screen_and_does_not_live_for_ever() {
+        let code = "1234\x1b[2J\r5678";
+        let answer = serde_json::json!({ "number": 1, "link": null, "code": code, "expires_in_seconds": u64::MAX });
+        let minted = minted(answer).unwrap();
+        assert_eq!(minted.code.as_deref(), Some("1234[2J 5678"));
+        // What is added to it must not be too much for a clock.
+        assert_eq!(minted.expires_in_seconds, crate::wire::limits::OFFER_TIME_MAX.as_secs());
     }
 }

@@ -24,7 +24,7 @@ use crate::net::tls::PinCheck;
 use crate::role::Role;
 use crate::secrets::{Secret, TypedCode};
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
-use crate::wire::{Address, Flow, Frame, limits};
+use crate::wire::{Address, Envelope, Flow, Frame, limits};
 
 /// A machine that knows the code, before the person says yes. Drop it to say no.
 pub struct CodePreview {
@@ -222,7 +222,7 @@ fn no_code(versions: Option<String>) -> ClientError {
 /// closes the connection.
 pub(super) struct Waiting {
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<Option<Socket>>,
+    task: JoinHandle<Result<Socket, Option<Envelope>>>,
 }
 
 impl Waiting {
@@ -231,11 +231,12 @@ impl Waiting {
         let task = tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    _ = &mut stopped => return Some(socket),
+                    _ = &mut stopped => return Ok(socket),
                     incoming = socket.recv() => match incoming {
                         Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
-                        // The machine has nothing to say before the person has answered.
-                        _ => return None,
+                        // The one thing that there is to say before the person has answered: that it is over.
+                        Ok(Some(Incoming::Frame(Frame::Refused(refused)))) => return Err(Some(refused)),
+                        _ => return Err(None),
                     },
                 }
             }
@@ -246,7 +247,15 @@ impl Waiting {
     /// Gives the socket back, if the machine is still there.
     pub(super) async fn end(mut self, name: &str) -> Result<Socket, ClientError> {
         drop(self.stop.take());
-        (&mut self.task).await.ok().flatten().ok_or_else(|| line::interrupted(name))
+        (&mut self.task).await.ok().and_then(Result::ok).ok_or_else(|| line::interrupted(name))
+    }
+
+    /// Resolves when the machine ends it meanwhile; with its refusal, where it says why.
+    pub(super) async fn over(&mut self) -> Option<Envelope> {
+        match (&mut self.task).await {
+            Ok(Err(refused)) => refused,
+            Ok(Ok(_)) | Err(_) => None,
+        }
     }
 }
 

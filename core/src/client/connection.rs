@@ -10,9 +10,10 @@ use super::error::Told;
 use super::live::Served;
 use super::machines::MachineState;
 use super::resume::Session;
+use super::standing;
 use super::watch::Wish;
 use crate::net::socket::Incoming;
-use crate::wire::{Address, CloseCode, Closing, Frame, limits};
+use crate::wire::{Address, CloseCode, Closing, DeviceEvent, Frame, Rotate, limits};
 
 /// After the device's network has changed: how long an answer to a ping may take before the
 /// connection counts as lost with the old network.
@@ -49,8 +50,13 @@ impl Client {
         served: Served,
     ) -> End {
         let mut hint = Hint { newest: None, due: Instant::now() };
-        let end = self.listen(row, session, wish, &mut hint, served).await;
+        let mut heard = standing::Heard::new();
+        let end = self.listen(row, session, wish, (&mut hint, &mut heard), served).await;
         self.store(row, &mut hint).await;
+        // Of a machine that has revoked this device nothing is kept.
+        if heard.waits() && !matches!(end, End::Over(MachineState::Revoked(_))) {
+            self.keep_heard(row, &mut heard).await;
+        }
         end
     }
 
@@ -69,7 +75,7 @@ impl Client {
         row: i64,
         mut session: Session,
         wish: &mut watch::Receiver<Wish>,
-        hint: &mut Hint,
+        (hint, heard): (&mut Hint, &mut standing::Heard),
         mut served: Served,
     ) -> End {
         let mut probe: Option<Instant> = None;
@@ -82,6 +88,10 @@ impl Client {
                 }
                 () = sleep_until(hint.due), if hint.newest.is_some() => {
                     self.store(row, hint).await;
+                    continue;
+                }
+                () = sleep_until(heard.due), if heard.waits() => {
+                    self.keep_heard(row, heard).await;
                     continue;
                 }
                 request = served.next() => {
@@ -110,7 +120,13 @@ impl Client {
                 Ok(Some(Incoming::Frame(Frame::Answer { id, result }))) => {
                     served.answered(id, result.map_err(|(code, _)| code));
                 }
-                Ok(Some(Incoming::Frame(Frame::Event(event)))) => served.tell(event),
+                Ok(Some(Incoming::Frame(Frame::Event(event)))) => {
+                    if let DeviceEvent::KeyRotated { rotate } = &event {
+                        self.follow(row, rotate.clone()).await;
+                    }
+                    heard.take(&event);
+                    served.tell(event);
+                }
                 Ok(Some(Incoming::Frame(Frame::Request { id, .. }))) => {
                     let result = Err((METHOD_NOT_FOUND, "this device does not know that request".to_owned()));
                     if session.socket.send(Frame::Answer { id, result }).await.is_err() {
@@ -128,6 +144,17 @@ impl Client {
                     return self.lost(row, &error.to_string()).await;
                 }
             }
+        }
+    }
+
+    /// The machine's key was changed. One that does not hold is nothing that happened: this connection goes on, and
+    /// the next one proves whose key it is.
+    pub(super) async fn follow(&self, row: i64, rotate: Box<Rotate>) {
+        match self.durable(move |ledger| ledger.rotated(row, &rotate)).await {
+            Ok(true) => self.inner.changed(),
+            Ok(false) => {}
+            // What is not stored now comes again with the next welcome.
+            Err(error) => tracing::warn!(%error, "a change of a machine's key was not followed"),
         }
     }
 
@@ -155,6 +182,11 @@ impl Client {
             CloseCode::Expired => {
                 self.lost(row, "the session has expired").await;
                 End::Over(MachineState::Expired { why: "the session has expired, scan a fresh offer".to_owned() })
+            }
+            // The next dial meets another key, and says so.
+            CloseCode::KeyReplaced => {
+                self.lost(row, "its key was replaced because others may know it: scan a new offer from its own screen")
+                    .await
             }
             CloseCode::Stopping => self.lost(row, "the machine stopped").await,
             CloseCode::Replaced => self.lost(row, "this device has too many connections to the machine").await,
@@ -189,6 +221,7 @@ mod tests {
     use super::super::ledger::Pairing;
     use super::super::live;
     use super::*;
+    use crate::handshake::KnownKeys;
     use crate::identity::{MachineId, Pin};
     use crate::net::socket::Socket;
     use crate::role::Role;
@@ -245,11 +278,20 @@ mod tests {
             expires_at: i64::MAX,
             approvals: Vec::new(),
             approval_key: None,
+            approval_guard: None,
             unsettled: false,
+            standing: None,
+            rotated: None,
         };
         let (ours, theirs) = duplex(64 * 1024);
         let socket = Socket::device(Box::new(ours)).await;
-        let session = Session { socket, welcome, address: "10.0.0.1".parse().unwrap() };
+        let keys = KnownKeys {
+            machine: MachineId::from_bytes([1; 16]),
+            pin: Pin::from_bytes([1; 32]),
+            next_pin: None,
+            epoch: 0,
+        };
+        let session = Session { socket, welcome, address: "10.0.0.1".parse().unwrap(), keys };
         let scene = Scene { client, row: prepared.row.row, session, beside, _dir: dir };
         (scene, theirs)
     }
@@ -275,7 +317,8 @@ mod tests {
     async fn to_the_end(scene: Scene) -> (Vec<Vec<Address>>, Vec<Address>) {
         let Scene { client, row, session, beside, _dir } = scene;
         let (_wish, mut wished) = watch::channel(Wish::default());
-        let (_line, served) = live::open(Role::Owner, None, live::events());
+        let stored = client.durable(move |ledger| ledger.row(row)).await.unwrap();
+        let served = live::silent(stored.device_id, &session);
         let end = client.stay(row, session, &mut wished, served).await;
         assert!(matches!(end, End::Over(MachineState::Offline { .. })));
         (written(&beside), client.durable(move |ledger| ledger.row(row)).await.unwrap().addresses)

@@ -12,7 +12,7 @@ use crate::identity::Pin;
 use crate::names;
 use crate::role::Role;
 use crate::secrets::SecretStoreError;
-use crate::wire::{Address, Refusal, RefusalCode, limits};
+use crate::wire::{Address, Method, Refusal, RefusalCode, RequestError, limits};
 
 /// What to do about an error: chooses the exit code of the command line and the phones' screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,13 +139,35 @@ pub enum ClientError {
     /// A paired machine has another key.
     #[error(
         "{name} has changed its key (it proves {}), nothing was sent to it: if its key was replaced, \
-         scan a new offer from its own screen, if not, somebody is in between", .seen.fingerprint()
+         or changed more than once while this device was away, scan a new offer from its own screen, if not, somebody is \
+         in between", .seen.fingerprint()
     )]
     KeyChanged {
         /// The machine.
         name: String,
         /// The key that answered.
         seen: Pin,
+    },
+    /// What answers has the key that a paired machine had announced, without a change to it that both keys signed.
+    #[error(
+        "what answers as {name} proves the key that {name} had announced as its next one ({}), but not that it was \
+         changed to it, so nothing of what it said was believed: if the key before was replaced because others may know \
+         it, scan a new offer from its own screen, if not, somebody is in between", .seen.fingerprint()
+    )]
+    NotRotated {
+        /// The machine.
+        name: String,
+        /// The key that answered.
+        seen: Pin,
+    },
+    /// The machine's key was replaced while this device was connected.
+    #[error(
+        "{name} has replaced its key because others may know it, and ended every session: scan a new offer from its own \
+         screen, this device keeps its place there"
+    )]
+    KeyReplaced {
+        /// The machine.
+        name: String,
     },
     /// A paired machine has its key but not the recognition key.
     #[error(
@@ -168,8 +190,8 @@ pub enum ClientError {
     /// This device was suspended.
     #[error(
         "this device is suspended on {name}{told}: a token that it had replaced was used again, so its keys may \
-         have been copied; if you know why (a restored backup), pair again with a fresh offer from there, if \
-         not, revoke it there: pairpin devices revoke"
+         have been copied; if you know why (a restored backup), let an owner lift it (pairpin devices set NAME --lift) or \
+         pair again with a fresh offer from there, if not, revoke it there: pairpin devices revoke"
     )]
     Suspended {
         /// The machine.
@@ -187,11 +209,14 @@ pub enum ClientError {
     },
     /// Neither of the tokens is the machine's.
     #[error(
-        "{name} or this device was restored from a backup, the session is lost: pair again with a fresh offer from there"
+        "{name} or this device was restored from a backup, the session is lost{}: pair again with a fresh offer from there",
+        text::handed_text(*.taken)
     )]
     Restored {
         /// The machine.
         name: String,
+        /// Revocations that it had lost, and that this device has handed back to it.
+        taken: u64,
     },
     /// The pairing was begun and not finished.
     #[error("the pairing with {name} was not finished, scan its offer again")]
@@ -292,18 +317,62 @@ pub enum ClientError {
     #[error("the machine could not store this, look at its log (disk full?) and try again")]
     MachineFailed,
     /// This device's role there does not allow it.
-    #[error(
-        "this device is {} on {name}, which is not enough for that: an owner device can do it, or raise the role on the \
-         machine with pairpin devices set", text::with_article(*.role)
-    )]
+    #[error("{}", text::not_allowed(.name, *.role, *.method))]
     NotAllowed {
         /// The machine.
         name: String,
         /// The role it has.
         role: Role,
+        /// What was asked for.
+        method: Method,
     },
+    /// A device cannot do that to itself.
+    #[error(
+        "this device cannot do that to itself on {name}: another owner can, or the shell there; to leave, pairpin machines \
+         forget {name}"
+    )]
+    Itself {
+        /// The machine.
+        name: String,
+    },
+    /// The approval key is under a passphrase that nobody has typed yet.
+    #[error(
+        "this device's approval key for {name} is guarded by a passphrase, which is asked for on a terminal: run this in one"
+    )]
+    ApprovalLocked {
+        /// The machine.
+        name: String,
+    },
+    /// The approval key is under another passphrase.
+    #[error(
+        "that is not the passphrase of this device's approval key for {name}, nothing was changed: type it again; if it is \
+         lost: pairpin machines passphrase {name} --forgotten"
+    )]
+    PassphraseWrong {
+        /// The machine.
+        name: String,
+    },
+    /// The machine still has the approval key that is to be replaced.
+    #[error(
+        "{name} still takes the approval key whose passphrase is lost: first let another owner (pairpin devices set {device} \
+         --forget-approval-key --on {name}) or its shell take that key away, or pair again with a fresh offer from there"
+    )]
+    ApprovalKeyStands {
+        /// The machine.
+        name: String,
+        /// What the machine calls this device.
+        device: String,
+    },
+    /// Who let this device in may not any more.
+    #[error(
+        "the owner who let this device in was revoked there, or may let nobody in any more, so nothing was paired: ask again, \
+         or for an offer with pairpin pair on the machine"
+    )]
+    JoinWithdrawn,
     /// The machine has no approval key of this device.
-    #[error("{name} has no approval key of this device yet, so nothing can be decided with it there")]
+    #[error(
+        "{name} has no approval key of this device, so nothing can be decided with it there: it is brought by the next try"
+    )]
     NoApprovalKey {
         /// The machine.
         name: String,
@@ -319,8 +388,8 @@ pub enum ClientError {
     },
     /// The machine does not take the statement.
     #[error(
-        "{name} did not take the signature: it has another approval key of this device; pair again with a fresh offer \
-         from there"
+        "{name} did not take the signature: it has another approval key of this device, or none any more; try once more, and if \
+         that fails, pair again with a fresh offer from there"
     )]
     StatementRefused {
         /// The machine.
@@ -339,7 +408,10 @@ pub enum ClientError {
         name: String,
     },
     /// The last owner is guarded.
-    #[error("{name} would be left without an owner, make another device owner first")]
+    #[error(
+        "this device is the last owner of {name}, which would be left without one: make another device owner first, pairpin \
+         devices set NAME --role owner --on {name}; or leave, pairpin machines forget {name}"
+    )]
     LastOwner {
         /// The machine.
         name: String,
@@ -350,6 +422,56 @@ pub enum ClientError {
         /// The machine.
         name: String,
     },
+    /// The machine was forgotten here while it was away.
+    #[error(
+        "{name} is forgotten here and was not told yet, so nothing can be done with it ({why}): pair again with a fresh \
+         offer from there"
+    )]
+    Leaving {
+        /// The machine.
+        name: String,
+        /// Why it was not told.
+        why: String,
+    },
+    /// The machine was forgotten here while it was away, and has been told just now.
+    #[error("{name} was forgotten here and has now been told, pair again with a fresh offer from there")]
+    Forgotten {
+        /// The machine.
+        name: String,
+        /// This device was the last owner there.
+        last_owner: bool,
+    },
+    /// The machine at the sheet's address has neither of the sheet's keys.
+    #[error(
+        "the machine at {address} has another key than the sheet says ({}): it is another machine, its key was replaced \
+         since the sheet was printed, or somebody is in between; use the machine's own shell: pairpin lost NAME", .seen.fingerprint()
+    )]
+    SheetOtherKey {
+        /// Where.
+        address: Address,
+        /// The key it has.
+        seen: Pin,
+    },
+    /// The machine does not know the recovery sheet.
+    #[error(
+        "the machine does not know this sheet: another one was printed long since, or its state was made anew; use its \
+         own shell: pairpin lost NAME"
+    )]
+    SheetUnknown,
+    /// The recovery sheet is over.
+    #[error("this sheet {}{}: use another owner device, or the machine's own shell: pairpin lost NAME", text::sheet_end(*.used), text::on_day(*.at))]
+    SheetSpent {
+        /// It was used; otherwise a newer one was printed.
+        used: bool,
+        /// When, by the machine's clock.
+        at: Option<UnixMillis>,
+    },
+    /// What answers has the machine's TLS key and not what the sheet's answers are proven by.
+    #[error(
+        "what answers has the machine's key but cannot prove that it knows this sheet: the key was copied, or the machine \
+         was reset; nothing can be said of what was done, use the machine's own shell: pairpin lost NAME"
+    )]
+    SheetUnproven,
     /// The other side broke the protocol.
     #[error("the machine answered something that this version cannot read, update the older one")]
     Protocol,
@@ -407,9 +529,34 @@ impl ClientError {
             Self::NoAddress | Self::Unreachable { .. } | Self::Interrupted { .. } | Self::NotPairpin { .. } => {
                 ErrorKind::NotReachable
             }
-            Self::OtherKey { .. } | Self::KeyChanged { .. } | Self::KeyCopied { .. } => ErrorKind::IdentityChanged,
+            Self::SheetSpent { .. } => ErrorKind::Expired,
+            Self::SheetOtherKey { .. } | Self::SheetUnproven => ErrorKind::IdentityChanged,
+            Self::OtherKey { .. }
+            | Self::KeyChanged { .. }
+            | Self::NotRotated { .. }
+            | Self::KeyReplaced { .. }
+            | Self::KeyCopied { .. } => ErrorKind::IdentityChanged,
             _ => ErrorKind::Failed,
         }
+    }
+}
+
+/// What a machine's refusal of a request means for the person.
+pub(super) fn of_request_refusal(method: Method, code: i64, name: &str, role: Role) -> ClientError {
+    let name = name.to_owned();
+    match RequestError::of_code(code) {
+        Some(RequestError::Role) => ClientError::NotAllowed { name, role, method },
+        Some(RequestError::Statement) => ClientError::StatementRefused { name },
+        Some(RequestError::Nonce) => ClientError::StatementTooLate { name },
+        Some(RequestError::Gone) => ClientError::NotThere { name },
+        Some(RequestError::Exists) => ClientError::OtherApprovalKey { name },
+        Some(RequestError::Itself) => ClientError::Itself { name },
+        Some(RequestError::NotThatJoin) => ClientError::NotThatJoin,
+        Some(RequestError::KeyRevoked) => ClientError::JoinerRevoked { name },
+        Some(RequestError::LastOwner) => ClientError::LastOwner { name },
+        Some(RequestError::Full) => ClientError::TooMany { name },
+        Some(RequestError::Failed) => ClientError::MachineFailed,
+        Some(RequestError::Unknown | RequestError::Params | RequestError::NotOurs) | None => ClientError::Protocol,
     }
 }
 
@@ -429,9 +576,12 @@ pub(super) fn of_pairing_refusal(refusal: &Refusal, name: &str) -> ClientError {
         RefusalCode::Unavailable => ClientError::MachineFailed,
         RefusalCode::JoinDenied => ClientError::JoinDenied,
         RefusalCode::JoinExpired => ClientError::JoinExpired,
+        RefusalCode::JoinWithdrawn => ClientError::JoinWithdrawn,
         RefusalCode::JoinNotShown => ClientError::JoinNotShown,
         RefusalCode::JoinKnown => ClientError::AlreadyPaired { name: name.to_owned() },
-        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown | RefusalCode::Unknown => ClientError::Protocol,
+        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown | RefusalCode::RecoverySpent | RefusalCode::Unknown => {
+            ClientError::Protocol
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::error::*;
 use crate::identity::Pin;
 use crate::role::Role;
+use crate::wire::Method;
 
 #[test]
 fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
@@ -21,12 +22,21 @@ fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
         ClientError::NotPairpin { address: name() },
         ClientError::OtherKey { address: "a".parse().unwrap(), seen: pin },
         ClientError::KeyChanged { name: name(), seen: pin },
+        ClientError::NotRotated { name: name(), seen: pin },
+        ClientError::KeyReplaced { name: name() },
         ClientError::KeyCopied { name: name() },
         ClientError::Revoked { name: name(), told: told.clone() },
         ClientError::Suspended { name: name(), told },
         ClientError::Expired { name: name(), skew_seconds: Some(-3600) },
-        ClientError::Restored { name: name() },
+        ClientError::Restored { name: name(), taken: 2 },
         ClientError::UnknownDevice { name: name() },
+        ClientError::SheetUnknown,
+        ClientError::SheetUnproven,
+        ClientError::SheetSpent { used: true, at: Some(0) },
+        ClientError::SheetSpent { used: false, at: None },
+        ClientError::SheetOtherKey { address: "10.0.0.1".parse().unwrap(), seen: Pin::from_bytes([1; 32]) },
+        ClientError::Leaving { name: name(), why: "it did not answer".into() },
+        ClientError::Forgotten { name: name(), last_owner: true },
         ClientError::Unfinished { name: name() },
         ClientError::Version { machine: Some("1".into()) },
         ClientError::CodeWrong { tries_left: 2 },
@@ -36,7 +46,12 @@ fn every_text_is_lower_case_without_a_full_stop_and_names_a_next_step() {
         ClientError::Full,
         ClientError::MachineFailed,
         ClientError::Protocol,
-        ClientError::NotAllowed { name: name(), role: Role::Viewer },
+        ClientError::NotAllowed { name: name(), role: Role::Viewer, method: Method::Inbox },
+        ClientError::Itself { name: name() },
+        ClientError::ApprovalLocked { name: name() },
+        ClientError::PassphraseWrong { name: name() },
+        ClientError::ApprovalKeyStands { name: name(), device: name() },
+        ClientError::JoinWithdrawn,
         ClientError::NoApprovalKey { name: name() },
         ClientError::OtherApprovalKey { name: name() },
         ClientError::StatementRefused { name: name() },

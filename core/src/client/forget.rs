@@ -1,10 +1,13 @@
 //! Letting go of a machine: it is told where that is possible, and this device erases its keys.
+//!
+//! A machine that is away is told later: until then the row is *leaving*, its session key stays for that alone, and
+//! every dial to it (`resume`) ends in the telling.
 
 use super::Client;
 use super::error::ClientError;
 use super::line;
 use super::machines::MachineView;
-use crate::store::device::machines::MachineState as RowState;
+use crate::store::device::machines::{MachineRow, MachineState as RowState};
 
 /// A machine that was forgotten here.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,45 +17,126 @@ pub struct Forgotten {
     /// Why the machine could not be told, and so still lists this device; `None` where it has
     /// taken the device off its list or had done so before.
     pub still_listed: Option<String>,
+    /// It is told as soon as it answers: the row stays until then.
+    pub told_later: bool,
     /// This device was the last owner: the next one paired at the machine's shell will be owner.
     pub last_owner: bool,
 }
 
 impl Client {
     /// Takes this device off the machine's list where the machine answers, then erases the row with
-    /// its key, tokens and recognition key.
+    /// its key, tokens and recognition key. Where it does not answer now, that is done as soon as it does.
     ///
     /// # Errors
     /// No such row, or this device's state cannot be written: then nothing is erased.
     pub async fn forget(&self, id: i64) -> Result<Forgotten, ClientError> {
+        self.forget_row(id, true).await
+    }
+
+    /// The same, and erases at once whether or not the machine could be told.
+    ///
+    /// # Errors
+    /// As [`forget`](Self::forget).
+    pub async fn forget_now(&self, id: i64) -> Result<Forgotten, ClientError> {
+        self.forget_row(id, false).await
+    }
+
+    async fn forget_row(&self, id: i64, may_wait: bool) -> Result<Forgotten, ClientError> {
         let row = self.durable(move |ledger| ledger.row(id)).await?;
         let unpaired = match row.state {
-            RowState::Granted | RowState::Active => self.unpair(id, &row.name).await,
             RowState::Unfinished | RowState::Revoked => Ok(false),
+            RowState::Granted | RowState::Active => {
+                if may_wait {
+                    // First of all: whatever becomes of this process, the machine will be told.
+                    match self.durable(move |ledger| ledger.leave(id)).await {
+                        // Where its keys cannot be reached it cannot be told either.
+                        Err(ClientError::SecretsElsewhere { .. } | ClientError::Secrets(_)) | Ok(_) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                self.unpair(id, &row.name).await
+            }
         };
-        let (last_owner, still_listed) = match unpaired {
+        let (last_owner, error) = match unpaired {
             Ok(last_owner) => (last_owner, None),
             Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. }) => (false, None),
-            Err(error) => (false, Some(error.to_string())),
+            Err(error) => (false, Some(error)),
         };
+        let told_later = may_wait && error.as_ref().is_some_and(may_pass);
         // Read again: a failed dial may have brought news into the row.
-        let machine = self
-            .durable(move |ledger| {
-                let row = ledger.row(id)?;
+        let machine = self.durable(move |ledger| {
+            let row = ledger.row(id)?;
+            if !told_later {
                 ledger.delete(&row)?;
-                Ok(MachineView::of(&row))
-            })
-            .await?;
+            }
+            Ok(MachineView::of(&row))
+        });
+        let machine = machine.await?;
         self.inner.changed();
-        Ok(Forgotten { machine, still_listed, last_owner })
+        Ok(Forgotten { machine, still_listed: error.map(|error| error.to_string()), told_later, last_owner })
+    }
+
+    /// Tells a machine that was forgotten while it was away; the row is gone then. Gives what to say of the row:
+    /// that this is done, or that it is not done yet.
+    pub(super) async fn tell_leaving(&self, row: &MachineRow) -> ClientError {
+        let (id, name) = (row.row, row.name.clone());
+        let last_owner = match self.unpair(id, &name).await {
+            Ok(last_owner) => last_owner,
+            Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. }) => false,
+            // A hard stop is not hidden by it.
+            Err(error @ (ClientError::KeyChanged { .. } | ClientError::KeyCopied { .. })) => return error,
+            Err(error) => return ClientError::Leaving { name, why: error.to_string() },
+        };
+        let erased = self.durable(move |ledger| {
+            let row = ledger.row(id)?;
+            // Paired anew meanwhile: that is another session than the one that was left.
+            if row.leaving_at.is_some() || row.state == RowState::Revoked { ledger.delete(&row) } else { Ok(()) }
+        });
+        if let Err(error) = erased.await {
+            return error;
+        }
+        self.inner.changed();
+        ClientError::Forgotten { name, last_owner }
     }
 
     /// Asks the machine to take this device off its list; whether it was the last owner.
     async fn unpair(&self, id: i64, name: &str) -> Result<bool, ClientError> {
-        let mut session = self.resume_row(id).await?;
+        let mut session = self.resume_any(id, None).await?;
         match line::request(name, &mut session.socket, 1, "unpair", serde_json::Value::Null).await? {
             Ok(answer) => Ok(answer.get("last_owner").and_then(serde_json::Value::as_bool).unwrap_or(false)),
             Err(_) => Err(ClientError::MachineFailed),
+        }
+    }
+}
+
+/// Whether what kept the machine from being told may be over another time. A key that has changed, a session that
+/// has ended and a suspension are for people to set right: nothing can be told on such a session.
+fn may_pass(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::Unreachable { .. }
+            | ClientError::Interrupted { .. }
+            | ClientError::NotPairpin { .. }
+            | ClientError::MachineFailed
+            | ClientError::Version { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_people_can_set_right_is_not_waited_for() {
+        let name = || "homebox".to_owned();
+        assert!(may_pass(&ClientError::Interrupted { name: name() }) && may_pass(&ClientError::MachineFailed));
+        for error in [
+            ClientError::KeyCopied { name: name() },
+            ClientError::Expired { name: name(), skew_seconds: None },
+            ClientError::Restored { name: name(), taken: 0 },
+            ClientError::NoAddress,
+        ] {
+            assert!(!may_pass(&error), "{error:?}");
         }
     }
 }

@@ -59,6 +59,7 @@ pub struct JoinGranted {
     pub time: Duration,
     client: Client,
     socket: Waiting,
+    waiting: JoinWaiting,
     held: JoinHeld,
     draft: KeyDraft,
     grant: Pairing,
@@ -73,7 +74,8 @@ impl Client {
         let name = address.to_string();
         let dialled = self.dial_provisional(&address).await?;
         let pin = dialled.channel.pin;
-        let dialled = if self.finish_begun(&pin).await? { self.dial_provisional(&address).await? } else { dialled };
+        let dialled =
+            if self.finish_begun(&pin, &address).await? { self.dial_provisional(&address).await? } else { dialled };
         if dialled.channel.pin != pin {
             return Err(line::interrupted(&name));
         }
@@ -130,20 +132,54 @@ impl Client {
 
     /// What is known already of the key that answers. A pairing whose Grant is stored may be finished by a
     /// welcome; where the machine knows nothing of it, it gives way. Says whether it dialled for that.
-    async fn finish_begun(&self, pin: &Pin) -> Result<bool, ClientError> {
+    async fn finish_begun(&self, pin: &Pin, address: &Address) -> Result<bool, ClientError> {
         let pin = *pin;
         let Some(row) = self.durable(move |ledger| ledger.live_by_pin(&pin)).await? else { return Ok(false) };
         match row.state {
-            RowState::Active => Err(ClientError::AlreadyPaired { name: row.name }),
+            // Where the machine will not have it as it is, somebody there may let it in anew, in its row.
+            RowState::Active => match self.resume_at(row.row, Some(address)).await {
+                Ok(session) => {
+                    session.close().await;
+                    Err(ClientError::AlreadyPaired { name: row.name })
+                }
+                Err(
+                    ClientError::Suspended { .. }
+                    | ClientError::Expired { .. }
+                    | ClientError::Restored { .. }
+                    | ClientError::Revoked { .. },
+                ) => Ok(true),
+                Err(ClientError::Unreachable { .. } | ClientError::Interrupted { .. }) => {
+                    Err(ClientError::AlreadyPaired { name: row.name })
+                }
+                Err(error) => Err(error),
+            },
             RowState::Granted => match self.take_up(&row).await {
                 Ok(paired) => Err(ClientError::AlreadyPaired { name: paired.machine.name }),
-                Err(ClientError::UnknownDevice { .. } | ClientError::Unfinished { .. }) => {
+                Err(
+                    ClientError::UnknownDevice { .. } | ClientError::Unfinished { .. } | ClientError::Restored { .. },
+                ) => {
                     self.durable(move |ledger| ledger.drop_unfinished(&row)).await?;
                     Ok(true)
                 }
                 Err(error) => Err(error),
             },
             RowState::Unfinished | RowState::Revoked => Ok(false),
+        }
+    }
+
+    /// An acknowledgement came to no good end. A reconnect under the granted token is one too; where the machine
+    /// knows nothing of this device (too late, or whoever let it in may not any more), nothing of the machine
+    /// stays here; and where it cannot be asked now, the next join asks.
+    async fn look_again(&self, pin: Pin, outcome: Result<Paired, ClientError>) -> Result<Paired, ClientError> {
+        let row = self.durable(move |ledger| ledger.live_by_pin(&pin)).await?;
+        let Some(row) = row.filter(|row| row.state == RowState::Granted) else { return outcome };
+        match self.take_up(&row).await {
+            Ok(paired) => Ok(paired),
+            Err(ClientError::UnknownDevice { .. } | ClientError::Unfinished { .. } | ClientError::Restored { .. }) => {
+                self.durable(move |ledger| ledger.drop_unfinished(&row)).await?;
+                Err(ClientError::JoinExpired)
+            }
+            Err(_) => outcome,
         }
     }
 
@@ -186,6 +222,7 @@ impl JoinAsked {
             address: self.address,
             time: limits::JOIN_ACKNOWLEDGE_TIME,
             socket: Waiting::start(self.socket),
+            waiting: self.waiting,
             client,
             held,
             draft,
@@ -236,6 +273,20 @@ impl JoinGranted {
         self.pin.fingerprint()
     }
 
+    /// Resolves when the machine ends it before anything was typed: who let this device in may not any more, or the
+    /// time is over. Nothing is stored, and the key that was made is erased. Once only, and
+    /// [`typed`](Self::typed) is of no use after it.
+    pub async fn ended(&mut self) -> ClientError {
+        let told = match self.socket.over().await {
+            Some(refused) => self.waiting.refused(&refused).map(|refusal| of_pairing_refusal(&refusal, &self.name)),
+            None => Ok(ClientError::JoinExpired),
+        };
+        match self.client.let_go(self.draft.clone()).await {
+            Ok(()) => told.unwrap_or(ClientError::JoinExpired),
+            Err(error) => error,
+        }
+    }
+
     /// The person has typed what the approver's screen shows. One attempt; only if it holds is anything
     /// stored.
     ///
@@ -256,11 +307,7 @@ impl JoinGranted {
         let prepared = client.durable(move |ledger| ledger.adopt(draft, &adopt)).await?;
         let outcome = client.accept(socket, received, pairing, prepared.row, self.address).await;
         if outcome.is_err() {
-            // Too late, or whoever let it in may not any more. Where the machine knows nothing of this device,
-            // nothing of the machine stays here; where it cannot be asked now, the next join asks.
-            if let Ok(true) = client.finish_begun(&self.pin).await {
-                return Err(ClientError::JoinExpired);
-            }
+            return client.look_again(self.pin, outcome).await;
         }
         outcome
     }

@@ -62,7 +62,9 @@ impl Client {
     /// [`ClientError::NotOurMachine`]: none of this device's has that key.
     pub async fn machine_of_join(&self, qr: &JoinQr) -> Result<MachineView, ClientError> {
         let rows = self.durable(|ledger| ledger.rows()).await?;
-        let found = rows.iter().find(|row| row.state == RowState::Active && row.pin.prefix() == qr.pin);
+        // By the announced key too: this device may have slept through the change to it.
+        let mut active = rows.iter().filter(|row| row.state == RowState::Active);
+        let found = active.find(|row| [Some(row.pin), row.next_pin].iter().flatten().any(|pin| pin.prefix() == qr.pin));
         found.map(MachineView::of).ok_or(ClientError::NotOurMachine)
     }
 }
@@ -112,8 +114,7 @@ impl MachineSession {
     /// # Errors
     /// [`ClientError::NotThatJoin`]: it is denied by that. Otherwise as [`submit`](Self::submit).
     pub async fn let_in_here(&mut self, act: Act) -> Result<JoinAccepted, ClientError> {
-        let answer = self.act_here(act).await?;
-        serde_json::from_value(answer).map_err(|_| ClientError::Protocol)
+        accepted(self.act_here(act).await?)
     }
 
     /// Says no; nobody has to be present for that.
@@ -125,9 +126,21 @@ impl MachineSession {
     }
 
     async fn listed(&mut self, join: JoinId) -> Result<JoinListed, ClientError> {
-        let found = self.joins().await?.into_iter().find(|listed| listed.join == join);
+        let found = self.joins().await?.into_iter().find(|listed| listed.join == join && !listed.before_restart);
         found.ok_or_else(|| ClientError::NotThere { name: self.row.name.clone() })
     }
+}
+
+/// Reads the machine's answer to a yes, made safe to show: the digits are digits.
+///
+/// # Errors
+/// [`ClientError::Protocol`].
+pub fn accepted(answer: serde_json::Value) -> Result<JoinAccepted, ClientError> {
+    let accepted: JoinAccepted = serde_json::from_value(answer).map_err(|_| ClientError::Protocol)?;
+    if accepted.digits.len() != 4 || !accepted.digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ClientError::Protocol);
+    }
+    Ok(JoinAccepted { name: names::clean_name(&accepted.name), ..accepted })
 }
 
 /// What a machine said of a joiner, made safe to show.
@@ -137,6 +150,7 @@ pub(super) fn cleaned(listed: JoinListed) -> JoinListed {
         platform: names::clean_platform(&listed.platform),
         from: names::clean(&listed.from, 2 * limits::NAME).unwrap_or_default(),
         revoked_by: listed.revoked_by.and_then(|by| names::clean(&by, limits::NAME)),
+        known_as: listed.known_as.and_then(|name| names::clean(&name, limits::NAME)),
         ..listed
     }
 }
@@ -145,4 +159,19 @@ fn approval(listed: JoinListed, how: JoinHow, terms: JoinTerms) -> Act {
     let JoinTerms { role, name, absolute_seconds } = terms;
     let role = role.unwrap_or(Role::Operator);
     Act::ApproveJoin(Box::new(JoinApproval { listed, how, role, name, absolute_seconds }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_hostile_machine_answers_to_a_yes_steers_no_screen() {
+        let answer = |digits: &str| serde_json::json!({ "digits": digits, "name": "a\x1b[2Jb", "role": "viewer" });
+        let accepted_one = accepted(answer("0427")).unwrap();
+        assert_eq!((accepted_one.digits.as_str(), accepted_one.name.as_str()), ("0427", "a[2Jb"));
+        for digits in ["", "427", "04277", "\x1b[2J", "٠٤٢٧", "04 7"] {
+            assert!(matches!(accepted(answer(digits)), Err(ClientError::Protocol)), "{digits:?}");
+        }
+    }
 }

@@ -5,15 +5,17 @@
 //! connection for all. When the connection ends, so does its line: what was asked on it is told so.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::error::ClientError;
 use super::line;
-use crate::identity::PublicKey;
-use crate::role::Role;
+use super::resume::Session;
+use super::session::Standing;
+use crate::handshake::KnownKeys;
+use crate::identity::DeviceId;
 use crate::wire::{DeviceEvent, Frame};
 
 /// Requests that wait for their answer, at most; and those that wait to be sent.
@@ -34,26 +36,38 @@ struct Asked {
 /// The asking end, for as long as its connection lives. Clones share it.
 #[derive(Clone)]
 pub(super) struct Line {
-    /// As the welcome said, and a request since then.
-    pub(super) role: Role,
-    enrolled: Arc<Mutex<Option<PublicKey>>>,
+    /// The key that the machine has proven on it.
+    pub(super) keys: KnownKeys,
+    standing: Arc<Mutex<Standing>>,
     asked: mpsc::Sender<Asked>,
     told: broadcast::Sender<DeviceEvent>,
 }
 
 /// The serving end, beside the socket.
 pub(super) struct Served {
+    device: DeviceId,
+    standing: Arc<Mutex<Standing>>,
     asked: mpsc::Receiver<Asked>,
     told: broadcast::Sender<DeviceEvent>,
     pending: BTreeMap<u64, oneshot::Sender<Answer>>,
     next: u64,
 }
 
-/// A line for one connection.
-pub(super) fn open(role: Role, enrolled: Option<PublicKey>, told: broadcast::Sender<DeviceEvent>) -> (Line, Served) {
+/// A line for the connection of `session`.
+pub(super) fn open(device: DeviceId, session: &Session, told: broadcast::Sender<DeviceEvent>) -> (Line, Served) {
+    with(device, session.keys, Standing::of(&session.welcome), told)
+}
+
+fn with(
+    device: DeviceId,
+    keys: KnownKeys,
+    standing: Standing,
+    told: broadcast::Sender<DeviceEvent>,
+) -> (Line, Served) {
     let (sender, asked) = mpsc::channel(PENDING);
-    let served = Served { asked, told: told.clone(), pending: BTreeMap::new(), next: 0 };
-    (Line { role, enrolled: Arc::new(Mutex::new(enrolled)), asked: sender, told }, served)
+    let standing = Arc::new(Mutex::new(standing));
+    let line = Line { keys, standing: Arc::clone(&standing), asked: sender, told: told.clone() };
+    (line, Served { device, standing, asked, told, pending: BTreeMap::new(), next: 0 })
 }
 
 /// Where events go, for the life of a watch.
@@ -83,14 +97,14 @@ impl Line {
         .await?
     }
 
-    /// The approval key that the machine has of this device.
-    pub(super) fn enrolled(&self) -> Option<PublicKey> {
-        *self.enrolled.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the machine says of this device.
+    pub(super) fn standing(&self) -> Standing {
+        *lock(&self.standing)
     }
 
-    /// It has this one now.
-    pub(super) fn now_enrolled(&self, key: PublicKey) {
-        *self.enrolled.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+    /// Something of it is another now.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Standing)) {
+        change(&mut lock(&self.standing));
     }
 
     /// Listens to what the machine tells from now on.
@@ -129,16 +143,53 @@ impl Served {
 
     /// Passes on what the machine tells; nobody has to listen.
     pub(super) fn tell(&self, event: DeviceEvent) {
+        lock(&self.standing).took(self.device, &event);
         let _ = self.told.send(event);
     }
+}
+
+fn lock(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+pub(super) fn silent(device: DeviceId, session: &Session) -> Served {
+    open(device, session, events()).1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::{MachineId, Pin};
+    use crate::role::Role;
 
     fn line() -> (Line, Served) {
-        open(Role::Owner, None, events())
+        let pin = Pin::from_bytes([1; 32]);
+        let keys = KnownKeys { machine: MachineId::from_bytes([1; 16]), pin, next_pin: None, epoch: 0 };
+        let standing = Standing { role: Role::Owner, enrolled: None, guard: None };
+        with(device(), keys, standing, events())
+    }
+
+    fn device() -> DeviceId {
+        DeviceId::from_bytes([2; 16])
+    }
+
+    #[tokio::test]
+    async fn what_is_told_of_this_device_holds_for_the_line_from_then_on() {
+        let (line, served) = line();
+        let changed = |device| DeviceEvent::DeviceChanged {
+            device,
+            name: "phone".into(),
+            role: Role::Viewer,
+            suspended: false,
+            approval: None,
+            by: "x".into(),
+            at: 0,
+        };
+        served.tell(changed(DeviceId::from_bytes([3; 16])));
+        assert_eq!(line.standing().role, Role::Owner, "another device's");
+        served.tell(changed(device()));
+        assert_eq!(line.standing().role, Role::Viewer);
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use crate::identity::Pin;
 use crate::names;
 use crate::role::Role;
 use crate::secrets::KeyKind;
+use crate::store::device::kept::Restored;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
 use crate::wire::{Address, limits};
 
@@ -31,6 +32,18 @@ pub enum MachineState {
         since: Option<UnixMillis>,
         /// Why, where an attempt said so.
         why: Option<String>,
+    },
+    /// Forgotten here while it was away: it is told as soon as it answers, and the keys stay for that alone.
+    Leaving {
+        /// Since when.
+        since: UnixMillis,
+        /// Why it was not told yet, where an attempt said so.
+        why: Option<String>,
+    },
+    /// Forgotten here, and told just now: the row is gone.
+    Forgotten {
+        /// This device was the last owner there.
+        last_owner: bool,
     },
     /// The connection was put to sleep by [`MachineWatch::suspend`](super::MachineWatch::suspend).
     Paused,
@@ -70,6 +83,8 @@ impl MachineState {
             Self::Connecting => "connecting",
             Self::Online { .. } => "online",
             Self::Offline { .. } => "offline",
+            Self::Leaving { .. } => "leaving",
+            Self::Forgotten { .. } => "forgotten",
             Self::Paused => "paused",
             Self::Revoked(_) => "revoked",
             Self::KeyChanged { .. } => "key changed",
@@ -90,10 +105,16 @@ impl MachineState {
     pub(super) fn after(error: &ClientError, since: Option<UnixMillis>) -> Self {
         match error {
             ClientError::Revoked { told, .. } => Self::Revoked(told.clone()),
-            ClientError::KeyChanged { seen, .. } => Self::KeyChanged { seen: *seen },
+            ClientError::KeyChanged { seen, .. } | ClientError::NotRotated { seen, .. } => {
+                Self::KeyChanged { seen: *seen }
+            }
             ClientError::KeyCopied { .. } => Self::KeyCopied,
             ClientError::Suspended { told, .. } => Self::Suspended(told.clone()),
             ClientError::Expired { .. } => Self::Expired { why: error.to_string() },
+            ClientError::Leaving { why, .. } => {
+                Self::Leaving { since: since.unwrap_or_default(), why: Some(why.clone()) }
+            }
+            ClientError::Forgotten { last_owner, .. } => Self::Forgotten { last_owner: *last_owner },
             ClientError::UnknownDevice { .. } | ClientError::Restored { .. } => Self::Lost { why: error.to_string() },
             ClientError::SecretsMissing { .. }
             | ClientError::SecretsElsewhere { .. }
@@ -135,6 +156,8 @@ pub struct MachineView {
     pub expires_at: Option<UnixMillis>,
     /// Where its keys are.
     pub secret_store: KeyKind,
+    /// It was seen with less than it had: it was restored from a backup.
+    pub restored: Option<Restored>,
 }
 
 impl MachineView {
@@ -164,6 +187,7 @@ impl MachineView {
             last_online: row.last_online,
             expires_at: row.expires_at,
             secret_store: row.secret_store,
+            restored: row.restored,
         }
     }
 
@@ -174,6 +198,9 @@ impl MachineView {
 }
 
 fn stored_state(row: &MachineRow) -> MachineState {
+    if let (Some(since), None, RowState::Granted | RowState::Active) = (row.leaving_at, row.key_changed, row.state) {
+        return MachineState::Leaving { since, why: row.offline_reason.clone() };
+    }
     match row.state {
         RowState::Unfinished | RowState::Granted => MachineState::Unfinished,
         RowState::Revoked => MachineState::Revoked(told(row)),
@@ -222,9 +249,12 @@ impl Client {
                 session.close().await;
                 MachineState::Online { address }
             }
-            Err(error) => MachineState::after(&error, before.last_online),
+            Err(error) => MachineState::after(&error, before.leaving_at.or(before.last_online)),
         };
-        let after = self.durable(move |ledger| ledger.row(row)).await?;
+        let after = match state {
+            MachineState::Forgotten { .. } => before,
+            _ => self.durable(move |ledger| ledger.row(row)).await?,
+        };
         Ok(MachineView::with(&after, state))
     }
 

@@ -148,7 +148,7 @@ impl Client {
     /// key can make an offer too, and "revoked" would erase the R that gives him away. A reconnect is
     /// told under R, and erases where it holds.
     async fn told_under_r(&self, row: &MachineRow, address: &Address) -> ClientError {
-        match self.resume_at(row.row, Some(address)).await {
+        match self.resume_any(row.row, Some(address)).await {
             Err(error) => error,
             Ok(session) => {
                 session.close().await;

@@ -8,13 +8,13 @@ use super::error::{ClientError, Tried};
 use super::line::{self, DialFailed, FirstAnswer};
 use super::preview::speaks_ours;
 use crate::clock::UnixMillis;
-use crate::handshake::{HandshakeError, ResumeDraft};
+use crate::handshake::{AwaitWelcome, HandshakeError, KnownKeys, ResumeDraft};
 use crate::identity::Pin;
 use crate::net::socket::Socket;
 use crate::net::tls::PinCheck;
 use crate::store::device::machines::{MachineRow, MachineState as RowState};
 use crate::token::TokenHash;
-use crate::wire::{Address, CloseCode, Flow, Refusal, RefusalCode, Welcome};
+use crate::wire::{Address, CloseCode, Envelope, Flow, HandedBack, Refusal, RefusalCode, Rotate, Welcome};
 
 /// The clocks may differ by this much before it is worth a word.
 const SKEW_SHOWN_MS: i64 = 300_000;
@@ -27,6 +27,8 @@ pub(super) struct Session {
     pub(super) socket: Socket,
     pub(super) welcome: Welcome,
     pub(super) address: Address,
+    /// The key of this connection, which statements on it are for.
+    pub(super) keys: KnownKeys,
 }
 
 impl Session {
@@ -41,8 +43,21 @@ impl Session {
 enum Attempt {
     Welcomed(Box<Session>),
     /// This token is not the machine's current one: another may be.
-    OtherToken(TokenHash),
+    OtherToken(TokenHash, RefusalCode),
+    /// The key that was proven is none of the row's any more: another of this device's processes has followed
+    /// a change meanwhile.
+    OtherKey,
     /// There is no token left to try.
+    NoToken,
+}
+
+/// What a dial came to before anything was said.
+enum Asking {
+    /// The request, what waits for its answer, the token in it, and the keys that the row has.
+    Ready(Box<(Envelope, AwaitWelcome, TokenHash, KnownKeys)>),
+    /// See [`Attempt::OtherKey`].
+    OtherKey,
+    /// See [`Attempt::NoToken`].
     NoToken,
 }
 
@@ -52,24 +67,55 @@ impl Client {
         self.resume_at(id, None).await
     }
 
-    /// The same, at an address that is tried before those of the row.
+    /// The same, at an address that is tried before those of the row. A machine that was forgotten here while it was
+    /// away is told so instead, and there is no session.
     pub(super) async fn resume_at(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
+        let row = self.durable(move |ledger| ledger.row(id)).await?;
+        if row.leaving_at.is_some() && row.state != RowState::Revoked {
+            return Err(self.tell_leaving(&row).await);
+        }
+        self.resume_any(id, first).await
+    }
+
+    /// The same for any row: one that is leaving gets a session to say so.
+    pub(super) async fn resume_any(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
         let mut refused: Vec<TokenHash> = Vec::new();
+        let mut never_seen = false;
         for _ in 0..DIALS {
             let known_refused = refused.clone();
             let (row, token) = self.durable(move |ledger| ledger.token_to_try(id, &known_refused)).await?;
             if token.is_none() {
-                return Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await);
+                return Err(self.lost_session(&row, never_seen).await);
             }
             match self.dial_row(&row, &refused, first).await {
                 Ok(Attempt::Welcomed(session)) => return Ok(*session),
-                Ok(Attempt::OtherToken(token)) => refused.push(token),
+                Ok(Attempt::OtherToken(token, code)) => {
+                    never_seen |= code == RefusalCode::TokenUnknown;
+                    refused.push(token);
+                }
+                Ok(Attempt::OtherKey) => {}
                 Ok(Attempt::NoToken) => break,
                 Err(error) => return Err(self.failed(&row, error).await),
             }
         }
         let row = self.durable(move |ledger| ledger.row(id)).await?;
-        Err(self.failed(&row, ClientError::Restored { name: row.name.clone() }).await)
+        Err(self.lost_session(&row, never_seen).await)
+    }
+
+    /// No token of ours is the machine's. Where it has never seen one it may be the one that was restored: then it
+    /// gets back what is kept for it, though it gives this device no session.
+    async fn lost_session(&self, row: &MachineRow, never_seen: bool) -> ClientError {
+        let taken = match if never_seen { self.hand_back(row).await } else { Ok(HandedBack::default()) } {
+            Ok(back) => back.taken,
+            Err(error @ (ClientError::Revoked { .. } | ClientError::KeyCopied { .. })) => {
+                return self.failed(row, error).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, machine = row.name, "what it has lost could not be handed back");
+                0
+            }
+        };
+        self.failed(row, ClientError::Restored { name: row.name.clone(), taken }).await
     }
 
     /// Dials, and only then takes the token: a connection on which nothing is said lives for seconds, but
@@ -82,7 +128,9 @@ impl Client {
         first: Option<&Address>,
     ) -> Result<Attempt, ClientError> {
         let name = &row.name;
-        let check = PinCheck::Exact(vec![row.pin]);
+        // The announced key too: this device may have slept through the change to it. Then nothing is believed
+        // without that change.
+        let check = PinCheck::Exact(std::iter::once(row.pin).chain(row.next_pin).collect());
         let dialled = match line::dial(name, &in_order(row, first), check).await {
             Ok(dialled) => dialled,
             Err(DialFailed::Other(error)) => return Err(error),
@@ -92,34 +140,60 @@ impl Client {
         let (id, channel, known_refused) = (row.row, dialled.channel.clone(), refused.to_vec());
         let asking = self.durable(move |ledger| {
             let (row, token) = ledger.token_to_try(id, &known_refused)?;
-            let Some(token) = token else { return Ok(None) };
+            let Some(token) = token else { return Ok(Asking::NoToken) };
+            let known = known_keys(&row);
+            if channel.pin != known.pin && Some(channel.pin) != known.next_pin {
+                return Ok(Asking::OtherKey);
+            }
             crate::fault_point!("device-token", token, row);
             let draft = ResumeDraft::new(&channel, row.device_id, &token)?;
             let signature = ledger.sign(&row, &draft.to_sign())?;
-            Ok(Some((draft.signed(signature, &ledger.record(&row)?.recognition_key), TokenHash::of(&token))))
+            let (envelope, wait) = draft.signed(signature, &ledger.record(&row)?.recognition_key);
+            Ok(Asking::Ready(Box::new((envelope, wait, TokenHash::of(&token), known))))
         });
-        let Some(((envelope, wait), token)) = asking.await? else { return Ok(Attempt::NoToken) };
+        let pin = dialled.channel.pin;
+        let (envelope, wait, token, known) = match asking.await? {
+            Asking::Ready(ready) => *ready,
+            Asking::OtherKey => return Ok(Attempt::OtherKey),
+            Asking::NoToken => return Ok(Attempt::NoToken),
+        };
+        let followed = |rotate: &Option<Box<Rotate>>| following(name, pin, known, rotate.as_deref());
         match line::ask(name, dialled, Flow::Resume, &envelope).await? {
             FirstAnswer::Opened(socket, answer) => {
                 let welcome = wait.receive(&answer).map_err(|error| unproven(error, name))?;
+                let mut keys = followed(&welcome.rotated)?;
+                keys.epoch = keys.epoch.max(welcome.epoch);
                 let (stored, at, refused) = (welcome.clone(), address.clone(), refused.to_vec());
                 // A new token is durable before anything is done with this session. If this disk fails, the
                 // machine never sees the new one used, and the old one serves on; what a pairing still
                 // has to store is another matter.
-                match self.durable(move |ledger| ledger.welcomed(id, &token, &refused, &stored, &at)).await {
+                let slept = pin != known.pin;
+                let store = self.durable(move |ledger| {
+                    if let Some(rotate) = stored.rotated.as_ref().filter(|_| slept) {
+                        ledger.rotated(id, rotate)?;
+                    }
+                    ledger.welcomed(id, &token, &refused, &stored, &at)
+                });
+                match store.await {
                     Err(error @ (ClientError::State(_) | ClientError::Secrets(_))) if row.state == RowState::Active => {
                         tracing::warn!(%error, machine = row.name, "a welcome could not be stored");
                     }
                     stored => stored?,
                 }
                 self.inner.changed();
-                Ok(Attempt::Welcomed(Box::new(Session { socket: *socket, welcome, address })))
+                let mut session = Session { socket: *socket, welcome, address, keys };
+                self.compare(row, &mut session).await;
+                Ok(Attempt::Welcomed(Box::new(session)))
             }
             FirstAnswer::Refused(answer) => {
                 let refusal = wait.refused(&answer).map_err(|error| unproven(error, name))?;
+                followed(&refusal.rotated)?;
                 refused_under_r(name, token, &refusal, self.inner.clock.wall_ms())
             }
-            FirstAnswer::Stranger { versions } => Err(stranger(versions, name)),
+            FirstAnswer::Stranger { versions } => {
+                followed(&None)?;
+                Err(stranger(versions, name))
+            }
             FirstAnswer::Answered(_) => Err(ClientError::Protocol),
         }
     }
@@ -149,10 +223,24 @@ impl Client {
     }
 }
 
+/// What a row knows of its machine's keys.
+pub(super) fn known_keys(row: &MachineRow) -> KnownKeys {
+    KnownKeys { machine: row.machine_id, pin: row.pin, next_pin: row.next_pin, epoch: row.epoch }
+}
+
+/// The keys of a connection that proved `pin`: those known, or those after the change that the machine showed.
+fn following(name: &str, pin: Pin, known: KnownKeys, rotate: Option<&Rotate>) -> Result<KnownKeys, ClientError> {
+    if pin == known.pin {
+        return Ok(known);
+    }
+    let after = rotate.and_then(|rotate| known.after(rotate).ok()).filter(|after| after.pin == pin);
+    after.ok_or_else(|| ClientError::NotRotated { name: name.to_owned(), seen: pin })
+}
+
 /// What a refusal under R means, at `now` by this device's clock.
 fn refused_under_r(name: &str, token: TokenHash, refusal: &Refusal, now: UnixMillis) -> Result<Attempt, ClientError> {
     match refusal.code {
-        RefusalCode::TokenReplaced | RefusalCode::TokenUnknown => Ok(Attempt::OtherToken(token)),
+        code @ (RefusalCode::TokenReplaced | RefusalCode::TokenUnknown) => Ok(Attempt::OtherToken(token, code)),
         RefusalCode::Expired => {
             let skew = refusal.clock.saturating_sub(now);
             let skew_seconds = (skew.saturating_abs() > SKEW_SHOWN_MS).then_some(skew / 1000);
@@ -177,7 +265,7 @@ pub(super) fn is_paired(row: &MachineRow) -> bool {
 }
 
 /// A proof under R that does not hold: the key was copied. An unreadable message is another matter.
-fn unproven(error: HandshakeError, name: &str) -> ClientError {
+pub(super) fn unproven(error: HandshakeError, name: &str) -> ClientError {
     match error {
         HandshakeError::Proof => ClientError::KeyCopied { name: name.to_owned() },
         other => other.into(),

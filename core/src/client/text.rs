@@ -4,7 +4,7 @@ use super::error::Tried;
 use crate::clock::UnixMillis;
 use crate::names;
 use crate::role::Role;
-use crate::wire::limits;
+use crate::wire::{Method, limits};
 
 /// The day of a time, UTC, as 2026-01-31 (civil-from-days, Howard Hinnant's algorithm).
 pub(super) fn day(at: UnixMillis) -> String {
@@ -52,6 +52,15 @@ pub(super) fn skew_text(skew: &Option<i64>) -> String {
     format!(" by its clock, which is {minutes} minutes {direction} this device's: set the wrong one right first")
 }
 
+/// What a machine that was restored got back.
+pub(super) fn handed_text(taken: u64) -> String {
+    match taken {
+        0 => String::new(),
+        1 => ", and a revocation that it had lost was handed back to it".to_owned(),
+        taken => format!(", and {taken} revocations that it had lost were handed back to it"),
+    }
+}
+
 pub(super) fn versions_text(machine: &Option<String>) -> String {
     machine
         .as_deref()
@@ -68,10 +77,34 @@ pub(super) fn tries_text(left: u32) -> String {
     }
 }
 
-/// "an owner", "a viewer".
-pub(super) fn with_article(role: Role) -> String {
-    let article = if role == Role::Viewer { "a" } else { "an" };
-    format!("{article} {role}")
+/// What a role is too low for, and how it gets higher.
+pub(super) fn not_allowed(name: &str, role: Role, method: Method) -> String {
+    let not = match method {
+        Method::Inbox => "sees no inbox",
+        Method::Accept | Method::Refuse => "answers no asks",
+        Method::Joins | Method::ApproveJoin | Method::DenyJoin => "lets no device in",
+        Method::Devices => "does not see the other devices",
+        Method::Revoke => "takes nobody's access away",
+        Method::SetRole | Method::Lift | Method::ForgetKey => "changes no device",
+        Method::Mint => "invites nobody",
+        // Everybody may, so this is for methods to come.
+        _ => "may not do that",
+    };
+    let least = method.least_role();
+    format!(
+        "this device's role on {name} is {role}, which {not}: ask an owner to do it, or to raise the role, pairpin devices \
+         set NAME --role {least}"
+    )
+}
+
+/// How a recovery sheet ended.
+pub(super) fn sheet_end(used: bool) -> &'static str {
+    if used { "was used" } else { "is void, a newer one was printed" }
+}
+
+/// " on" and the day, where it is known.
+pub(super) fn on_day(at: Option<UnixMillis>) -> String {
+    at.map(|at| format!(" on {}", day(at))).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::live::{self, Line};
 use super::machines::{MachineState, MachineView};
 use super::session::MachineSession;
 use crate::secrets::random_bytes;
-use crate::wire::DeviceEvent;
+use crate::wire::{DeviceEvent, WaitingApproval};
 
 /// The first pause after a failed dial; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ pub struct MachineWatch {
     row: i64,
     wish: watch::Sender<Wish>,
     current: watch::Receiver<MachineState>,
+    waiting: watch::Receiver<Vec<WaitingApproval>>,
     seen: Mutex<watch::Receiver<MachineState>>,
     client: Client,
     line: watch::Receiver<Option<Line>>,
@@ -55,6 +56,12 @@ impl MachineWatch {
     /// The state now.
     pub fn current(&self) -> MachineState {
         self.current.borrow().clone()
+    }
+
+    /// What waited for this device's answer at its last welcome, as far as that said: there is something to look
+    /// for in `inbox`.
+    pub fn waiting(&self) -> Vec<WaitingApproval> {
+        self.waiting.borrow().clone()
     }
 
     /// Waits for another state and gives it; `None` once the watch has ended. States that came and
@@ -120,11 +127,14 @@ impl Client {
         let (state, current) = watch::channel(MachineView::of(&stored).state);
         let seen = Mutex::new(current.clone());
         let (kept, line) = watch::channel(None);
+        let (waits, waiting) = watch::channel(Vec::new());
         let tell = live::events();
         let told = Mutex::new(tell.subscribe());
-        let mut keeper = Keeper { client: self.clone(), row, wish: wished, state, failures: 0, line: kept, tell };
+        let (client, wish_seen) = (self.clone(), wished);
+        let mut keeper =
+            Keeper { client: client.clone(), row, wish: wish_seen, state, waits, failures: 0, line: kept, tell };
         tokio::spawn(async move { while keeper.round().await.is_some() {} });
-        Ok(MachineWatch { row, wish, current, seen, client: self.clone(), line, told })
+        Ok(MachineWatch { row, wish, current, waiting, seen, client, line, told })
     }
 }
 
@@ -134,6 +144,7 @@ struct Keeper {
     row: i64,
     wish: watch::Receiver<Wish>,
     state: watch::Sender<MachineState>,
+    waits: watch::Sender<Vec<WaitingApproval>>,
     failures: u32,
     /// The line of the present connection.
     line: watch::Sender<Option<Line>>,
@@ -168,10 +179,14 @@ impl Keeper {
         let then = match dialled {
             Ok(session) => {
                 let since = Instant::now();
-                let welcome = &session.welcome;
-                let (line, served) = live::open(welcome.role, welcome.approval_key, self.tell.clone());
-                // First, so that whoever hears of the connection can ask on it.
+                let id = self.row;
+                let stored = self.client.durable(move |ledger| ledger.row(id)).await.ok();
+                // The row went meanwhile: the connection ends by that.
+                let Some(stored) = stored else { return Some(()) };
+                let (line, served) = live::open(stored.device_id, &session, self.tell.clone());
+                // Before the state: who hears of that asks on the one, and looks for the other.
                 self.line.send_replace(Some(line));
+                self.waits.send_replace(session.welcome.approvals.clone());
                 self.say(MachineState::Online { address: session.address.clone() });
                 let end = self.client.stay(self.row, session, &mut self.wish, served).await;
                 self.line.send_replace(None);
@@ -215,14 +230,14 @@ impl Keeper {
     async fn failed(&mut self, error: &ClientError) -> Option<Then> {
         let id = self.row;
         let row = self.client.durable(move |ledger| ledger.row(id)).await;
-        let since = row.ok().and_then(|row| row.offline_since.or(row.last_online));
+        let since = row.ok().and_then(|row| row.leaving_at.or(row.offline_since).or(row.last_online));
         let state = MachineState::after(error, since);
         self.say(state.clone());
         match state {
-            MachineState::Revoked(_) => None,
+            MachineState::Revoked(_) | MachineState::Forgotten { .. } => None,
             MachineState::KeyChanged { .. } | MachineState::KeyCopied => Some(Then::HardStop),
             _ if matches!(error, ClientError::NoSuchMachine(_) | ClientError::Unfinished { .. }) => None,
-            MachineState::Offline { .. } => Some(Then::Pause(self.next_pause())),
+            MachineState::Offline { .. } | MachineState::Leaving { .. } => Some(Then::Pause(self.next_pause())),
             // Lifted by somebody at the machine, if at all: no hurry.
             _ => Some(Then::Pause(jittered(PAUSE_MAX))),
         }

@@ -42,6 +42,12 @@ pub enum Purpose {
     ResumeWelcome,
     /// Machine: a reconnect is refused, and why (under R).
     ResumeRefusal,
+    /// Holder of a recovery sheet: this is what is to be done (a signature).
+    RecoveryUse,
+    /// Machine: it is done (under the key of the sheet's answers).
+    RecoveryAnswer,
+    /// Machine: it is refused, and why (under the key of the sheet's answers).
+    RecoveryRefusal,
     /// Device: this session key is mine (a signature).
     SessionKeyScan,
     /// Device: this session key is mine (a signature).
@@ -50,6 +56,12 @@ pub enum Purpose {
     SessionKeyJoin,
     /// Device: this session key is mine (a signature).
     SessionKeyResume,
+    /// Device: this session key is mine (a signature).
+    SessionKeyHandBack,
+    /// Machine: what it has before something is handed back (under R).
+    HandBackReady,
+    /// Machine: it takes nothing back from this device, and why (under R).
+    HandBackRefusal,
 }
 
 impl Purpose {
@@ -70,10 +82,16 @@ impl Purpose {
             Self::CodeRefusal => b"pairpin v1 code refusal",
             Self::ResumeWelcome => b"pairpin v1 resume welcome",
             Self::ResumeRefusal => b"pairpin v1 resume refusal",
+            Self::RecoveryUse => b"pairpin v1 recovery use",
+            Self::RecoveryAnswer => b"pairpin v1 recovery answer",
+            Self::RecoveryRefusal => b"pairpin v1 recovery refusal",
             Self::SessionKeyScan => b"pairpin v1 session key scan",
             Self::SessionKeyCode => b"pairpin v1 session key code",
             Self::SessionKeyJoin => b"pairpin v1 session key join",
             Self::SessionKeyResume => b"pairpin v1 session key resume",
+            Self::SessionKeyHandBack => b"pairpin v1 session key hand back",
+            Self::HandBackReady => b"pairpin v1 hand back ready",
+            Self::HandBackRefusal => b"pairpin v1 hand back refusal",
         }
     }
 }
@@ -98,6 +116,16 @@ impl MacKey {
         Self::extract(b"pairpin v1 code", shared)
     }
 
+    /// The key of a recovery sheet's answers, which was derived from its seed.
+    pub(super) fn of_answers(key: &Secret<32>) -> Self {
+        Self::extract(b"pairpin v1 recovery answers", key.expose())
+    }
+
+    /// The key of what a machine gives away of its state.
+    pub(super) fn of_standing(key: &Secret<32>) -> Self {
+        Self::extract(b"pairpin v1 standing", key.expose())
+    }
+
     fn extract(salt: &[u8], secret: &[u8]) -> Self {
         let (mut prk, _) = Hkdf::<Sha256>::extract(Some(salt), secret);
         let key = Self(Secret::from_bytes(prk.into()));
@@ -112,8 +140,13 @@ impl MacKey {
 
     /// The MAC of `purpose` over a transcript.
     pub fn mac(&self, purpose: Purpose, transcript: &TranscriptHash) -> Mac {
-        let key = self.expand::<32>(purpose.label());
-        let message = length_prefixed(&[purpose.label(), transcript.as_bytes()]);
+        self.mac_of(purpose.label(), &[transcript.as_bytes()])
+    }
+
+    /// A MAC of another purpose, over parts of its own.
+    pub(super) fn mac_of(&self, label: &[u8], parts: &[&[u8]]) -> Mac {
+        let key = self.expand::<32>(label);
+        let message = length_prefixed(&[&[label], parts].concat());
         let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &*key), &message);
         let mut mac = [0; 32];
         mac.copy_from_slice(tag.as_ref());

@@ -3,15 +3,20 @@
 //! One file per flow, both roles in it, each step a type of its own so that a step cannot be taken
 //! out of order. Nothing here touches a socket, a clock or a random source: the engines
 //! ([`crate::host`], [`crate::client`]) hand in what a step needs and do what it says. `preview`
-//! and `scan` are flow (a) of `docs/protocol.md`, `code` flow (b), `join` flow (c), `resume` flow (d).
+//! and `scan` are flow (a) of `docs/protocol.md`, `code` flow (b), `join` flow (c), `resume` flow (d), `rotate`
+//! flow (e), `recovery` the printed sheet's.
 
 mod code;
+mod hand_back;
 mod join;
 mod keys;
 mod pake;
 mod preview;
+mod recovery;
 mod resume;
+mod rotate;
 mod scan;
+mod standing;
 mod statement;
 mod transcript;
 
@@ -19,11 +24,15 @@ pub use code::{
     CodeAnswered, CodeAwaitConfirm, CodeAwaitGrant, CodeAwaitMachine, CodeAwaitProceed, CodeAwaitShare,
     CodeConfirmDraft, CodeConfirmReceived, CodeMet, CodeOpened, CodeProven,
 };
+pub use hand_back::{AwaitHandBackReady, HandBackDraft, HandBackOpened, HandBackProven};
 pub use join::{JoinAwaitReveal, JoinDraft, JoinFacts, JoinHeld, JoinMet, JoinOpened, JoinSigning, JoinWaiting};
 pub use keys::{MacKey, Purpose};
 pub use preview::{AwaitPreview, PreviewOpened, PreviewProven, PreviewReceived};
+pub use recovery::{AwaitRecovery, RecoveryOpened, RecoveryProven, SheetHalf, SheetKeys};
 pub use resume::{AwaitWelcome, ResumeDraft, ResumeOpened, ResumeProven};
+pub use rotate::{KnownKeys, RotateDraft};
 pub use scan::{AwaitGrant, DeviceDetails, GrantReceived, Granted, ScanDraft, ScanOpened, ScanProven};
+pub use standing::{StandingKey, tombstones_hash};
 pub use statement::{Addressee, ApprovedJoin, Stated, Statement, request_hash};
 pub use transcript::{Channel, CheckDigits, EXPORTER_LABEL, Transcript, TranscriptHash};
 

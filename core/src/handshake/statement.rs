@@ -66,6 +66,23 @@ pub enum Stated<'a> {
     },
     /// This device is let in.
     ApproveJoin(ApprovedJoin<'a>),
+    /// This device may do this from now on.
+    SetRole {
+        /// The device.
+        device: DeviceId,
+        /// Its new role.
+        role: Role,
+    },
+    /// This device is suspended no more.
+    Lift {
+        /// The device.
+        device: DeviceId,
+    },
+    /// This device may bring another approval key.
+    ForgetKey {
+        /// The device.
+        device: DeviceId,
+    },
 }
 
 /// What a person agreed to who lets a device in.
@@ -94,6 +111,9 @@ impl Stated<'_> {
             Self::Revoke { .. } => StatementKind::Revoke,
             Self::Mint { .. } => StatementKind::Mint,
             Self::ApproveJoin(_) => StatementKind::ApproveJoin,
+            Self::SetRole { .. } => StatementKind::SetRole,
+            Self::Lift { .. } => StatementKind::Lift,
+            Self::ForgetKey { .. } => StatementKind::ForgetKey,
         }
     }
 
@@ -109,6 +129,8 @@ impl Stated<'_> {
                 vec![text(role.as_str()), text(name), lifetime_seconds.to_be_bytes().to_vec()]
             }
             Self::ApproveJoin(join) => join.fields(),
+            Self::SetRole { device, role } => vec![device.as_bytes().to_vec(), text(role.as_str())],
+            Self::Lift { device } | Self::ForgetKey { device } => vec![device.as_bytes().to_vec()],
         }
     }
 }
@@ -134,6 +156,9 @@ fn label(kind: StatementKind) -> &'static [u8] {
         StatementKind::Revoke => b"pairpin v1 statement revoke",
         StatementKind::Mint => b"pairpin v1 statement mint",
         StatementKind::ApproveJoin => b"pairpin v1 statement approve join",
+        StatementKind::SetRole => b"pairpin v1 statement set role",
+        StatementKind::Lift => b"pairpin v1 statement lift",
+        StatementKind::ForgetKey => b"pairpin v1 statement forget key",
     }
 }
 

@@ -74,6 +74,8 @@ fn flow_label(flow: Flow) -> &'static [u8] {
         Flow::Code => b"pairpin v1 flow code exporter",
         Flow::Join => b"pairpin v1 flow join exporter",
         Flow::Resume => b"pairpin v1 flow resume exporter",
+        Flow::Recovery => b"pairpin v1 flow recovery exporter",
+        Flow::HandBack => b"pairpin v1 flow hand back exporter",
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::shared::Shared;
 use super::visitor::{Gone, Standing, Visitor};
-use super::{code_pairing, joining, pairing, reconnect};
+use super::{code_pairing, handing_back, joining, pairing, reconnect, recovery};
 use crate::net::gate::{Ear, Ticket};
 use crate::net::tls;
 use crate::net::upgrade::{self};
@@ -104,15 +104,19 @@ async fn greet(
     ear: Ear,
     standing: watch::Sender<Standing>,
 ) -> Result<(), Gone> {
-    let config = Arc::clone(&shared.tls);
+    // One look: the key in the configuration and the pin in the transcript belong together.
+    let identity = shared.identity();
     let to = socket.local_addr().ok().map(|local| local.ip().to_canonical());
-    let accepted = tls::accept(socket, config, shared.pin, limits::STRANGER_TIME).await.map_err(|_| Gone)?;
+    let accepted = tls::accept(socket, Arc::clone(&identity.tls), identity.state.pin, limits::STRANGER_TIME)
+        .await
+        .map_err(|_| Gone)?;
     // It speaks TLS: whoever only opens connections goes before it.
     ear.heard();
     let mut stream = accepted.stream;
     let request = upgrade::read_request(&mut stream).await;
     let visitor = Visitor {
         shared,
+        identity,
         channel: accepted.channel,
         from,
         to,
@@ -131,6 +135,8 @@ async fn greet(
             Flow::Code => code_pairing::code(visitor, request).await,
             Flow::Join => joining::join(visitor, request).await,
             Flow::Resume => reconnect::resume(visitor, request).await,
+            Flow::Recovery => recovery::recover(visitor, request).await,
+            Flow::HandBack => handing_back::hand_back(visitor, request).await,
         },
     }
 }

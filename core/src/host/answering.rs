@@ -11,20 +11,26 @@ use rusqlite::Connection;
 use super::asking::named;
 use super::asks::Standing;
 use super::live::Live;
-use super::requests::check;
+use super::requests::{addressee, check};
 use super::shared::Shared;
-use crate::handshake::{Stated, request_hash};
+use crate::handshake::{Addressee, Stated, request_hash};
 use crate::identity::{DeviceId, PublicKey};
 use crate::names::quoted;
 use crate::role::Role;
 use crate::store::host::devices::DeviceRow;
 use crate::store::host::{audit, devices, tombstones};
-use crate::wire::{AcceptAsk, AskAnswered, AskEnd, DeviceEvent, Inbox, RefuseAsk, RequestError};
+use crate::wire::{AcceptAsk, AnswerProof, AskAnswered, AskEnd, DeviceEvent, Inbox, RefuseAsk, RequestError};
 
 /// What waits for an answer.
 pub(super) fn inbox(shared: &Shared) -> Inbox {
     let now = shared.clock.elapsed();
     Inbox { asks: shared.asking.desk().asks.waiting(now).map(|ask| ask.pending(now)).collect() }
+}
+
+/// The ids of what waits, oldest first.
+pub(super) fn inbox_ids(shared: &Shared) -> Vec<String> {
+    let now = shared.clock.elapsed();
+    shared.asking.desk().asks.waiting(now).map(|ask| ask.shown.id.clone()).collect()
 }
 
 /// Yes, by a statement of the device's approval key over what was shown.
@@ -35,12 +41,14 @@ pub(super) async fn accept(live: &mut Live, row: &DeviceRow, asked: AcceptAsk) -
     let key = row.approval.as_ref().map(|approval| approval.key);
     let stated = Stated::Answer { ask: &asked.id, request: request_hash(&message) };
     check(live, key, &asked.signed, &stated)?;
-    decide(&shared, live.device, &asked.id, key).await
+    let Addressee { pin, machine, epoch } = addressee(live);
+    let proof = key.map(|key| AnswerProof { message, pin, machine, epoch, key, signed: asked.signed });
+    decide(&shared, live.device, &asked.id, key, proof).await
 }
 
 /// No, by the session key: a device may always say no.
 pub(super) async fn refuse(live: &mut Live, asked: RefuseAsk) -> Result<AskAnswered, RequestError> {
-    decide(&live.shared, live.device, &asked.id, None).await
+    decide(&live.shared, live.device, &asked.id, None, None).await
 }
 
 fn ended(shared: &Shared, id: &str) -> Result<AskAnswered, RequestError> {
@@ -61,12 +69,13 @@ impl Drop for Begun<'_> {
     }
 }
 
-/// Takes an answer: yes by the approval key whose statement held, or no.
+/// Takes an answer: yes by the approval key whose statement held, or no. The statement goes to who asked.
 pub(super) async fn decide(
     shared: &Arc<Shared>,
     device: DeviceId,
     id: &str,
     yes_by: Option<PublicKey>,
+    proof: Option<AnswerProof>,
 ) -> Result<AskAnswered, RequestError> {
     let _turn = shared.asking.turn.lock().await;
     let standing = shared.asking.desk().asks.begin(id, device, shared.clock.elapsed());
@@ -100,7 +109,7 @@ pub(super) async fn decide(
         let mut desk = shared.asking.desk();
         let taken = desk.asks.conclude(id, device, end.clone());
         if taken {
-            desk.ended(id, &end);
+            desk.ended(id, &end, proof);
         }
         taken
     };

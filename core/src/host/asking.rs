@@ -18,7 +18,7 @@ use crate::names::quoted;
 use crate::role::Role;
 use crate::secrets::random_bytes;
 use crate::store::host::devices::DeviceRow;
-use crate::wire::{AskEnd, AskKnown, AskMessage, DeviceEvent, limits};
+use crate::wire::{AnswerProof, AskEnd, AskKnown, AskMessage, DeviceEvent, limits};
 
 /// How often waiting asks are looked at for their end. With none, nothing wakes up.
 const TICK: Duration = Duration::from_millis(250);
@@ -53,17 +53,20 @@ impl Recent {
     }
 }
 
+/// How an ask ended, and for a yes the statement that said so.
+type Ended = (AskEnd, Option<AnswerProof>);
+
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     pub(super) asks: Asks,
-    callers: HashMap<String, oneshot::Sender<AskEnd>>,
+    callers: HashMap<String, oneshot::Sender<Ended>>,
 }
 
 impl Desk {
     /// Tells who asked. Under the same lock as the end itself.
-    pub(super) fn ended(&mut self, id: &str, end: &AskEnd) {
+    pub(super) fn ended(&mut self, id: &str, end: &AskEnd, proof: Option<AnswerProof>) {
         if let Some(caller) = self.callers.remove(id) {
-            let _ = caller.send(end.clone());
+            let _ = caller.send((end.clone(), proof));
         }
     }
 }
@@ -96,7 +99,8 @@ pub struct AskView {
 pub struct AskWaiting {
     host: Host,
     shown: AskMessage,
-    end: oneshot::Receiver<AskEnd>,
+    end: oneshot::Receiver<Ended>,
+    proof: Option<AnswerProof>,
     over: bool,
 }
 
@@ -111,11 +115,22 @@ impl AskWaiting {
         let mut stopping = self.host.shared.stopping.subscribe();
         let end = tokio::select! {
             biased;
-            end = &mut self.end => end.unwrap_or(AskEnd::Withdrawn),
+            ended = &mut self.end => match ended {
+                Ok((end, proof)) => {
+                    self.proof = proof;
+                    end
+                }
+                Err(_) => AskEnd::Withdrawn,
+            },
             _ = stopping.wait_for(|stopping| *stopping) => return AskEnd::Withdrawn,
         };
         self.over = true;
         end
+    }
+
+    /// After a yes: the statement that said so, for a caller that checks it itself.
+    pub fn proof(&self) -> Option<&AnswerProof> {
+        self.proof.as_ref()
     }
 }
 
@@ -164,7 +179,7 @@ impl Host {
             desk.callers.insert(id.clone(), send);
         }
         // From here on it is taken back if this is dropped.
-        let waiting = AskWaiting { host: self.clone(), shown, end, over: false };
+        let waiting = AskWaiting { host: self.clone(), shown, end, proof: None, over: false };
         let (text, who) = (quoted(&waiting.shown.claimed.text), caller(&waiting.shown.known));
         shared.audit("asked", None, format!("{who} asks {text}, as {id}")).await?;
         let pending = shared.asking.desk().asks.waiting(now).find(|ask| ask.shown.id == id).map(|ask| ask.pending(now));
@@ -217,7 +232,7 @@ impl Shared {
         let gone = {
             let mut desk = self.asking.desk();
             let gone = desk.asks.withdraw(id);
-            desk.ended(id, &AskEnd::Withdrawn);
+            desk.ended(id, &AskEnd::Withdrawn, None);
             gone
         };
         let Some(gone) = gone else { return false };
@@ -244,7 +259,7 @@ pub(super) async fn end_asks(shared: Arc<Shared>) {
         let (ended, empty) = {
             let mut desk = shared.asking.desk();
             let ended = desk.asks.expire(shared.clock.elapsed());
-            ended.iter().for_each(|ask| desk.ended(&ask.shown.id, &AskEnd::Expired));
+            ended.iter().for_each(|ask| desk.ended(&ask.shown.id, &AskEnd::Expired, None));
             (ended, desk.asks.is_empty())
         };
         for ask in ended {

@@ -38,6 +38,7 @@ impl Scene {
             platform: "test".into(),
             advertise: Vec::new(),
             new_key: false,
+            place: crate::host::Place::default(),
             join_from: Default::default(),
             clock: Arc::new(SystemClock),
         };
@@ -80,7 +81,7 @@ impl Scene {
     }
 
     async fn answer(&self, ask: &AskWaiting, yes_by: Option<PublicKey>) -> Result<AskAnswered, RequestError> {
-        decide(&self.host.shared, self.device, &ask.shown().id, yes_by).await
+        decide(&self.host.shared, self.device, &ask.shown().id, yes_by, None).await
     }
 
     fn answers_written(&self) -> usize {

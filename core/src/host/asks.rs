@@ -175,6 +175,7 @@ mod tests {
             known: AskKnown { uid, ..AskKnown::default() },
             observed: AskObserved::default(),
             claimed: AskClaimed { text: "Deploy?".into(), detail: None },
+            fresh: None,
         }
     }
 

@@ -14,13 +14,14 @@ use rusqlite::Connection;
 use super::registry::{Registration, Registry};
 use super::rows;
 use crate::clock::UnixMillis;
-use crate::identity::DeviceId;
+use crate::identity::{DeviceId, PublicKey};
 use crate::role::Role;
 use crate::store::host::devices::{self, DeviceRow};
 use crate::store::host::tokens::{self, TokenRow};
 use crate::store::host::tombstones::{self, Tombstone};
 use crate::store::host::{audit, meta};
 use crate::store::{Database, StoreError};
+use crate::wire::limits;
 
 /// A paired device and its tokens.
 #[derive(Debug, Clone)]
@@ -49,6 +50,58 @@ struct Pages {
     barred: HashSet<DeviceId>,
 }
 
+impl Pages {
+    fn read(connection: &Connection) -> Result<Self, StoreError> {
+        let latest_welcome = meta::latest_welcome(connection)?;
+        let mut pages = Self {
+            latest_welcome,
+            written_welcome: latest_welcome,
+            counter: meta::counter(connection)?,
+            ..Self::default()
+        };
+        for row in devices::list(connection)? {
+            let tokens = tokens::of_device(connection, &row.id)?;
+            pages.devices.insert(row.id, Entry { row, tokens });
+        }
+        for tombstone in tombstones::list(connection)? {
+            pages.tombstones.insert(tombstone.device, tombstone);
+        }
+        Ok(pages)
+    }
+
+    /// Shows a device as it is on the disk now.
+    fn show(&mut self, device: DeviceId, row: Option<DeviceRow>, tokens: Vec<TokenRow>, tombstone: Option<Tombstone>) {
+        match row {
+            Some(mut row) => {
+                // The book may know of a later sighting than the disk.
+                if let Some(entry) = self.devices.get(&device)
+                    && entry.row.last_seen > row.last_seen
+                {
+                    row.last_seen = entry.row.last_seen;
+                    row.last_address.clone_from(&entry.row.last_address);
+                }
+                self.devices.insert(device, Entry { row, tokens });
+            }
+            None => {
+                self.devices.remove(&device);
+                self.seen.remove(&device);
+                self.barred.remove(&device);
+            }
+        }
+        if let Some(tombstone) = tombstone {
+            self.tombstones.insert(device, tombstone);
+        }
+    }
+
+    /// Of the newest, in that order, as many as devices keep.
+    fn newest_tombstones(&self) -> Vec<&Tombstone> {
+        let mut newest: Vec<&Tombstone> = self.tombstones.values().collect();
+        newest.sort_unstable_by_key(|tombstone| (std::cmp::Reverse(tombstone.counter), tombstone.session_key));
+        newest.truncate(limits::KEPT_TOMBSTONES);
+        newest
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Book {
@@ -61,23 +114,7 @@ pub(super) struct Book {
 impl Book {
     /// Reads everything from the database.
     pub(super) fn open(db: Database) -> Result<Self, StoreError> {
-        let pages = db.read_blocking(|connection| {
-            let latest_welcome = meta::latest_welcome(connection)?;
-            let mut pages = Pages {
-                latest_welcome,
-                written_welcome: latest_welcome,
-                counter: meta::counter(connection)?,
-                ..Pages::default()
-            };
-            for row in devices::list(connection)? {
-                let tokens = tokens::of_device(connection, &row.id)?;
-                pages.devices.insert(row.id, Entry { row, tokens });
-            }
-            for tombstone in tombstones::list(connection)? {
-                pages.tombstones.insert(tombstone.device, tombstone);
-            }
-            Ok(pages)
-        })?;
+        let pages = db.read_blocking(Pages::read)?;
         let pages = Arc::new(RwLock::new(pages));
         Ok(Self { db, pages, turn: Arc::default(), registry: Registry::default() })
     }
@@ -93,42 +130,71 @@ impl Book {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        self.change_all(vec![device], change).await
+    }
+
+    /// The same about several devices, in one transaction.
+    pub(super) async fn change_all<T, F>(&self, changed: Vec<DeviceId>, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
         let book = self.clone();
         let task = tokio::spawn(async move {
             let _turn = book.turn.lock().await;
             let read_back = move |connection: &Connection| {
                 let result = change(connection)?;
-                let row = devices::get(connection, &device)?;
-                let tokens = tokens::of_device(connection, &device)?;
-                let tombstone = tombstones::get(connection, &device)?;
-                let latest_welcome = meta::latest_welcome(connection)?;
-                Ok((result, row, tokens, tombstone, meta::counter(connection)?, latest_welcome))
+                let mut found = Vec::with_capacity(changed.len());
+                for device in changed {
+                    let row = devices::get(connection, &device)?;
+                    let tokens = tokens::of_device(connection, &device)?;
+                    found.push((device, row, tokens, tombstones::get(connection, &device)?));
+                }
+                Ok((result, found, meta::counter(connection)?, meta::latest_welcome(connection)?))
             };
-            let (result, row, tokens, tombstone, counter, latest_welcome) = book.db.write(read_back).await?;
+            let (result, found, counter, latest_welcome) = book.db.write(read_back).await?;
             let mut pages = book.write();
             pages.counter = counter;
             // The book may know of a later welcome than the disk.
             pages.latest_welcome = pages.latest_welcome.max(latest_welcome);
-            match row {
-                Some(mut row) => {
-                    // The book may know of a later sighting than the disk.
-                    if let Some(entry) = pages.devices.get(&device)
-                        && entry.row.last_seen > row.last_seen
-                    {
-                        row.last_seen = entry.row.last_seen;
-                        row.last_address.clone_from(&entry.row.last_address);
-                    }
-                    pages.devices.insert(device, Entry { row, tokens });
-                }
-                None => {
-                    pages.devices.remove(&device);
-                    pages.seen.remove(&device);
-                    pages.barred.remove(&device);
+            for (device, row, tokens, tombstone) in found {
+                pages.show(device, row, tokens, tombstone);
+            }
+            Ok(result)
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Closed),
+        }
+    }
+
+    /// Changes something about any number of devices, which only the change itself finds out: commits, and then
+    /// reads everything anew. For what is rare.
+    pub(super) async fn change_any<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let book = self.clone();
+        let task = tokio::spawn(async move {
+            let _turn = book.turn.lock().await;
+            let change = move |connection: &Connection| Ok((change(connection)?, Pages::read(connection)?));
+            let (result, mut fresh) = book.db.write(change).await?;
+            let mut pages = book.write();
+            // The book may know of later sightings, and of a later welcome, than the disk.
+            for (id, entry) in &mut fresh.devices {
+                if let Some(known) = pages.devices.get(id)
+                    && known.row.last_seen > entry.row.last_seen
+                {
+                    entry.row.last_seen = known.row.last_seen;
+                    entry.row.last_address.clone_from(&known.row.last_address);
                 }
             }
-            if let Some(tombstone) = tombstone {
-                pages.tombstones.insert(device, tombstone);
-            }
+            fresh.latest_welcome = fresh.latest_welcome.max(pages.latest_welcome);
+            fresh.written_welcome = pages.written_welcome;
+            fresh.seen = pages.seen.intersection(&fresh.devices.keys().copied().collect()).copied().collect();
+            fresh.barred = pages.barred.intersection(&fresh.devices.keys().copied().collect()).copied().collect();
+            *pages = fresh;
             Ok(result)
         });
         match task.await {
@@ -234,6 +300,23 @@ impl Book {
         written
     }
 
+    /// Changes the machine's keys: commits, and only then shows what that means for the devices. `forget_tokens`:
+    /// the change has deleted them all.
+    pub(super) async fn change_keys<F>(&self, forget_tokens: bool, change: F) -> Result<(bool, bool), StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<(bool, bool), StoreError> + Send + 'static,
+    {
+        let _turn = self.turn.lock().await;
+        let changed = move |connection: &Connection| Ok((change(connection)?, meta::counter(connection)?));
+        let ((done, sheet), counter) = self.db.write(changed).await?;
+        let mut pages = self.write();
+        pages.counter = counter;
+        if done && forget_tokens {
+            pages.devices.values_mut().for_each(|entry| entry.tokens.clear());
+        }
+        Ok((done, sheet))
+    }
+
     /// Forgets the clock's floor: the clock was wrong and has been set right.
     pub(super) async fn reset_latest_welcome(&self, now: UnixMillis) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
@@ -257,11 +340,13 @@ impl Book {
         at: UnixMillis,
         kind: &'static str,
         device: Option<DeviceId>,
+        by: Option<DeviceId>,
         text: String,
     ) -> Result<i64, StoreError> {
-        self.db
-            .write(move |connection| audit::append(connection, at, kind, device.as_ref(), &text).map(|row| row.seq))
-            .await
+        let append = move |connection: &Connection| {
+            audit::append_by(connection, at, kind, device.as_ref(), by.as_ref(), &text).map(|row| row.seq)
+        };
+        self.db.write(append).await
     }
 
     /// Every paired device.
@@ -269,9 +354,25 @@ impl Book {
         self.read().devices.values().map(|entry| entry.row.clone()).collect()
     }
 
+    /// Those of them that `wanted` picks.
+    pub(super) fn rows_where(&self, wanted: impl Fn(&DeviceRow) -> bool) -> Vec<DeviceRow> {
+        self.read().devices.values().filter(|entry| wanted(&entry.row)).map(|entry| entry.row.clone()).collect()
+    }
+
     /// Every tombstone.
     pub(super) fn tombstones(&self) -> Vec<Tombstone> {
         self.read().tombstones.values().cloned().collect()
+    }
+
+    /// The newest tombstones, as many as devices keep.
+    pub(super) fn newest_tombstones(&self) -> Vec<Tombstone> {
+        self.read().newest_tombstones().into_iter().cloned().collect()
+    }
+
+    /// The state counter, and the keys of the newest tombstones, as of one moment.
+    pub(super) fn standing(&self) -> (u64, Vec<PublicKey>) {
+        let pages = self.read();
+        (pages.counter, pages.newest_tombstones().iter().map(|tombstone| tombstone.session_key).collect())
     }
 
     /// How many devices, and how many owners among them, are paired.

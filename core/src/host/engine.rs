@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,16 +11,19 @@ use tokio::task::JoinSet;
 use super::book::Book;
 use super::decoys::Decoys;
 use super::events::{EventLog, EventWatch, HostEvent, OfferEvent};
+use super::identity::MachineKeys;
 use super::join_from::JoinFrom;
 use super::joining::JoinDesk;
+use super::place::Place;
+use super::rotation::Identity;
 use super::shared::{Shared, lock};
-use super::{DATABASE_FILE, HostError, LOCK_FILE, WAL_FILE, accept, identity, marker};
+use super::{DATABASE_FILE, HostError, LOCK_FILE, WAL_FILE, accept, identity, marker, place};
 use crate::clock::Clock;
-use crate::identity::{KeyPair, Pin};
+use crate::handshake::StandingKey;
 use crate::names::clean_machine_name;
 use crate::net::gate::Gate;
-use crate::net::{listen, tls};
-use crate::store::host::meta;
+use crate::net::listen;
+use crate::store::host::{asked_joins, audit, keys as key_state, meta};
 use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 use crate::wire::{Address, CloseCode, Closing};
 
@@ -43,6 +46,8 @@ pub struct HostConfig {
     pub new_key: bool,
     /// From which networks a device may ask to be let in.
     pub join_from: JoinFrom,
+    /// On which system: a state serves on one.
+    pub place: Place,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
 }
@@ -70,29 +75,53 @@ impl Host {
         let has_database = dir.path(DATABASE_FILE).exists();
         // Looked at before SQLite opens the database, which makes another.
         let lost_writes = has_database && marker::is_left(&dir) && !dir.path(WAL_FILE).exists();
-        let keys = identity::load_or_make(&dir, has_database, config.new_key)?;
-        let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
-        let machine = db.write_blocking(meta::machine_id)?;
+        // Before a key is made for it: the state may be another system's.
+        let now = config.clock.wall_ms();
+        let open = || -> Result<Database, HostError> {
+            let db = Database::open(&dir.path(DATABASE_FILE), Kind::Host)?;
+            place::settle(&dir, &db, config.place, now)?;
+            Ok(db)
+        };
+        if !has_database && config.place.moved {
+            return Err(HostError::NotMoved(config.state_dir));
+        }
+        // Which keys are meant stands in the database; where there is none they are made before it.
+        let found = has_database.then(&open).transpose()?;
+        let known = found.as_ref().map(|db| db.read_blocking(key_state::get)).transpose()?.flatten();
+        let keys = identity::load_or_make(&dir, has_database, known.as_ref(), config.new_key, now)?;
+        let db = found.map_or_else(open, Ok)?;
+        let (machine, mac_key) =
+            db.write_blocking(|connection| Ok((meta::machine_id(connection)?, meta::mac_key(connection)?)))?;
+        if known.as_ref() != Some(&keys.state) {
+            let (state, said) = (keys.state.clone(), if has_database { said_of(&keys) } else { Vec::new() });
+            db.write_blocking(move |connection| {
+                key_state::put(connection, &state)?;
+                said.iter().try_for_each(|text| audit::append(connection, now, "key", None, text).map(|_| ()))
+            })?;
+        }
+        let before = db.read_blocking(move |connection| asked_joins::list(connection, now))?;
         marker::leave(&dir);
         let name = clean_machine_name(&config.name.unwrap_or_else(host_name));
-        let tls = tls::machine_config(&keys.identity, config.clock.wall_ms())
-            .map_err(|error| HostError::Certificate(error.to_string()))?;
+        let identity = Identity::new(keys.state, &keys.identity, now)?;
         let listeners = listen::bind(config.bind, config.port)?;
         let listening = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let started_at = config.clock.wall_ms();
+        let sheets = db.read_blocking(super::recovery::Sheets::open)?;
         let shared = Arc::new(Shared {
             clock: config.clock,
             name,
             platform: config.platform,
             machine,
-            pin: pin_of(&keys.identity)?,
-            next_pin: pin_of(&keys.next)?,
-            tls,
+            identity: RwLock::new(Arc::new(identity)),
+            key_turn: tokio::sync::Mutex::default(),
             listening,
             advertise: config.advertise,
             started_at,
             book: Book::open(db)?,
+            standing: StandingKey::new(&mac_key, machine),
+            never_seen: Mutex::default(),
             decoys: Decoys::generate()?,
+            sheets,
             gate: Gate::new(),
             proven: super::proven::ProvenPeers::default(),
             failures: super::failures::FailureLog::default(),
@@ -102,7 +131,7 @@ impl Host {
             offers: Mutex::default(),
             logs: Mutex::default(),
             offers_changed: tokio::sync::Notify::new(),
-            joins: JoinDesk::new(config.join_from),
+            joins: JoinDesk::new(config.join_from, before),
             addresses: watch::Sender::new(Vec::new()),
             found: Mutex::default(),
             recent_addresses: Mutex::default(),
@@ -110,14 +139,6 @@ impl Host {
             tasks: Mutex::new(JoinSet::new()),
             lock: Mutex::new(Some((dir, state_lock))),
         });
-        if keys.is_new && has_database {
-            let text = format!("new identity key, fingerprint {}", shared.pin.fingerprint());
-            shared.audit("key", None, text).await?;
-        }
-        if keys.is_next_new && has_database {
-            let text = format!("new key for the next planned change, fingerprint {}", shared.next_pin.fingerprint());
-            shared.audit("key", None, text).await?;
-        }
         if lost_writes {
             tracing::warn!("{}", marker::LOST_WRITES);
             shared.audit("database", None, marker::LOST_WRITES.to_owned()).await?;
@@ -167,9 +188,21 @@ pub(super) fn take_lock(dir: &StateDir) -> Result<Lock, HostError> {
     })
 }
 
-/// The pin of a key that was just read or made.
-pub(super) fn pin_of(key: &KeyPair) -> Result<Pin, HostError> {
-    tls::spki_pin(key).map_err(|error| HostError::Certificate(error.to_string()))
+/// What the audit log says of keys that are others than the database knew.
+fn said_of(keys: &MachineKeys) -> Vec<String> {
+    let mut said = Vec::new();
+    if keys.is_new {
+        said.push(format!("new identity key, fingerprint {}", keys.state.pin.fingerprint()));
+    }
+    if keys.is_next_new {
+        let fingerprint = keys.state.next_pin.fingerprint();
+        said.push(format!("new key for the next planned change, fingerprint {fingerprint}"));
+    }
+    if keys.is_ahead {
+        let epoch = keys.state.epoch;
+        said.push(format!("the keys are of a later planned change than the database: it was restored; epoch {epoch}"));
+    }
+    said
 }
 
 async fn flush_sightings(shared: Arc<Shared>) {

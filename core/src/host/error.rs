@@ -27,6 +27,35 @@ pub enum HostError {
          the change will have to after it", .0.display()
     )]
     NextKeyMissing(PathBuf),
+    /// A key's file has another key than the database knows.
+    #[error(
+        "{} has another key than this database was served with, restore the right file from a backup; or go on with \
+         this one: `pairpin serve --new-key`, after which devices that do not know it have to scan once more", .0.display()
+    )]
+    KeyIsOther(PathBuf),
+    /// The next key is kept outside the state directory.
+    #[error("the next key is kept in {0}: `pairpin key rotate --next-key {0}`, or name the file where it is now")]
+    NextKeyElsewhere(String),
+    /// The named file is not the announced next key.
+    #[error(
+        "{} has another key than the announced next one and is not overwritten: nothing was changed, name another file",
+        .0.display()
+    )]
+    NotTheNextKey(PathBuf),
+    /// The named file should have the next key, and there is none.
+    #[error("there is no next key at {}, it was last kept in {kept}: nothing was changed", path.display())]
+    NoNextKey {
+        /// The file.
+        path: PathBuf,
+        /// Where it was written.
+        kept: String,
+    },
+    /// A file's place cannot be kept in the database.
+    #[error("{} cannot be used for a key: name a file by a path of plain text", .0.display())]
+    BadKeyPath(PathBuf),
+    /// The keys changed while they were being changed.
+    #[error("the machine's keys have been changed by somebody else just now, look at `pairpin key show`")]
+    KeysChanged,
     /// The identity key cannot be read.
     #[error("{}: {cause}", path.display())]
     Key {
@@ -38,6 +67,30 @@ pub enum HostError {
     /// `--new-key` where nothing is lost.
     #[error("{} is there, so --new-key would lock every device out: leave it out", .0.display())]
     KeyNotMissing(PathBuf),
+    /// The state belongs to another system.
+    #[error(
+        "the state in {} belongs to another machine (another /etc/machine-id), and one machine must not be in two \
+         places: if it was moved here for good and the old place never serves again, run `pairpin serve --moved`; if it \
+         is a copy and this is to be a machine of its own, run `pairpin serve --new-identity`", .0.display()
+    )]
+    OtherSystem(PathBuf),
+    /// `--moved` where nothing was moved.
+    #[error("the state in {} was not moved here from another machine: leave --moved out", .0.display())]
+    NotMoved(PathBuf),
+    /// `--new-identity` where there is no copy.
+    #[error(
+        "in {} is no copy of another machine's state: leave --new-identity out; to begin anew, stop pairpin and move \
+         that directory away", .0.display()
+    )]
+    NotACopy(PathBuf),
+    /// A file could not be moved aside.
+    #[error("{} could not be set aside: {cause}, then try again", path.display())]
+    NotSetAside {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
     /// The certificate could not be made.
     #[error("the certificate could not be made from the identity key: {0}")]
     Certificate(String),
@@ -112,6 +165,9 @@ pub enum HostError {
          offer: `pairpin pair`"
     )]
     JoinWithoutNumber,
+    /// It asked before the machine restarted.
+    #[error("that device asked before pairpin serve restarted: let it ask again, with `pairpin join` there")]
+    JoinBeforeRestart,
     /// The joiner's key has a tombstone.
     #[error("the device that asks was revoked by {0} and its key stays out: pair it by an offer, `pairpin pair`")]
     JoinRevoked(String),

@@ -103,6 +103,13 @@ pub enum HostEvent {
     Paired(PairedView),
     /// See [`AlarmView`].
     Alarm(AlarmView),
+    /// The printed recovery sheet was used.
+    RecoveryUsed {
+        /// From where.
+        from: String,
+        /// How many devices it revoked.
+        revoked: usize,
+    },
     /// A device connected or disconnected. A watcher that falls behind sees the newest of each device.
     Presence {
         /// The device.
@@ -268,13 +275,14 @@ impl EventWatch {
 pub(super) struct DeviceEvents {
     log: EventLog<DeviceEvent>,
     position: u64,
+    device: DeviceId,
 }
 
 impl DeviceEvents {
-    /// From now on.
-    pub(super) fn new(log: EventLog<DeviceEvent>) -> Self {
+    /// From now on, for this device.
+    pub(super) fn new(log: EventLog<DeviceEvent>, device: DeviceId) -> Self {
         let position = log.end();
-        Self { log, position }
+        Self { log, position, device }
     }
 
     /// The next event for a device of the role that `role` gives at that moment. May be dropped at any time.
@@ -287,7 +295,8 @@ impl DeviceEvents {
                 self.position = self.position.saturating_sub(1).max(before);
                 return DeviceEvent::Missed;
             }
-            if role().is_some_and(|role| role >= event.least_role()) {
+            let own = event.about() == Some(self.device);
+            if role().is_some_and(|role| own || role >= event.least_role()) {
                 return event;
             }
         }
@@ -301,8 +310,8 @@ mod tests {
     #[tokio::test]
     async fn a_device_is_told_what_its_role_may_know_and_that_it_missed_something() {
         let log = EventLog::new();
-        let mut viewer = DeviceEvents::new(log.clone());
-        let mut owner = DeviceEvents::new(log.clone());
+        let mut viewer = DeviceEvents::new(log.clone(), DeviceId::from_bytes([1; 16]));
+        let mut owner = DeviceEvents::new(log.clone(), DeviceId::from_bytes([2; 16]));
         let alarm = |at| DeviceEvent::Alarm { from: "10.0.0.1".to_owned(), at, device: None, name: None };
         log.publish(alarm(1));
         log.publish(DeviceEvent::Missed);

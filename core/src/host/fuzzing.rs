@@ -14,7 +14,7 @@ pub fn key_file(bytes: &[u8]) {
     let written = to_pem(&pkcs8);
     assert!(from_pem(written.as_bytes()).is_some_and(|again| again == pkcs8), "a key file that is two keys");
     if let Ok(key) = KeyPair::from_pkcs8(pkcs8) {
-        assert!(super::engine::pin_of(&key).is_ok(), "a key without a pin");
+        assert!(super::identity::pin_of(&key).is_ok(), "a key without a pin");
     }
 }
 

@@ -228,8 +228,8 @@ fn make_grant(
         platform: shared.platform.clone(),
         recognition_key: claimed.recognition_key.clone(),
         addresses: shared.addresses_for_devices(),
-        next_pin: shared.next_pin,
-        epoch: 0,
+        next_pin: visitor.identity.state.next_pin,
+        epoch: visitor.identity.state.epoch,
         counter: shared.book.counter(),
         idle_seconds: idle,
         expires_at: shared.judged_now().saturating_add_unsigned(absolute.saturating_mul(1000)),
@@ -268,6 +268,10 @@ async fn acknowledged(
         let view = rows::view(&entry.row, shared.book.registry.count(device), shared.judged_now());
         let digits = digits.map(|digits| digits.to_string()).unwrap_or_default();
         let (from, again) = (shown(from), outcome == Activated::Again);
+        if again {
+            // Its approval key was taken away with that: what it let in by it, and has not acknowledged, ends too.
+            shared.withdraw_approvals();
+        }
         shared.paired(PairedView { offer: number, device: view, digits, from, again }).await;
     }
     Ok(registration)

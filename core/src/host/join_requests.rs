@@ -37,14 +37,15 @@ pub(super) async fn approve(live: &mut Live, row: &DeviceRow, asked: ApproveJoin
     }
     // What the person saw is what waits: the key goes with the name.
     let listed = live.shared.join_listed(asked.join).ok_or(RequestError::Gone)?;
-    if listed.key != asked.key {
+    if listed.key != asked.key || listed.before_restart {
         return Err(RequestError::Gone);
     }
     let host = Host { shared: live.shared.clone() };
     let what = LetInAs {
-        by: Authority::Owner { device: live.device, name: row.name.clone() },
+        by: Authority::of(live, row),
         how: asked.how,
         role: asked.role,
+        role_by_default: false,
         name: asked.name.as_deref().map(clean_name),
         absolute_seconds: asked.absolute_seconds,
     };
@@ -54,14 +55,14 @@ pub(super) async fn approve(live: &mut Live, row: &DeviceRow, asked: ApproveJoin
 /// The session key says no: nobody is let in by that.
 pub(super) async fn deny(live: &Live, row: &DeviceRow, asked: DenyJoin) -> Result<Value, RequestError> {
     let host = Host { shared: live.shared.clone() };
-    let by = Authority::Owner { device: live.device, name: row.name.clone() };
+    let by = Authority::of(live, row);
     host.deny_join_by(asked.join, asked.then, &by).await.map_err(|error| refusal(&error))?;
     Ok(Value::Null)
 }
 
 fn refusal(error: &HostError) -> RequestError {
     match error {
-        HostError::NoJoin(_) => RequestError::Gone,
+        HostError::NoJoin(_) | HostError::JoinBeforeRestart => RequestError::Gone,
         HostError::NotThatJoin => RequestError::NotThatJoin,
         HostError::JoinRevoked(_) => RequestError::KeyRevoked,
         HostError::JoinWithoutNumber => RequestError::Params,

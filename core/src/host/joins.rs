@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::authority::Authority;
 use crate::clock::UnixMillis;
-use crate::handshake::JoinFacts;
-use crate::identity::PublicKey;
+use crate::handshake::{DeviceDetails, JoinFacts};
+use crate::identity::{DeviceId, PublicKey};
 use crate::role::Role;
+use crate::secrets::RecognitionKey;
 use crate::token::TokenHash;
 use crate::wire::{AddressKind, DenyThen, JoinEnd, JoinHow, JoinId, limits};
 
@@ -44,17 +45,30 @@ pub(super) struct Asker {
     pub(super) asked_at: UnixMillis,
 }
 
+/// What a joiner that is let in was granted, until it acknowledges: also by its first reconnect.
+#[derive(Debug, Clone)]
+pub(super) struct JoinGrant {
+    pub(super) join: JoinId,
+    pub(super) details: DeviceDetails,
+    /// Its own, or that of the row that its key has.
+    pub(super) recognition_key: RecognitionKey,
+    pub(super) token: TokenHash,
+}
+
 /// What was decided for a joiner that is let in.
 #[derive(Debug, Clone)]
 pub(super) struct LetInAs {
     pub(super) by: Authority,
     pub(super) how: JoinHow,
     pub(super) role: Role,
+    /// Nobody named that role: it is what a new device gets as things stand, and looked at again when it is one.
+    pub(super) role_by_default: bool,
     pub(super) name: Option<String>,
     pub(super) absolute_seconds: Option<u64>,
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum Stage {
     /// It has committed; the reveal is on its way.
     Committed,
@@ -66,6 +80,7 @@ enum Stage {
 
 /// One join.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Join {
     id: JoinId,
     source: Source,
@@ -114,6 +129,7 @@ pub(super) enum Fate {
 
 /// See the module.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Joins {
     /// In the order of their coming.
     joins: Vec<Join>,
@@ -126,6 +142,8 @@ pub(super) struct Joins {
     /// Sources that a person keeps out, and until when.
     blocked: VecDeque<(Duration, Source)>,
     closed_until: Duration,
+    /// What those that were let in were granted: one for a join that waits for its acknowledgement.
+    grants: Vec<JoinGrant>,
     /// How joins ended that their own connections have yet to be told of.
     ended: Vec<(JoinId, JoinEnd)>,
 }
@@ -245,6 +263,27 @@ impl Joins {
         denied.iter().filter(|join| matches!(join.stage, Stage::Shown(..))).map(|join| join.id).collect()
     }
 
+    /// Ends the joins that were let in, and have not acknowledged yet, by somebody of whom `fallen` says that he may
+    /// not any more. Gives them, and by whom. Their slots stay as they are.
+    pub(super) fn withdraw(&mut self, fallen: impl Fn(&Authority) -> bool) -> Vec<(JoinId, String)> {
+        let gone = |join: &Join| match &join.stage {
+            Stage::Accepted { what, .. } if fallen(&what.by) => Some((join.id, what.by.actor())),
+            _ => None,
+        };
+        let withdrawn: Vec<_> = self.joins.iter().filter_map(gone).collect();
+        self.joins.retain(|join| withdrawn.iter().all(|(id, _)| *id != join.id));
+        self.ended.extend(withdrawn.iter().map(|(id, _)| (*id, JoinEnd::Withdrawn)));
+        withdrawn
+    }
+
+    /// Ends every join that is not decided: the key that it saw is the machine's no more. Gives how many of them
+    /// people were shown.
+    pub(super) fn end_waiting(&mut self) -> usize {
+        let shown = self.joins.iter().filter(|join| matches!(join.stage, Stage::Shown(..))).count();
+        self.joins.retain(|join| matches!(join.stage, Stage::Accepted { .. }));
+        shown
+    }
+
     /// What has become of a join, as its own connection asks.
     pub(super) fn fate(&mut self, id: JoinId, now: Duration) -> Fate {
         self.tidy(now);
@@ -294,6 +333,51 @@ impl Joins {
         }
     }
 
+    /// Notes what [`granted`](Self::granted) was called for, so that the joiner may come back under it.
+    pub(super) fn keep_grant(&mut self, grant: JoinGrant, now: Duration) {
+        self.tidy(now);
+        self.grants.retain(|kept| kept.join != grant.join);
+        self.grants.push(grant);
+    }
+
+    /// The Grant of a device that has not acknowledged it: of several the one of this token.
+    pub(super) fn grant_of(&mut self, device: DeviceId, token: Option<&TokenHash>, now: Duration) -> Option<JoinGrant> {
+        self.tidy(now);
+        let its = |grant: &&JoinGrant| DeviceId::of(&grant.details.key) == device;
+        let presented = |grant: &JoinGrant| token.is_some_and(|token| grant.token.ct_eq(token));
+        let mut found = None;
+        for grant in self.grants.iter().filter(its) {
+            if found.is_none() || presented(grant) {
+                found = Some(grant);
+            }
+        }
+        found.cloned()
+    }
+
+    /// Until when a join that was let in may be acknowledged.
+    pub(super) fn acknowledged_until(&self, id: JoinId) -> Option<Duration> {
+        self.joins.iter().find(|join| join.id == id).and_then(|join| match join.stage {
+            Stage::Accepted { until, .. } => Some(until),
+            _ => None,
+        })
+    }
+
+    /// What [`acknowledge`](Self::acknowledge) took out could not be written: it may be acknowledged again, for
+    /// as long as before.
+    pub(super) fn restore(&mut self, grant: JoinGrant, asker: Asker, what: LetInAs, until: Duration) {
+        let (id, source) = (grant.join, Source::of(asker.from));
+        let stage = Stage::Accepted { asker: Box::new(asker), what: Box::new(what), until, token: Some(grant.token) };
+        self.joins.push(Join { id, source, ends: until, slot: false, stage });
+        self.grants.push(grant);
+    }
+
+    /// The joiner's connection is gone. One that has its Grant may come back under it; any other join is over.
+    /// As [`leave`](Self::leave) then.
+    pub(super) fn part(&mut self, id: JoinId, now: Duration) -> bool {
+        self.tidy(now);
+        if self.grants.iter().any(|grant| grant.join == id) { false } else { self.leave(id) }
+    }
+
     /// The joiner's connection is gone, and its join with it. Its slot is not. `true` where people were shown
     /// it and nobody has decided.
     pub(super) fn leave(&mut self, id: JoinId) -> bool {
@@ -308,27 +392,30 @@ impl Joins {
         of_source < limits::JOIN_PROMPTS_PER_SOURCE && self.prompts.len() < limits::JOIN_PROMPTS
     }
 
-    /// Whoever was let in has its place for its two minutes; of the others somebody goes where it is full.
+    /// Of those of the source where it is full, else of the busiest, the oldest goes. Who has only committed goes
+    /// before whom people are shown: prompts are few, so no crowd takes a join off the screen while its number is
+    /// being typed. Whoever was let in has its place for its two minutes.
     fn make_room(&mut self, newcomer: Source) -> bool {
         let count = |source| self.joins.iter().filter(|join| join.source == source).count();
-        let from = if count(newcomer) >= limits::JOINS_PER_SOURCE {
-            newcomer
-        } else if self.joins.len() >= limits::JOINS {
-            // Of equally busy ones that whose join came first.
-            let mut busiest: Option<(usize, Source)> = None;
-            for join in self.joins.iter().filter(|join| !matches!(join.stage, Stage::Accepted { .. })) {
-                let joins = count(join.source);
-                if busiest.is_none_or(|(most, _)| joins > most) {
-                    busiest = Some((joins, join.source));
+        let full = self.joins.len() >= limits::JOINS;
+        let of_newcomer = count(newcomer) >= limits::JOINS_PER_SOURCE;
+        if !full && !of_newcomer {
+            return false;
+        }
+        let committed = |join: &Join| matches!(join.stage, Stage::Committed);
+        let shown = |join: &Join| matches!(join.stage, Stage::Shown(..));
+        let oldest = |may_go: &dyn Fn(&Join) -> bool| {
+            // Of equally busy sources that whose join came first.
+            let mut goes: Option<(usize, usize)> = None;
+            for (at, join) in self.joins.iter().enumerate().filter(|(_, join)| may_go(join)) {
+                let busy = if of_newcomer { usize::from(join.source == newcomer) } else { count(join.source) };
+                if busy > goes.map_or(0, |(most, _)| most) {
+                    goes = Some((busy, at));
                 }
             }
-            let Some((_, busiest)) = busiest else { return false };
-            busiest
-        } else {
-            return false;
+            goes.map(|(_, at)| at)
         };
-        let goes = |join: &Join| join.source == from && !matches!(join.stage, Stage::Accepted { .. });
-        let at = self.joins.iter().position(goes);
+        let at = oldest(&committed).or_else(|| oldest(&shown));
         at.map(|at| self.joins.remove(at)).is_some()
     }
 
@@ -338,6 +425,9 @@ impl Joins {
             Stage::Committed | Stage::Shown(..) => now < join.ends,
             Stage::Accepted { until, .. } => now < *until,
         });
+        let joins = &self.joins;
+        let waits = |join: &Join| matches!(join.stage, Stage::Accepted { .. });
+        self.grants.retain(|grant| joins.iter().any(|join| join.id == grant.join && waits(join)));
         self.slots.retain(|ends| now < *ends);
         while self.numbers.front().is_some_and(|begun| now >= *begun + HOUR) {
             self.numbers.pop_front();
@@ -362,6 +452,41 @@ impl Joins {
 
     pub(super) fn forget_prompts(&mut self) {
         self.prompts.clear();
+    }
+
+    pub(super) fn forget_numbers(&mut self) {
+        self.numbers.clear();
+    }
+
+    /// All that decides what happens next, in seconds from now: by this the explorer of states tells two of
+    /// them apart.
+    pub(super) fn known(&mut self, now: Duration) -> Vec<u64> {
+        self.tidy(now);
+        let host = |source: &Source| match source.0 {
+            IpAddr::V4(ip) => u64::from(ip.to_bits()),
+            IpAddr::V6(_) => 0,
+        };
+        let (left, ago) = (|at: Duration| at.saturating_sub(now).as_secs(), |at: Duration| (now - at).as_secs());
+        let id = |id: &JoinId| id.as_bytes().iter().fold(0, |all, byte| (all << 8) | u64::from(*byte));
+        let mut known = vec![left(self.closed_until)];
+        for join in &self.joins {
+            let (stage, until) = match &join.stage {
+                Stage::Committed => (0, left(join.ends)),
+                Stage::Shown(..) => (1, left(join.ends)),
+                Stage::Accepted { token, until, .. } => (2 + u64::from(token.is_some()), left(*until)),
+            };
+            known.extend([id(&join.id), host(&join.source), u64::from(join.slot), stage, until]);
+        }
+        known.push(u64::MAX);
+        known.extend(self.slots.iter().map(|ends| left(*ends)));
+        known.push(u64::MAX);
+        known.extend(self.numbers.iter().map(|begun| ago(*begun)));
+        known.push(u64::MAX);
+        known.extend(self.prompts.iter().flat_map(|(shown, source)| [ago(*shown), host(source)]));
+        known.push(u64::MAX);
+        known.extend(self.blocked.iter().flat_map(|(until, source)| [left(*until), host(source)]));
+        known.extend(self.ended.iter().flat_map(|(ended, end)| [id(ended), u64::from(*end == JoinEnd::Denied)]));
+        known
     }
 
     pub(super) fn free_slots_of_gone(&mut self) {

@@ -52,7 +52,14 @@ fn facts(number: u64) -> JoinFacts {
 }
 
 fn yes(how: JoinHow) -> LetInAs {
-    LetInAs { by: Authority::Console("shell".into()), how, role: Role::Operator, name: None, absolute_seconds: None }
+    LetInAs {
+        by: Authority::Console("shell".into()),
+        how,
+        role: Role::Operator,
+        role_by_default: false,
+        name: None,
+        absolute_seconds: None,
+    }
 }
 
 fn number_of(number: u64) -> LetInAs {
@@ -189,6 +196,28 @@ fn the_fifth_of_a_source_costs_its_oldest_and_the_thirty_third_the_oldest_of_the
 }
 
 #[test]
+fn no_crowd_takes_a_join_off_the_screen() {
+    // From everywhere at once, each but once, so that none is busier than the one that is shown.
+    let mut joins = Joins::default();
+    shown(&mut joins, 1, 1, at(0)).unwrap();
+    for number in 0..200_u64 {
+        joins.begin(id(1_000 + number), source(10 + number as u8), at(1)).unwrap();
+    }
+    assert_eq!((waiting(&mut joins, at(2)), joins.len()), (vec![id(1)], limits::JOINS));
+    // From its own source, as all of a network are one by IPv6.
+    let mut joins = Joins::default();
+    shown(&mut joins, 1, 1, at(0)).unwrap();
+    shown(&mut joins, 2, 1, at(0)).unwrap();
+    for number in 0..200_u64 {
+        joins.begin(id(1_000 + number), source(1), at(1)).unwrap();
+    }
+    assert_eq!((waiting(&mut joins, at(2)), joins.len()), (vec![id(1), id(2)], limits::JOINS_PER_SOURCE));
+    assert!(joins.accept(id(1), number_of(1), at(2)).is_ok());
+    // The control: of those that have only committed the newest are there.
+    assert!(joins.has_place(id(1_199), at(2)) && !joins.has_place(id(1_000), at(2)));
+}
+
+#[test]
 fn an_ipv6_subscriber_is_one_source() {
     let of = |text: &str| Source::of(text.parse().unwrap());
     assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
@@ -235,6 +264,55 @@ fn a_word_about_the_source_or_all_keeps_them_out_for_an_hour() {
     assert!(joins.begin(id(9), source(9), at(7_601)).is_some());
     assert!(joins.deny(id(99), Some(DenyThen::Close), at(7_602)).is_empty(), "no join, no word");
     assert!(joins.begin(id(10), source(10), at(7_603)).is_some());
+}
+
+#[test]
+fn at_the_cap_of_all_the_busiest_pays_wherever_it_stands_and_of_equals_the_first() {
+    let mut joins = Joins::default();
+    for number in 0..limits::JOINS as u64 {
+        joins.begin(id(number), source(number as u8), at(0)).unwrap();
+    }
+    joins.begin(id(100), source(100), at(1)).unwrap();
+    assert!(!joins.has_place(id(0), at(1)), "of equals the first");
+
+    let mut joins = Joins::default();
+    for number in 0..28 {
+        joins.begin(id(number), source(number as u8), at(0)).unwrap();
+    }
+    // Somebody has let the busy one's first in: that one keeps its place.
+    shown(&mut joins, 28, 200, at(0)).unwrap();
+    let scan = yes(JoinHow::Scan(facts(28).transcript()));
+    joins.accept(id(28), scan, at(0)).unwrap();
+    for number in 29..32 {
+        joins.begin(id(number), source(200), at(0)).unwrap();
+    }
+    joins.begin(id(100), source(100), at(1)).unwrap();
+    let gone: Vec<u64> = (0..32).filter(|number| !joins.has_place(id(*number), at(1))).collect();
+    assert_eq!(gone, [29], "the oldest of the busiest that nobody has let in");
+}
+
+#[test]
+fn every_blocked_source_stays_out_and_of_too_many_the_first_is_let_go() {
+    let mut joins = Joins::default();
+    let blocked = limits::JOINS_BLOCKED as u8;
+    for host in 0..=blocked {
+        shown(&mut joins, host.into(), host, at(0)).unwrap();
+        assert_eq!(joins.deny(id(host.into()), Some(DenyThen::BlockSource), at(0)), [id(host.into())]);
+        joins.forget_prompts();
+    }
+    let kept_out = (0..=blocked).filter(|host| joins.begin(id(200), source(*host), at(1)).is_none());
+    assert_eq!(kept_out.collect::<Vec<u8>>(), (1..=blocked).collect::<Vec<u8>>());
+}
+
+#[test]
+fn who_leaves_takes_the_word_about_itself_along_and_nobody_elses() {
+    let mut joins = Joins::default();
+    for number in [1, 2] {
+        shown(&mut joins, number, number as u8, at(0)).unwrap();
+        joins.deny(id(number), None, at(0));
+    }
+    joins.leave(id(1));
+    assert_eq!((joins.end_of(id(1)), joins.end_of(id(2))), (JoinEnd::Over, JoinEnd::Denied));
 }
 
 /// What somebody does in a random history.

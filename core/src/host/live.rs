@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Known;
+use super::endings::Warned;
 use super::events::DeviceEvents;
 use super::nonces::Nonces;
 use super::registry::Registration;
+use super::rotation::Identity;
 use super::shared::Shared;
 use super::visitor::{Gone, Visitor};
 use super::{requests, sessions};
 use crate::identity::DeviceId;
 use crate::net::socket::{Incoming, Socket};
-use crate::wire::{CloseCode, Closing, Frame, Method, limits};
+use crate::wire::{CloseCode, Closing, DeviceEvent, Frame, Method, limits};
 
 /// How long a device may take to read the reason of a close before its socket is cut.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -31,16 +33,21 @@ pub(super) async fn first<T>(registration: &mut Registration, said: impl Future<
 /// A connection's surroundings while it lives: no more than it needs, for there may be thousands.
 pub(super) struct Live {
     pub(super) shared: Arc<Shared>,
+    /// The key that this connection proved; statements on it are for that one.
+    pub(super) identity: Arc<Identity>,
     from: IpAddr,
     pub(super) device: DeviceId,
     pub(super) nonces: Nonces,
+    warned: Warned,
 }
 
 /// Lets the connection live on, in a task of its own: what only the handshake needed is given back,
 /// and that is most of it.
 pub(super) fn begin(visitor: Visitor, socket: Socket, registration: Registration, device: DeviceId) {
     visitor.settle();
-    let live = Live { shared: Arc::clone(&visitor.shared), from: visitor.from(), device, nonces: Nonces::default() };
+    let (shared, identity) = (Arc::clone(&visitor.shared), Arc::clone(&visitor.identity));
+    let (nonces, warned) = (Nonces::default(), Warned::default());
+    let live = Live { shared, identity, from: visitor.from(), device, nonces, warned };
     // Boxed for the reason given in `accept`.
     visitor.shared().spawn(Box::pin(run(live, Box::new(socket), registration)));
 }
@@ -69,7 +76,19 @@ async fn run(mut live: Live, mut socket: Box<Socket>, mut registration: Registra
 /// Ends with what to tell the device, if it is still there to be told.
 async fn serve(live: &mut Live, socket: &mut Socket, registration: &mut Registration) -> Option<Closing> {
     let shared = Arc::clone(&live.shared);
-    let mut events = DeviceEvents::new(shared.told.clone());
+    let mut events = DeviceEvents::new(shared.told.clone(), live.device);
+    // The key was changed while this connection was on its way; what comes after is an event.
+    let now = shared.identity();
+    if now.state.pin != live.identity.state.pin {
+        let Some(rotate) = now.rotated_from(&live.identity) else { return Some(ending(live, CloseCode::KeyReplaced)) };
+        if let Err(closing) = say(live, socket, registration, Frame::Event(DeviceEvent::KeyRotated { rotate })).await {
+            return Some(closing);
+        }
+    }
+    drop(now);
+    if let Err(closing) = warn(live, socket, registration).await {
+        return Some(closing);
+    }
     let mut addresses = shared.watch_addresses();
     let mut tick = tokio::time::interval(limits::HEARTBEAT);
     tick.reset();
@@ -83,6 +102,9 @@ async fn serve(live: &mut Live, socket: &mut Socket, registration: &mut Registra
                     return Some(ending(live, CloseCode::Expired));
                 }
                 shared.book.saw(live.device, live.from, shared.now(), false);
+                if let Err(closing) = warn(live, socket, registration).await {
+                    return Some(closing);
+                }
             }
             Ok(()) = addresses.changed() => {
                 let list = addresses.borrow_and_update().clone();
@@ -119,6 +141,14 @@ async fn say(live: &Live, socket: &mut Socket, registration: &mut Registration, 
         sent = socket.send(frame) => sent.map_err(|_| ending(live, CloseCode::Protocol)),
         closing = registration.closing() => Err(closing),
     }
+}
+
+/// Warns of sessions that end soon.
+async fn warn(live: &mut Live, socket: &mut Socket, registration: &mut Registration) -> Result<(), Closing> {
+    for event in live.warned.due(&live.shared, live.device) {
+        say(live, socket, registration, Frame::Event(event)).await?;
+    }
+    Ok(())
 }
 
 fn ending(live: &Live, code: CloseCode) -> Closing {

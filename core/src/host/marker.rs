@@ -6,7 +6,7 @@
 
 use crate::store::StateDir;
 
-const FILE: &str = "serve.running";
+pub(super) const FILE: &str = "serve.running";
 
 /// What is said where the mark is there and the -wal file is not.
 pub(super) const LOST_WRITES: &str = "pairpin serve did not stop cleanly and machine.db-wal is gone since: unless \

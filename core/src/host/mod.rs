@@ -9,18 +9,21 @@
 
 mod accept;
 mod answering;
+mod approvers;
 mod asking;
 #[cfg(test)]
 mod asking_tests;
 mod asks;
 mod authority;
 mod book;
+mod changing;
 mod claims;
 mod code_pairing;
 pub mod codes;
 mod decoys;
 #[cfg(feature = "echo")]
 pub mod echo;
+mod endings;
 mod engine;
 mod error;
 mod events;
@@ -29,15 +32,19 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod granting;
+mod handing_back;
 mod identity;
 mod join_from;
 mod join_requests;
 mod join_verbs;
 mod joining;
+#[cfg(test)]
+mod joining_tests;
 mod joins;
 #[cfg(test)]
 mod joins_tests;
 mod live;
+mod loss;
 mod marker;
 mod nonces;
 pub mod offers;
@@ -45,16 +52,24 @@ pub mod offers;
 mod offers_tests;
 mod offline;
 mod pairing;
+mod place;
 mod proven;
 mod questions;
 mod reconnect;
+mod recovery;
 mod registry;
 mod requests;
+mod rotation;
+#[cfg(test)]
+mod rotation_tests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
 pub mod sessions;
 mod shared;
+mod standing;
+#[cfg(test)]
+mod standing_tests;
 #[cfg(test)]
 mod states;
 mod verbs;
@@ -62,6 +77,7 @@ mod views;
 mod visitor;
 
 pub use crate::net::addresses::ReachableAddress;
+pub use approvers::{Approver, Approvers, ApproversError, NotApproved};
 pub use asking::{Answerers, AskView, AskWaiting};
 pub use asks::TooMany;
 pub use engine::{Host, HostConfig};
@@ -69,12 +85,17 @@ pub use error::HostError;
 pub use events::{AlarmView, EventWatch, HostEvent, OfferEvent, OfferWatch};
 pub use identity::{IDENTITY_KEY_FILE, NEXT_KEY_FILE, unreadable_keys};
 pub use join_from::{JoinFrom, UnknownNetworks};
+pub use loss::{LossView, Lost};
 pub use offers::{MintedBy, OfferNumber, OfferRequest};
 pub use offline::OfflineHost;
+pub use place::{Place, SystemId, new_identity};
 pub use questions::{AskError, Question};
+pub use recovery::SHEET;
+pub use rotation::{KeyChange, KeyChangeKind};
 pub use rows::SHELL;
 pub use views::{
-    AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, PairedView, RevokedView, TombstoneView,
+    AuditView, DeviceChange, DeviceView, Ending, HostStatus, KeysChanged, KeysView, NewOffer, OfferView, PairedView,
+    RevokedView, TombstoneView,
 };
 
 /// The database's file in the state directory.

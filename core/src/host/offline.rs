@@ -2,20 +2,25 @@
 
 use std::path::Path;
 
-use super::engine::{pin_of, take_lock};
-use super::views::{AuditView, DeviceChange, DeviceView, RevokedView, TombstoneView};
-use super::{DATABASE_FILE, HostError, identity, rows};
+use super::approvers::{self, Approver};
+use super::engine::take_lock;
+use super::rotation::KeyChange;
+use super::views::{AuditView, DeviceChange, DeviceView, KeysChanged, KeysView, RevokedView, TombstoneView};
+use super::{DATABASE_FILE, HostError, SystemId, identity, place, rotation, rows};
 use crate::clock::{Clock, SystemClock};
-use crate::identity::{DeviceId, Pin};
+use crate::identity::DeviceId;
 use crate::names::clean_sentence;
 use crate::store::host::devices::{self, DeviceRow};
+use crate::store::host::keys::{self as key_state, KeyState};
 use crate::store::host::{audit, meta, tombstones};
-use crate::store::{Database, Kind, Lock, StateDir};
+use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 
 /// A stopped machine's state, held so that no daemon starts meanwhile. Its calls block.
 pub struct OfflineHost {
     db: Database,
     dir: StateDir,
+    /// Where this is, as far as it is known.
+    system: Option<SystemId>,
     _lock: Lock,
 }
 
@@ -36,20 +41,79 @@ impl OfflineHost {
             // What a crash left is read, and goes into the database when this closes.
             super::marker::take_away(&dir);
         }
-        Ok(Some(Self { db, dir, _lock: lock }))
+        Ok(Some(Self { db, dir, system: None, _lock: lock }))
     }
 
-    /// The machine's pin and next pin.
+    /// On this system: the state of another one can be read then, and not changed, for the machine that serves it
+    /// would know nothing of that.
+    pub fn on(self, system: Option<SystemId>) -> Self {
+        Self { system, ..self }
+    }
+
+    /// Whether the state is this system's, or could be.
     ///
     /// # Errors
-    /// [`HostError::Key`]; [`HostError::KeyMissing`]; [`HostError::NextKeyMissing`].
-    pub fn pins(&self) -> Result<(Pin, Pin), HostError> {
-        let path = |file| self.dir.path(file);
-        let identity = identity::read_identity(&self.dir)?;
-        let identity = identity.ok_or_else(|| HostError::KeyMissing(path(super::IDENTITY_KEY_FILE)))?;
-        let next = identity::read_next(&self.dir)?;
-        let next = next.ok_or_else(|| HostError::NextKeyMissing(path(super::NEXT_KEY_FILE)))?;
-        Ok((pin_of(&identity)?, pin_of(&next)?))
+    /// [`HostError::OtherSystem`]; [`HostError::Store`].
+    pub fn is_here(&self) -> Result<(), HostError> {
+        place::refuse_elsewhere(&self.dir, &self.db, self.system)
+    }
+
+    /// The machine's keys.
+    ///
+    /// # Errors
+    /// [`HostError::Key`]; [`HostError::KeyMissing`]; [`HostError::NextKeyMissing`]; [`HostError::KeyIsOther`].
+    pub fn keys(&self) -> Result<KeysView, HostError> {
+        Ok(rotation::view(&self.key_state()?))
+    }
+
+    /// The file with the next key, where it is not in the state directory. Touches no file.
+    pub fn next_key_kept(&self) -> Option<String> {
+        self.db.read_blocking(key_state::get).ok().flatten()?.next_kept
+    }
+
+    /// As at its start: what a crash has left half done is finished by that.
+    fn key_state(&self) -> Result<KeyState, HostError> {
+        let (known, now) = (self.db.read_blocking(key_state::get)?, SystemClock.wall_ms());
+        Ok(identity::load_or_make(&self.dir, true, known.as_ref(), false, now)?.state)
+    }
+
+    /// As [`super::Host::change_keys`]; there is nobody to be told, devices learn it when they connect.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn change_keys(&self, change: &KeyChange) -> Result<KeysChanged, HostError> {
+        let (state, now) = (self.key_state()?, SystemClock.wall_ms());
+        let (before, machine) = (state.clone(), self.db.write_blocking(meta::machine_id)?);
+        self.db.write_blocking(move |connection| key_state::put(connection, &before))?;
+        let plan = rotation::prepare(&self.dir, machine, &state, change, now)?;
+        let after = plan.after.clone();
+        let (done, recovery_sheet) = self
+            .db
+            .write_blocking(move |connection| Ok((plan.commit(connection, now)?, rotation::has_sheet(connection)?)))?;
+        if !done {
+            return Err(HostError::KeysChanged);
+        }
+        crate::fault_point!("rotate-committed", after);
+        identity::settle(&self.dir, &after)?;
+        let (keys, devices) = (rotation::view(&after), self.rows()?.len());
+        Ok(KeysChanged {
+            keys,
+            devices,
+            online: 0,
+            offers_withdrawn: 0,
+            joins_ended: 0,
+            connections_cut: 0,
+            recovery_sheet,
+        })
+    }
+
+    /// As [`super::Host::approvers`].
+    ///
+    /// # Errors
+    /// [`HostError::Store`].
+    pub fn approvers(&self) -> Result<Vec<(DeviceId, Approver)>, HostError> {
+        let machine = self.db.write_blocking(meta::machine_id)?;
+        Ok(approvers::of(&self.rows()?, machine, SystemClock.wall_ms()))
     }
 
     /// Every paired device, by name.
@@ -104,14 +168,18 @@ impl OfflineHost {
     /// As [`super::Host::revoke`]; there are no sockets to cut.
     ///
     /// # Errors
-    /// [`HostError::NoDevice`], [`HostError::Store`].
+    /// [`HostError::NoDevice`], [`HostError::OtherSystem`], [`HostError::Store`].
     pub fn revoke(&self, device: DeviceId, by: &str, reason: Option<String>) -> Result<RevokedView, HostError> {
+        self.is_here()?;
         let (by, now) = (by.to_owned(), SystemClock.wall_ms());
         let reason = reason.as_deref().and_then(clean_sentence);
         let revoked =
             self.db.write_blocking(move |connection| rows::revoke(connection, device, &by, reason.as_deref(), now))?;
         let (row, last_owner) = revoked.ok_or_else(|| HostError::NoDevice(device.text()))?;
-        Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut: 0, last_owner })
+        // What waits for a device lives in a running host only.
+        let (offers_withdrawn, joins_taken_back) = (0, 0);
+        let device = rows::view(&row, 0, now);
+        Ok(RevokedView { device, connections_cut: 0, last_owner, offers_withdrawn, joins_taken_back })
     }
 
     /// The last lines of the audit log, oldest first.
@@ -136,12 +204,29 @@ impl OfflineHost {
     /// # Errors
     /// [`HostError::Store`].
     pub fn reset_clock(&self) -> Result<(), HostError> {
+        self.is_here()?;
         let now = SystemClock.wall_ms();
         Ok(self.db.write_blocking(move |connection| {
             rows::reset_clock(connection, now)?;
             audit::append(connection, now, "clock", None, "the clock's floor was reset at the machine's shell")?;
             Ok(())
         })?)
+    }
+
+    /// Reads in one piece.
+    pub(super) fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, HostError> {
+        Ok(self.db.read_blocking(read)?)
+    }
+
+    /// Writes in one transaction.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, HostError> {
+        Ok(self.db.write_blocking(write)?)
     }
 
     fn rows(&self) -> Result<Vec<DeviceRow>, HostError> {
@@ -152,6 +237,7 @@ impl OfflineHost {
     where
         F: FnOnce(&rusqlite::Connection) -> Result<(), HostError> + Send + 'static,
     {
+        self.is_here()?;
         self.db.write_blocking(move |connection| match change(connection) {
             Err(HostError::Store(error)) => Err(error),
             other => Ok(other),

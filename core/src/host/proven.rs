@@ -20,6 +20,9 @@ const PLACES_OF_OFFER: usize = 64;
 /// may all come back at the same moment.
 const PLACES_OF_DEVICE: usize = 16;
 
+/// Connections that a recovery sheet may hold at once: one person has it in hand.
+const PLACES_OF_SHEET: usize = 4;
+
 /// What was proven: places are counted for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Proof {
@@ -29,6 +32,8 @@ pub(super) enum Proof {
     Device(DeviceId),
     /// A typed code: the one that is live.
     Code,
+    /// A recovery sheet, live or over.
+    Sheet,
 }
 
 impl Proof {
@@ -36,6 +41,7 @@ impl Proof {
         match self {
             Self::Offer(_) | Self::Code => PLACES_OF_OFFER,
             Self::Device(_) => PLACES_OF_DEVICE,
+            Self::Sheet => PLACES_OF_SHEET,
         }
     }
 }
@@ -72,6 +78,12 @@ impl ProvenPeers {
         }
         of_proof.push((number, sender));
         Place { peers: self.clone(), proof, number, evicted }
+    }
+
+    /// Places that were taken so far.
+    #[cfg(test)]
+    pub(super) fn admitted(&self) -> u64 {
+        self.lock().next
     }
 
     fn lock(&self) -> MutexGuard<'_, Places> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::HostError;
 use super::asks::TooMany;
 use crate::clock::UnixMillis;
-use crate::names::{clean, clean_name};
-use crate::wire::{AskClaimed, AskKnown, AskMessage, AskObserved, clean_lines, limits};
+use crate::names::{clean_name, clean_showing, says_something};
+use crate::wire::{AskClaimed, AskFresh, AskKnown, AskMessage, AskObserved, clean_lines, limits};
 
 /// What somebody at the machine wants to know.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub struct Question {
     pub claimed: AskClaimed,
     /// How long it waits for an answer.
     pub time: Option<Duration>,
+    /// The caller's own number, where it wants to check the answer itself.
+    pub fresh: Option<AskFresh>,
 }
 
 /// Why nobody is asked. Each text says what to do.
@@ -85,6 +87,7 @@ impl Question {
             known: known(self.known),
             observed: observed(self.observed),
             claimed: claimed(self.claimed)?,
+            fresh: self.fresh,
         };
         let message = shown.encode().map_err(|_| AskError::Message)?;
         Ok((shown, message))
@@ -98,7 +101,7 @@ pub(super) fn known(known: AskKnown) -> AskKnown {
 
 /// One line of the caller's.
 pub(super) fn text(text: &str) -> Result<String, AskError> {
-    let clean = clean(text, usize::MAX).ok_or(AskError::Empty)?;
+    let clean = clean_showing(text).filter(|text| says_something(text)).ok_or(AskError::Empty)?;
     if clean.len() > limits::ASK_TEXT { Err(AskError::Text) } else { Ok(clean) }
 }
 
@@ -111,9 +114,9 @@ fn claimed(claimed: AskClaimed) -> Result<AskClaimed, AskError> {
 }
 
 fn observed(observed: AskObserved) -> AskObserved {
-    let path = |path: Option<String>| path.and_then(|path| clean(&path, usize::MAX)).map(|path| cut(&path));
+    let path = |path: Option<String>| path.and_then(|path| clean_showing(&path)).map(|path| cut(&path));
     let (mut arguments, mut room) = (Vec::new(), limits::ASK_ARGUMENTS);
-    let mut rest = observed.arguments.into_iter().map(|argument| clean(&argument, usize::MAX).unwrap_or_default());
+    let mut rest = observed.arguments.into_iter().map(|argument| clean_showing(&argument).unwrap_or_default());
     let mut left_out = observed.arguments_left_out;
     for argument in rest.by_ref() {
         // Each costs its quotation marks too.
@@ -172,8 +175,8 @@ mod tests {
         asked.claimed.detail = Some("one\n\n\x1b[31mtwo".into());
         asked.observed.arguments = vec!["sh".into(), "a\u{200B}b".into(), String::new()];
         let (shown, message) = shown(asked).unwrap();
-        assert_eq!(shown.claimed.text, "Deploy build 241?");
-        assert_eq!(shown.claimed.detail.as_deref(), Some("one\n[31mtwo"));
+        assert_eq!(shown.claimed.text, "Deploy� build 241?");
+        assert_eq!(shown.claimed.detail.as_deref(), Some("one\n�[31mtwo"));
         assert_eq!(AskMessage::decode(&message).unwrap(), shown, "cleaning again changes nothing");
     }
 
@@ -194,6 +197,7 @@ mod tests {
     fn what_was_observed_is_cut_and_says_so() {
         let mut asked = question(&"ä".repeat(limits::ASK_TEXT / 2));
         asked.claimed.detail = Some("d".repeat(limits::ASK_DETAIL));
+        asked.fresh = Some(AskFresh::from_bytes([255; 16]));
         asked.observed = AskObserved {
             executable: Some("ü".repeat(limits::ASK_PATH)),
             arguments: (0..50).map(|number| format!("argument-{number}-{}", "x".repeat(20))).collect(),

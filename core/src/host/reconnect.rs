@@ -9,21 +9,26 @@ use std::time::Duration;
 use super::book::{Entry, Known};
 use super::decoys::Decoys;
 use super::granting::{self, revoked};
+use super::joining;
+use super::joins::JoinGrant;
 use super::offers::OfferNumber;
 use super::proven::Proof;
 use super::registry::Registration;
 use super::sessions::{self, Verdict};
 use super::visitor::{Gone, Visitor};
-use super::{live, rows};
+use super::{live, rows, standing};
 use crate::handshake::{ResumeOpened, ResumeProven};
 use crate::identity::DeviceId;
 use crate::names::quoted;
 use crate::net::upgrade::{Answer, UpgradeRequest};
+use crate::role::Role;
 use crate::secrets::RecognitionKey;
 use crate::store::StoreError;
 use crate::store::host::{audit, devices, tokens};
 use crate::token::{SessionToken, TokenHash};
-use crate::wire::{CloseCode, Closing, Frame, Refusal, RefusalCode, VERSION, Welcome};
+use crate::wire::{
+    CloseCode, Closing, Frame, Method, Refusal, RefusalCode, VERSION, WaitingApproval, WaitingKind, Welcome, limits,
+};
 
 /// How often, and how far apart, to look whether an acknowledgement has reached the book.
 const CATCH_UP: usize = 10;
@@ -41,7 +46,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let Ok(proven) = opened.verify(&tombstone.session_key) else { return visitor.refuse().await };
             visitor.promote(Proof::Device(device));
             let refusal = revoked(&tombstone, shared.now());
-            visitor.tell(Answer::Refusal, &proven.refuse(&tombstone.recognition_key, &refusal)?).await
+            refuse(&visitor, proven, &tombstone.recognition_key, refusal).await
         }
         Some(Known::Device(entry)) => {
             let Ok(proven) = opened.verify(&entry.row.session_key) else { return visitor.refuse().await };
@@ -49,7 +54,7 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
             let key = entry.row.recognition_key.clone();
             if shared.book.is_barred(device) {
                 let refusal = Refusal::new(RefusalCode::Unavailable, shared.now());
-                return visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await;
+                return refuse(&visitor, proven, &key, refusal).await;
             }
             crate::fault_point!("machine-resume", proven, entry);
             // A Grant to a key that has a row is acknowledged so too, before the row's state is judged:
@@ -59,18 +64,38 @@ pub(super) async fn resume(visitor: Visitor, request: UpgradeRequest) -> Result<
                     return welcome(visitor, request, proven, key, registration, Tokens::default()).await;
                 }
                 // The claim was put back: it is the disk's fault, and the device must not take it for done.
-                if granted(&visitor, &proven).is_some() {
+                if granted(&visitor, &proven).is_some() || join_granted(&visitor, &proven).is_some() {
                     let refusal = Refusal::new(RefusalCode::Unavailable, shared.now());
-                    return visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await;
+                    return refuse(&visitor, proven, &key, refusal).await;
+                }
+            }
+            // So is the Grant of a join, by somebody who may have let it in.
+            if let Some(grant) = join_granted(&visitor, &proven) {
+                match joined(&visitor, grant).await {
+                    Ok(registration) => {
+                        return welcome(visitor, request, proven, key, registration, Tokens::default()).await;
+                    }
+                    Err(RefusalCode::Unavailable) => {
+                        let refusal = Refusal::new(RefusalCode::Unavailable, shared.now());
+                        return visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await;
+                    }
+                    // It is no pairing; what the row's own tokens say still holds.
+                    Err(_) => {}
                 }
             }
             match admit(&visitor, &entry, &proven).await? {
                 Ok((registration, tokens)) => welcome(visitor, request, proven, key, registration, tokens).await,
-                Err(refusal) => visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await,
+                Err(refusal) => refuse(&visitor, proven, &key, refusal).await,
             }
         }
         None => finish_pairing(visitor, request, opened, device).await,
     }
+}
+
+/// Refuses under R. A device that slept through a change of the key believes it only beside that change.
+async fn refuse(visitor: &Visitor, proven: ResumeProven, key: &RecognitionKey, refusal: Refusal) -> Result<(), Gone> {
+    let refusal = Refusal { rotated: visitor.identity.state.rotated.clone(), ..refusal };
+    visitor.tell(Answer::Refusal, &proven.refuse(key, &refusal)?).await
 }
 
 /// What the book says about an id, once it has caught up: the acknowledgement of a device that comes
@@ -79,7 +104,7 @@ async fn known(visitor: &Visitor, device: DeviceId) -> Option<Known> {
     let shared = visitor.shared();
     for _ in 0..CATCH_UP {
         let known = shared.book.find(device);
-        if known.is_some() || !shared.offers().is_spent_by(device) {
+        if known.is_some() || !(shared.offers().is_spent_by(device) || shared.joins.is_making(device)) {
             return known;
         }
         tokio::time::sleep(CATCH_UP_PAUSE).await;
@@ -96,6 +121,22 @@ fn granted(visitor: &Visitor, proven: &ResumeProven) -> Option<OfferNumber> {
     claim.granted.filter(|grant| grant.token.ct_eq(&proven.token())).map(|_| number)
 }
 
+/// The Grant of a join under whose token a device comes back.
+fn join_granted(visitor: &Visitor, proven: &ResumeProven) -> Option<JoinGrant> {
+    let shared = visitor.shared();
+    proven.version().ok()?;
+    let token = proven.token();
+    let grant = shared.joins.joins().grant_of(proven.device(), Some(&token), shared.clock.elapsed());
+    grant.filter(|grant| grant.token.ct_eq(&token))
+}
+
+/// Acknowledges a join, in one piece whatever becomes of this connection.
+async fn joined(visitor: &Visitor, grant: JoinGrant) -> Result<Registration, RefusalCode> {
+    let shared = Arc::clone(&visitor.shared);
+    let piece = tokio::spawn(async move { joining::acknowledged(&shared, grant).await });
+    piece.await.unwrap_or(Err(RefusalCode::Unavailable))
+}
+
 /// A device comes back under a token that it was granted but never acknowledged: that acknowledges.
 async fn finish_pairing(
     visitor: Visitor,
@@ -105,6 +146,8 @@ async fn finish_pairing(
 ) -> Result<(), Gone> {
     let shared = visitor.shared();
     let claimed = shared.offers().claimed_by(device, shared.clock.elapsed());
+    let joiner = shared.joins.joins().grant_of(device, None, shared.clock.elapsed());
+    let claimed = claimed.or(joiner.map(|grant| grant.details.key));
     if claimed.is_none() && Decoys::are_skipped() {
         return visitor.refuse().await;
     }
@@ -112,7 +155,10 @@ async fn finish_pairing(
     let verified = opened.verify(claimed.as_ref().unwrap_or(&shared.decoys.device));
     let (Some(_), Ok(proven)) = (claimed, verified) else { return visitor.refuse().await };
     let found = shared.offers().claim_of(device, &proven.token(), shared.clock.elapsed());
-    let Some((number, claim)) = found else { return visitor.refuse().await };
+    let is_joins = join_granted(&visitor, &proven).is_some();
+    let Some((number, claim)) = found.filter(|_| !is_joins) else {
+        return finish_joining(visitor, request, proven).await;
+    };
     visitor.promote(Proof::Device(device));
     let code = match proven.version() {
         Err(_) => RefusalCode::Version,
@@ -126,7 +172,28 @@ async fn finish_pairing(
         },
     };
     let refusal = Refusal::new(code, shared.now());
-    visitor.tell(Answer::Refusal, &proven.refuse(&claim.recognition_key, &refusal)?).await
+    refuse(&visitor, proven, &claim.recognition_key, refusal).await
+}
+
+/// The same for a joiner that was let in: by whom is looked at again in the transaction.
+async fn finish_joining(visitor: Visitor, request: UpgradeRequest, proven: ResumeProven) -> Result<(), Gone> {
+    let shared = visitor.shared();
+    let (device, token) = (proven.device(), proven.token());
+    let grant = shared.joins.joins().grant_of(device, Some(&token), shared.clock.elapsed());
+    let Some(grant) = grant else { return visitor.refuse().await };
+    visitor.promote(Proof::Device(device));
+    let key = grant.recognition_key.clone();
+    let code = match proven.version() {
+        Err(_) => RefusalCode::Version,
+        Ok(_) if !grant.token.ct_eq(&token) => RefusalCode::TokenUnknown,
+        Ok(_) => match joined(&visitor, grant).await {
+            Ok(registration) => return welcome(visitor, request, proven, key, registration, Tokens::default()).await,
+            Err(RefusalCode::Unavailable) => RefusalCode::Unavailable,
+            Err(_) => RefusalCode::TokenUnknown,
+        },
+    };
+    let refusal = Refusal::new(code, shared.now());
+    visitor.tell(Answer::Refusal, &proven.refuse(&key, &refusal)?).await
 }
 
 type Admitted = (Registration, Tokens);
@@ -159,6 +226,9 @@ async fn admit(visitor: &Visitor, entry: &Entry, proven: &ResumeProven) -> Resul
                     "refused as expired only because a device was welcomed at a later time than the clock says now: if \
                      the clock was wrong then, run `pairpin doctor --reset-clock`"
                 );
+            }
+            if code == RefusalCode::TokenUnknown {
+                standing::say_never_seen(shared, &entry.row, visitor.from()).await;
             }
             return refuse(code);
         }
@@ -247,7 +317,12 @@ async fn suspend(visitor: &Visitor, device: DeviceId, name: &str, now: i64) {
             Ok(first)
         };
         match shared.book.change(device, suspend).await {
-            Ok(true) => shared.tell_last_audit().await,
+            Ok(true) => {
+                let host = super::Host { shared: Arc::clone(&shared) };
+                host.standing_changed(device);
+                shared.tell_changed(device, why.to_owned());
+                shared.tell_last_audit().await;
+            }
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "a suspension could not be written"),
         }
@@ -280,18 +355,36 @@ async fn welcome(
         device_name: row.name.clone(),
         addresses: shared.recent_addresses(),
         token: tokens.new,
-        next_pin: shared.next_pin,
-        epoch: 0,
+        next_pin: visitor.identity.state.next_pin,
+        epoch: visitor.identity.state.epoch,
         counter: shared.book.counter(),
         idle_seconds: row.idle_seconds,
         expires_at: sessions::ends_at(&row),
-        approvals: Vec::new(),
+        approvals: waiting(shared, row.role),
         approval_key: row.approval.as_ref().map(|approval| approval.key),
+        approval_guard: row.approval.as_ref().map(|approval| approval.guard),
         unsettled: tokens.unsettled,
+        standing: (row.role == Role::Owner).then(|| standing::standing(shared)),
+        rotated: visitor.identity.state.rotated.clone(),
     };
     let envelope = proven.welcome(&key, &message)?;
     let mut socket = live::first(&mut registration, visitor.switch(&request)).await??;
     live::first(&mut registration, socket.send(Frame::Handshake(envelope))).await??;
     live::begin(visitor, socket, registration, device);
     Ok(())
+}
+
+/// What waits for the device's answer, as far as its role may know: so that it knows at once.
+fn waiting(shared: &super::shared::Shared, role: Role) -> Vec<WaitingApproval> {
+    let mut all = Vec::new();
+    if Method::Inbox.is_allowed(role) {
+        let asks = super::answering::inbox_ids(shared);
+        all.extend(asks.into_iter().map(|id| WaitingApproval { kind: WaitingKind::Ask, id }));
+    }
+    if Method::Joins.is_allowed(role) {
+        let joins = shared.joins.joins().pending(shared.clock.elapsed());
+        all.extend(joins.into_iter().map(|join| WaitingApproval { kind: WaitingKind::Join, id: join.id.text() }));
+    }
+    all.truncate(limits::WELCOME_APPROVALS);
+    all
 }

@@ -17,7 +17,7 @@ use super::book::Known;
 use super::live::Live;
 use super::offers::MintError;
 use super::{Host, HostError, MintedBy, OfferRequest};
-use super::{join_requests, rows};
+use super::{changing, join_requests, rows, standing};
 use crate::handshake::{Addressee, Stated, Statement};
 use crate::names::quoted;
 use crate::store::host::devices::DeviceRow;
@@ -39,13 +39,18 @@ pub(super) async fn answer(live: &mut Live, method: &str, params: Value) -> Resu
         Method::Enrol => enrol(live, &row, read(params)?).await,
         Method::Devices => value(page(live, read(params)?)),
         Method::Revoke => revoke(live, &row, read(params)?).await,
-        Method::Mint => mint(live, &row, read(params)?),
+        Method::Mint => mint(live, &row, read(params)?).await,
+        Method::Tombstones => value(standing::page(&live.shared, read(params)?)),
+        Method::HandBack => value(standing::take_back(&live.shared, live.device, &row.name, read(params)?).await?),
         Method::Inbox => value(answering::inbox(&live.shared)),
         Method::Accept => value(answering::accept(live, &row, read(params)?).await?),
         Method::Refuse => value(answering::refuse(live, read(params)?).await?),
         Method::Joins => join_requests::list(live),
         Method::ApproveJoin => join_requests::approve(live, &row, read(params)?).await,
         Method::DenyJoin => join_requests::deny(live, &row, read(params)?).await,
+        Method::SetRole => changing::set_role(live, &row, read(params)?).await,
+        Method::Lift => changing::lift(live, &row, read(params)?).await,
+        Method::ForgetKey => changing::forget_key(live, &row, read(params)?).await,
     }
 }
 
@@ -72,6 +77,12 @@ fn nonce(live: &mut Live) -> Result<Value, RequestError> {
     value(live.nonces.give(now, wall).map_err(|_| RequestError::Failed)?)
 }
 
+/// This machine, as statements on this connection name it: by the key that was proven to the device.
+pub(super) fn addressee(live: &Live) -> Addressee {
+    let keys = &live.identity.state;
+    Addressee { pin: keys.pin, machine: live.shared.machine, epoch: keys.epoch }
+}
+
 /// Checks a statement: its nonce first, which is spent by that, then the signature of the key.
 pub(super) fn check(
     live: &mut Live,
@@ -84,8 +95,7 @@ pub(super) fn check(
         return Err(RequestError::Nonce);
     }
     let key = key.ok_or(RequestError::Statement)?;
-    let addressee = Addressee { pin: shared.pin, machine: shared.machine, epoch: 0 };
-    Statement::check(&addressee, &key, signed, stated).map_err(|_| RequestError::Statement)
+    Statement::check(&addressee(live), &key, signed, stated).map_err(|_| RequestError::Statement)
 }
 
 /// The device's approval key, once. Another one only after a fresh offer, or where somebody who may has
@@ -101,6 +111,10 @@ async fn enrol(live: &mut Live, row: &DeviceRow, asked: Enrol) -> Result<Value, 
     let change = move |connection: &rusqlite::Connection| rows::enrol(connection, device, &name, &asked, now);
     match live.shared.book.change(device, change).await {
         Ok(true) => {
+            if row.approval.is_some() {
+                // The same key, guarded by something else from now on.
+                live.shared.tell_changed(device, format!("{} itself", quoted(&row.name)));
+            }
             live.shared.tell_last_audit().await;
             Ok(json!({}))
         }
@@ -126,6 +140,8 @@ fn page(live: &Live, asked: DevicesAfter) -> DevicesPage {
             last_seen: view.last_seen,
             suspended: view.suspended,
             expired: view.expired,
+            ends_at: view.ending.map(|ending| ending.at),
+            approval: view.approval,
         }
     });
     DevicesPage { devices: devices.collect(), more: rows.next().is_some() }
@@ -137,10 +153,10 @@ async fn revoke(live: &mut Live, row: &DeviceRow, asked: RevokeRequest) -> Resul
     check(live, row.approval.as_ref().map(|approval| approval.key), &asked.signed, &stated)?;
     if asked.device == live.device {
         // Its own connection cannot wait for itself: that is `unpair`.
-        return Err(RequestError::Params);
+        return Err(RequestError::Itself);
     }
     let host = Host { shared: live.shared.clone() };
-    let authority = Authority::Owner { device: live.device, name: row.name.clone() };
+    let authority = Authority::of(live, row);
     match host.revoke_by(asked.device, authority, asked.reason).await {
         Ok(revoked) => Ok(json!({ "name": revoked.device.name, "connections_cut": revoked.connections_cut })),
         Err(HostError::NoDevice(_)) => Err(RequestError::Gone),
@@ -150,7 +166,7 @@ async fn revoke(live: &mut Live, row: &DeviceRow, asked: RevokeRequest) -> Resul
 }
 
 /// An offer made from afar: as long as the device that made it is an owner.
-fn mint(live: &mut Live, row: &DeviceRow, asked: MintRequest) -> Result<Value, RequestError> {
+async fn mint(live: &mut Live, row: &DeviceRow, asked: MintRequest) -> Result<Value, RequestError> {
     let (name, lifetime) = (asked.name.as_deref().unwrap_or_default(), asked.lifetime_seconds.unwrap_or_default());
     let stated = Stated::Mint { role: asked.role, name, lifetime_seconds: lifetime };
     check(live, row.approval.as_ref().map(|approval| approval.key), &asked.signed, &stated)?;
@@ -172,6 +188,10 @@ fn mint(live: &mut Live, row: &DeviceRow, asked: MintRequest) -> Result<Value, R
         HostError::Mint(MintError::TooMany) => RequestError::Full,
         _ => RequestError::Failed,
     })?;
+    let text = format!("{} made offer {} for {}", quoted(&row.name), offer.number, asked.role);
+    if let Err(error) = live.shared.audit_by("offered", Some(live.device), Some(live.device), text).await {
+        tracing::warn!(%error, "the audit log could not be written");
+    }
     // Revoked while it was made: the revoke may have looked for its offers just before.
     if self::row(live).is_err() {
         let _ = host.cancel_offer(offer.number);

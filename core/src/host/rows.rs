@@ -3,6 +3,7 @@
 
 use rusqlite::Connection;
 
+use super::authority::Authority;
 use super::offers::{Claim, ClaimDetails, Offer};
 use super::views::{AuditView, DeviceChange, DeviceView, TombstoneView};
 use super::{HostError, sessions};
@@ -88,6 +89,9 @@ pub(super) fn activate(
             let_in: None,
         };
         devices::insert(connection, &new)?;
+        if let Some(by) = &offer.minted_by {
+            devices::set_invited_by(connection, &id, &by.device, &by.name)?;
+        }
         tokens::set_current(connection, &id, &token, now)?;
         Activated::New
     };
@@ -99,7 +103,8 @@ pub(super) fn activate(
     let again = if outcome == Activated::Again { " again" } else { "" };
     let invited = offer.minted_by.as_ref().map(|by| format!(", invited by {}", quoted(&by.name))).unwrap_or_default();
     let text = format!("paired {}{again} as {role} from {from}, by {how}, check {digits}{invited}", quoted(&name));
-    audit::append(connection, now, "paired", Some(&id), &text)?;
+    let inviter = offer.minted_by.as_ref().map(|by| &by.device);
+    audit::append_by(connection, now, "paired", Some(&id), inviter, &text)?;
     Ok(outcome)
 }
 
@@ -133,11 +138,23 @@ pub(super) fn revoke(
     reason: Option<&str>,
     now: UnixMillis,
 ) -> Result<Option<(DeviceRow, bool)>, StoreError> {
+    revoke_as(connection, id, (by, None), reason, now)
+}
+
+/// The same, by the name that is told, and the device of that name where one did it.
+pub(super) fn revoke_as(
+    connection: &Connection,
+    id: DeviceId,
+    (by, device): (&str, Option<DeviceId>),
+    reason: Option<&str>,
+    now: UnixMillis,
+) -> Result<Option<(DeviceRow, bool)>, StoreError> {
     let Some(row) = devices::get(connection, &id)? else { return Ok(None) };
     tombstones::bury(connection, &id, now, by, reason)?;
     let last_owner = row.role == Role::Owner && devices::owners(connection)? == 0;
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    audit::append(connection, now, "revoked", Some(&id), &format!("revoked {} by {by}{why}", quoted(&row.name)))?;
+    let text = format!("revoked {} by {by}{why}", quoted(&row.name));
+    audit::append_by(connection, now, "revoked", Some(&id), device.as_ref(), &text)?;
     Ok(Some((row, last_owner)))
 }
 
@@ -153,7 +170,7 @@ pub(super) fn enrol(
     if !devices::enrol(connection, &id, &asked.key, asked.guard, now)? {
         return Ok(false);
     }
-    if before.is_none() {
+    if before.is_none_or(|before| before.guard != asked.guard) {
         let guard = match asked.guard {
             ApprovalGuard::Lock => "guarded by its lock",
             ApprovalGuard::Passphrase => "guarded by a passphrase",
@@ -181,39 +198,69 @@ pub(super) fn rename(connection: &Connection, id: DeviceId, name: &str, now: Uni
 /// Ten years of 366 days, in seconds: the longest life of a session.
 pub(super) const TEN_YEARS: u64 = 316_224_000;
 
-/// Changes a device's role or lifetimes.
+/// Changes a device at the machine's shell.
 pub(super) fn set(
     connection: &Connection,
     id: DeviceId,
     change: &DeviceChange,
     now: UnixMillis,
 ) -> Result<(), HostError> {
+    set_by(connection, id, change, &Authority::Console(SHELL.to_owned()), now).map(|_| ())
+}
+
+/// Changes what a device may do, whoever says so; whether anything was another before. An owner's standing is
+/// looked at here.
+pub(super) fn set_by(
+    connection: &Connection,
+    id: DeviceId,
+    change: &DeviceChange,
+    by: &Authority,
+    now: UnixMillis,
+) -> Result<bool, HostError> {
+    if !by.stands(connection)? {
+        return Err(HostError::NotAnOwner);
+    }
     let row = devices::get(connection, &id)?.ok_or_else(|| HostError::NoDevice(id.text()))?;
     let role = change.role.filter(|role| *role != row.role);
     let idle = change.idle.map_or(row.idle_seconds, |idle| idle.as_secs());
     let absolute = change.absolute.map_or(row.absolute_seconds, |absolute| absolute.as_secs());
-    // Everything is checked before anything is written.
-    if role.is_some() && row.role == Role::Owner && devices::owners(connection)? <= 1 {
-        return Err(HostError::LastOwner(row.name));
-    }
+    // Everything is checked before anything is written, and the role, whose guard is in the statement, comes first.
     let lifetimes = ((idle, absolute) != (row.idle_seconds, row.absolute_seconds)).then_some((idle, absolute));
     if lifetimes.is_some() && (idle < 60 || absolute > TEN_YEARS || idle > absolute) {
         return Err(HostError::Lifetime);
     }
     let mut said = Vec::new();
     if let Some(role) = role {
-        devices::set_role(connection, &id, role)?;
+        if !devices::set_role_guarded(connection, &id, role)? {
+            return Err(HostError::LastOwner(row.name));
+        }
         said.push(format!("role {role}"));
     }
     if let Some((idle, absolute)) = lifetimes {
         devices::set_lifetimes(connection, &id, Some(idle), Some(absolute))?;
         said.push(format!("unused at most {}, in all at most {}", in_words(idle), in_words(absolute)));
     }
-    if !said.is_empty() {
-        let text = format!("set {} to {}", quoted(&row.name), said.join(", "));
+    let from_afar = match by {
+        Authority::Console(_) => String::new(),
+        Authority::Owner { .. } => format!(", by {}", by.actor()),
+    };
+    let mut changed = !said.is_empty();
+    if changed {
+        let text = format!("set {} to {}{from_afar}", quoted(&row.name), said.join(", "));
         audit::append(connection, now, "set", Some(&id), &text)?;
     }
-    Ok(())
+    if change.lift && devices::unsuspend(connection, &id)? {
+        changed = true;
+        let text = format!("{} is suspended no more{from_afar}", quoted(&row.name));
+        audit::append(connection, now, "lifted", Some(&id), &text)?;
+    }
+    if change.forget_approval_key && row.approval.is_some() {
+        changed = true;
+        devices::forget_approval_key(connection, &id)?;
+        let text = format!("the approval key of {} is forgotten{from_afar}", quoted(&row.name));
+        audit::append(connection, now, "approval-key", Some(&id), &text)?;
+    }
+    Ok(changed)
 }
 
 /// The clock was wrong and is set right: forgets its floor, and what was noted in the future.
@@ -250,6 +297,7 @@ pub(super) fn view(row: &DeviceRow, connected: usize, now: UnixMillis) -> Device
         absolute_seconds: row.absolute_seconds,
         expires_at: sessions::expires_at(row),
         expired: sessions::is_expired(row, now),
+        ending: sessions::ending(row, now),
         suspended: row.suspended.as_ref().map(|suspension| suspension.why.clone()),
         approval: row.approval.as_ref().map(|approval| approval.guard),
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::authority::Authority;
 use super::offers::{Claim, ClaimDetails, ClaimGrant, MintedBy, Offer, OfferRequest, Offers};
 use super::rows::*;
 use super::{DeviceChange, HostError};
@@ -39,7 +40,11 @@ fn device(connection: &Connection, number: u8, role: Role) -> DeviceRow {
 }
 
 fn lifetimes(idle: Option<u64>, absolute: Option<u64>) -> DeviceChange {
-    DeviceChange { role: None, idle: idle.map(Duration::from_secs), absolute: absolute.map(Duration::from_secs) }
+    DeviceChange {
+        idle: idle.map(Duration::from_secs),
+        absolute: absolute.map(Duration::from_secs),
+        ..DeviceChange::default()
+    }
 }
 
 fn said(connection: &Connection) -> Vec<String> {
@@ -180,4 +185,58 @@ fn an_offer_of_a_device_that_is_no_owner_any_more_pairs_nobody() {
     revoke(&connection, owner.id, SHELL, None, 70).unwrap();
     assert_eq!(pairs(12), Activated::NotInvited, "revoked");
     assert_eq!(devices::count(&connection).unwrap(), 2);
+}
+
+/// Whether the act that an owner stated before the change is done after it.
+fn done_after(fall: impl Fn(&Connection, &DeviceRow)) -> bool {
+    let connection = database();
+    let (owner, other) = (device(&connection, 1, Role::Owner), device(&connection, 2, Role::Viewer));
+    device(&connection, 3, Role::Owner);
+    let key = PublicKey::from_bytes([7; 65]);
+    assert!(devices::enrol(&connection, &owner.id, &key, crate::wire::ApprovalGuard::Lock, 5).unwrap());
+    fall(&connection, &owner);
+    let by = Authority::Owner { device: owner.id, name: owner.name, key: Some(key) };
+    let change =
+        DeviceChange { role: Some(Role::Owner), lift: true, forget_approval_key: true, ..lifetimes(None, None) };
+    let outcome = set_by(&connection, other.id, &change, &by, 20);
+    let row = devices::get(&connection, &other.id).unwrap().unwrap();
+    assert_eq!(row.role == Role::Owner, outcome.is_ok());
+    assert!(matches!(outcome, Ok(true) | Err(HostError::NotAnOwner)), "{outcome:?}");
+    outcome.is_ok()
+}
+
+#[test]
+fn what_an_owner_stated_is_done_only_while_it_stands_with_that_very_key() {
+    assert!(done_after(|_, _| ()), "the control");
+    assert!(!done_after(|connection, owner| devices::set_role(connection, &owner.id, Role::Operator).unwrap()));
+    assert!(!done_after(|connection, owner| assert!(devices::suspend(connection, &owner.id, 9, "theft").unwrap())));
+    assert!(!done_after(|connection, owner| devices::forget_approval_key(connection, &owner.id).unwrap()));
+    assert!(!done_after(|connection, owner| {
+        devices::forget_approval_key(connection, &owner.id).unwrap();
+        let another = PublicKey::from_bytes([8; 65]);
+        assert!(devices::enrol(connection, &owner.id, &another, crate::wire::ApprovalGuard::Lock, 9).unwrap());
+    }));
+    assert!(!done_after(|connection, owner| {
+        revoke(connection, owner.id, SHELL, None, 9).unwrap();
+    }));
+}
+
+/// Two owners that look first and write then, in whichever order: with the look in the statement one is left, and
+/// with a look of its own before it none is.
+#[test]
+fn the_last_owner_is_kept_by_the_statement_and_not_by_a_look_before_it() {
+    let owners = |guarded: bool| {
+        let connection = database();
+        let both = [device(&connection, 1, Role::Owner), device(&connection, 2, Role::Owner)];
+        let looked: Vec<bool> = both.iter().map(|_| devices::owners(&connection).unwrap() > 1).collect();
+        for (owner, another) in both.iter().zip(looked) {
+            if guarded {
+                devices::set_role_guarded(&connection, &owner.id, Role::Viewer).unwrap();
+            } else if another {
+                devices::set_role(&connection, &owner.id, Role::Viewer).unwrap();
+            }
+        }
+        devices::owners(&connection).unwrap()
+    };
+    assert_eq!((owners(true), owners(false)), (1, 0));
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -12,12 +12,13 @@ use tokio::task::JoinSet;
 use super::book::{Book, Entry, Known};
 use super::events::{EventLog, HostEvent, OfferEvent};
 use super::offers::{OfferNumber, Offers};
+use super::rotation::Identity;
 use super::rows;
 use super::sessions::Verdict;
 use super::views::{AuditView, DeviceView, PairedView};
 use super::{HostError, sessions};
 use crate::clock::{Clock, UnixMillis};
-use crate::identity::{DeviceId, MachineId, Pin};
+use crate::identity::{DeviceId, MachineId};
 use crate::net::addresses::{self, ReachableAddress};
 use crate::net::gate::Gate;
 use crate::role::Role;
@@ -36,14 +37,19 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) platform: String,
     pub(super) machine: MachineId,
-    pub(super) pin: Pin,
-    pub(super) next_pin: Pin,
-    pub(super) tls: Arc<rustls::ServerConfig>,
+    /// The key under which the next connection is answered; each keeps the one that it began with.
+    pub(super) identity: RwLock<Arc<Identity>>,
+    /// Changes of the keys take turns.
+    pub(super) key_turn: tokio::sync::Mutex<()>,
     pub(super) listening: Vec<SocketAddr>,
     pub(super) advertise: Vec<Address>,
     pub(super) started_at: UnixMillis,
     pub(super) book: Book,
+    pub(super) standing: crate::handshake::StandingKey,
+    /// Devices that came with a token never seen, since the start.
+    pub(super) never_seen: Mutex<std::collections::HashSet<DeviceId>>,
     pub(super) decoys: super::decoys::Decoys,
+    pub(super) sheets: super::recovery::Sheets,
     pub(super) gate: Gate,
     pub(super) proven: super::proven::ProvenPeers,
     pub(super) failures: super::failures::FailureLog,
@@ -141,8 +147,19 @@ impl Shared {
         device: Option<DeviceId>,
         text: String,
     ) -> Result<(), HostError> {
+        self.audit_by(kind, device, None, text).await
+    }
+
+    /// The same, of what the device `by` did.
+    pub(super) async fn audit_by(
+        &self,
+        kind: &'static str,
+        device: Option<DeviceId>,
+        by: Option<DeviceId>,
+        text: String,
+    ) -> Result<(), HostError> {
         let at = self.now();
-        let seq = self.book.append_audit(at, kind, device, text.clone()).await?;
+        let seq = self.book.append_audit(at, kind, device, by, text.clone()).await?;
         self.events.publish(HostEvent::Audit(AuditView { seq, at, kind: kind.to_owned(), device, text }));
         Ok(())
     }
@@ -227,10 +244,13 @@ impl Shared {
 
     /// Tells watchers of an audit line that was written inside a transaction.
     pub(super) async fn tell_last_audit(&self) {
-        if let Ok(mut lines) = self.book.db().read(|connection| audit::last(connection, 1)).await
-            && let Some(line) = lines.pop()
-        {
-            self.events.publish(HostEvent::Audit(rows::audit_view(line)));
+        self.tell_audit(1).await;
+    }
+
+    /// The same of the last `count` lines.
+    pub(super) async fn tell_audit(&self, count: usize) {
+        if let Ok(lines) = self.book.db().read(move |connection| audit::last(connection, count)).await {
+            lines.into_iter().for_each(|line| self.events.publish(HostEvent::Audit(rows::audit_view(line))));
         }
     }
 

@@ -2,13 +2,15 @@
 
 use rusqlite::Connection;
 
+use super::approvers::{self, Approver};
 use super::authority::Authority;
 use super::book::Known;
+use super::changing::TakenBack;
 use super::events::{OfferEvent, OfferWatch};
 use super::offers::{OfferNumber, OfferRequest, Withdrawal};
 use super::sessions::Verdict;
 use super::views::{AuditView, DeviceChange, DeviceView, HostStatus, NewOffer, OfferView, RevokedView, TombstoneView};
-use super::{Host, HostError, rows};
+use super::{Host, HostError, rows, standing};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::link::Link;
@@ -27,8 +29,8 @@ impl Host {
         HostStatus {
             name: shared.name.clone(),
             machine: shared.machine,
-            pin: shared.pin,
-            next_pin: shared.next_pin,
+            pin: self.keys().pin,
+            keys: self.keys(),
             platform: shared.platform.clone(),
             addresses: shared.reachable(),
             listening: shared.listening.clone(),
@@ -63,7 +65,7 @@ impl Host {
         let port = shared.listening.first().map_or(DEFAULT_PORT, std::net::SocketAddr::port);
         let link = minted
             .secret
-            .map(|secret| Link::fitting(shared.pin.prefix(), secret, port, &shared.addresses_for_devices()));
+            .map(|secret| Link::fitting(self.keys().pin.prefix(), secret, port, &shared.addresses_for_devices()));
         let lifetime_ms = i64::try_from(minted.lifetime.as_millis()).unwrap_or(i64::MAX);
         Ok(NewOffer {
             number: minted.number,
@@ -121,6 +123,12 @@ impl Host {
         self.shared.find_offer_log(number).map(OfferWatch::new)
     }
 
+    /// The devices that may answer an ask, for a list of those whom somebody believes without this daemon.
+    pub fn approvers(&self) -> Vec<(DeviceId, Approver)> {
+        let shared = &self.shared;
+        approvers::of(&shared.book.rows(), shared.machine, shared.judged_now())
+    }
+
     /// Every paired device, by name.
     pub fn devices(&self) -> Vec<DeviceView> {
         let shared = &self.shared;
@@ -166,13 +174,12 @@ impl Host {
         self.find_device(&device.text())
     }
 
-    /// Changes a device's role or lifetimes. Its connections see a new role at their next dial.
+    /// Changes a device: role, lifetimes, suspension, approval key. Its open connections feel it at once.
     ///
     /// # Errors
     /// [`HostError::LastOwner`], [`HostError::Lifetime`], [`HostError::NoDevice`].
     pub async fn set_device(&self, device: DeviceId, change: DeviceChange) -> Result<DeviceView, HostError> {
-        let now = self.shared.now();
-        self.change(device, move |connection| rows::set(connection, device, &change, now)).await?;
+        self.set_device_by(device, change, Authority::Console(rows::SHELL.to_owned())).await?;
         self.find_device(&device.text())
     }
 
@@ -209,7 +216,8 @@ impl Host {
                 if !authority.stands(connection)? {
                     return Ok(Err(HostError::NotAnOwner));
                 }
-                Ok(Ok(rows::revoke(connection, device, &by, reason.as_deref(), now)?))
+                let by = (by.as_str(), authority.device());
+                Ok(Ok(rows::revoke_as(connection, device, by, reason.as_deref(), now)?))
             };
             let (row, last_owner) = match book.change(device, revoke).await {
                 Ok(found) => found?.ok_or_else(|| HostError::NoDevice(device.text()))?,
@@ -217,38 +225,44 @@ impl Host {
             };
             let connections_cut = book.registry.cut(device, &closing).await;
             let (by, reason) = told;
-            host.revoked(DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason });
+            let event = DeviceEvent::DeviceRevoked { device, name: row.name.clone(), by, at: now, reason };
+            let TakenBack { offers_withdrawn, joins_taken_back } = host.revoked(event);
             host.tell_last_audit().await;
-            Ok(RevokedView { device: rows::view(&row, 0, now), connections_cut, last_owner })
+            let device = rows::view(&row, 0, now);
+            Ok(RevokedView { device, connections_cut, last_owner, offers_withdrawn, joins_taken_back })
         });
         task.await.map_err(|_| HostError::Store(StoreError::Closed))?
     }
 
     /// What follows from a revoke for everybody else: whom the device has invited does not come in behind it,
     /// and the other devices are told.
-    pub(super) fn revoked(&self, event: DeviceEvent) {
-        if let DeviceEvent::DeviceRevoked { device, .. } = &event {
-            self.withdraw_invitations(*device);
-        }
+    pub(super) fn revoked(&self, event: DeviceEvent) -> TakenBack {
+        let taken = match &event {
+            DeviceEvent::DeviceRevoked { device, .. } => {
+                standing::tell(&self.shared, *device);
+                self.standing_changed(*device)
+            }
+            _ => TakenBack::default(),
+        };
         self.shared.tell(event);
+        taken
     }
 
-    fn withdraw_invitations(&self, device: DeviceId) {
+    /// Withdraws what a device offered; how many offers that were.
+    pub(super) fn withdraw_invitations(&self, device: DeviceId) -> usize {
         let invited = self.shared.offers().minted_by(device);
-        for number in invited {
-            // Used or over meanwhile: there is nothing to withdraw then.
-            let _ = self.cancel_offer(number);
-        }
+        // Used or over meanwhile: there is nothing to withdraw then.
+        invited.into_iter().filter(|number| self.cancel_offer(*number).is_ok()).count()
     }
 
     /// Cuts a device whose revoke could not be stored.
-    async fn keep_out(&self, device: DeviceId, cause: StoreError, now: UnixMillis) -> HostError {
+    pub(super) async fn keep_out(&self, device: DeviceId, cause: StoreError, now: UnixMillis) -> HostError {
         let book = &self.shared.book;
         let Some(Known::Device(entry)) = book.find(device) else { return cause.into() };
         tracing::error!(device = entry.row.name, %cause, "a revoke could not be stored");
         // In this order: what registers after the bar is refused, what registered before is cut.
         book.bar(device);
-        self.withdraw_invitations(device);
+        self.standing_changed(device);
         let closing = Closing { code: CloseCode::Stopping, by: None, at: now, reason: None };
         book.registry.cut(device, &closing).await;
         HostError::NotRevoked { name: entry.row.name, cause }

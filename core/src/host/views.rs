@@ -21,8 +21,8 @@ pub struct HostStatus {
     pub machine: MachineId,
     /// Its pin; people see [`Pin::fingerprint`].
     pub pin: Pin,
-    /// The pin of its next key.
-    pub next_pin: Pin,
+    /// All about its keys.
+    pub keys: KeysView,
     /// Its platform.
     pub platform: String,
     /// Where it can be reached, best first.
@@ -119,10 +119,21 @@ pub struct DeviceView {
     pub expires_at: UnixMillis,
     /// Whether its session has ended; a fresh offer starts another.
     pub expired: bool,
+    /// Whether its session ends soon, and how.
+    pub ending: Option<Ending>,
     /// Why it is suspended, if it is.
     pub suspended: Option<String>,
     /// What it says guards its approval key; none where it has brought no key, so that it answers nothing.
     pub approval: Option<ApprovalGuard>,
+}
+
+/// A session that ends soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// When.
+    pub at: UnixMillis,
+    /// Because it is not used: connecting is enough. Else a fresh offer is needed.
+    pub unused: bool,
 }
 
 /// A device that was revoked. Its key stays out for ever.
@@ -168,6 +179,44 @@ pub struct RevokedView {
     pub connections_cut: usize,
     /// It was the last owner: the next device paired at the shell will be owner.
     pub last_owner: bool,
+    /// Offers of its making that were withdrawn.
+    pub offers_withdrawn: usize,
+    /// Devices that it had let in and that had not finished: they are not in.
+    pub joins_taken_back: usize,
+}
+
+/// The machine's keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysView {
+    /// Planned changes so far.
+    pub epoch: u64,
+    /// The pin of the identity key.
+    pub pin: Pin,
+    /// The announced pin of the key that the next planned change brings.
+    pub next_pin: Pin,
+    /// The file with the next private key, where it is not in the state directory.
+    pub next_kept: Option<String>,
+    /// When the identity key was last changed.
+    pub changed_at: Option<UnixMillis>,
+}
+
+/// The keys were changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysChanged {
+    /// As they are now.
+    pub keys: KeysView,
+    /// Paired devices.
+    pub devices: usize,
+    /// Those of them that were connected.
+    pub online: usize,
+    /// Offers that named the key of before, and were withdrawn.
+    pub offers_withdrawn: usize,
+    /// Devices that asked to be let in, and have to ask again.
+    pub joins_ended: usize,
+    /// Connections that were cut.
+    pub connections_cut: usize,
+    /// There is a printed recovery sheet, which names the keys of before.
+    pub recovery_sheet: bool,
 }
 
 /// A line of the audit log.
@@ -194,4 +243,8 @@ pub struct DeviceChange {
     pub idle: Option<Duration>,
     /// How long its session may live in all.
     pub absolute: Option<Duration>,
+    /// Lift its suspension.
+    pub lift: bool,
+    /// Forget its approval key: it may bring another.
+    pub forget_approval_key: bool,
 }

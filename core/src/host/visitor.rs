@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::proven::Proof;
+use super::rotation::Identity;
 use super::shared::Shared;
 use crate::handshake::{Channel, HandshakeError};
 use crate::net::BoxedStream;
@@ -54,6 +55,8 @@ pub(super) enum Standing {
 /// Somebody on an accepted TLS connection who has sent a request.
 pub(super) struct Visitor {
     pub(super) shared: Arc<Shared>,
+    /// The key under which this connection came in, whatever is changed since.
+    pub(super) identity: Arc<Identity>,
     pub(super) channel: Channel,
     pub(super) from: IpAddr,
     pub(super) to: Option<IpAddr>,

@@ -113,15 +113,29 @@ pub fn origin(networks: &dyn Networks, peer: IpAddr, local: IpAddr) -> Origin {
         return Origin::FAR;
     }
     match kind {
+        // The range alone is a guess: a carrier's NAT has it on a dial-up link, and anybody in the network can
+        // announce that of IPv6, for the machine to take an address of it.
+        AddressKind::Tailnet if !is_of_a_tailnet(&entry.name) => Origin::FAR,
         AddressKind::Tailnet | AddressKind::Tunnel | AddressKind::Container => Origin { kind, same_network: false },
         // An IPv4 network that the world can reach is a hoster's; one of IPv6 is what every home has.
         AddressKind::Lan | AddressKind::Public if kind == AddressKind::Lan || local.is_ipv6() => {
-            let gateways = networks.gateways();
-            let near = on_link(entry, peer) && gateways.is_ok_and(|all| !all.iter().any(|hop| same_host(*hop, peer)));
+            // The routes are read for who may be near alone: anybody may ask, and there may be many.
+            let is_gateway = |all: Vec<IpAddr>| all.iter().any(|hop| same_host(*hop, peer));
+            let near = on_link(entry, peer) && networks.gateways().is_ok_and(|all| !is_gateway(all));
             if near { Origin { kind: AddressKind::Lan, same_network: true } } else { Origin::FAR }
         }
         _ => Origin::FAR,
     }
+}
+
+/// Interfaces that a tailnet's own software makes: Tailscale's, its one of macOS, NetBird's.
+const TAILNETS: &[&str] = &["tailscale", "ts", "utun", "wt"];
+
+fn is_of_a_tailnet(interface: &str) -> bool {
+    TAILNETS.iter().any(|name| {
+        let number = interface.strip_prefix(name);
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
 /// Whether `peer` is in the network of an interface, by its prefix. One that holds nobody else says nothing.
@@ -240,6 +254,29 @@ mod tests {
         let mut mobile = a_home();
         mobile.interfaces.retain(|own| own.name != "tailscale0");
         assert_eq!(of(&mobile, "100.90.1.1", "100.70.1.2"), far, "a carrier's NAT");
+    }
+
+    #[test]
+    fn a_range_of_a_tailnet_on_another_interface_is_no_tailnet() {
+        let dial_up = |name| Fixed {
+            interfaces: vec![Interface { point_to_point: true, ..interface(name, "100.70.9.9", 32) }],
+            gateways: Some(Vec::new()),
+            routed: None,
+        };
+        let far = (AddressKind::Public, false);
+        for name in ["ppp0", "ppp-fibre", "wwan0", "CloudflareWARP", "tun0", "tsunami"] {
+            assert_eq!(of(&dial_up(name), "100.71.2.3", "100.70.9.9"), far, "a carrier's NAT on {name}");
+        }
+        for name in ["tailscale0", "utun4", "wt0", "ts0"] {
+            assert_eq!(of(&dial_up(name), "100.71.2.3", "100.70.9.9").0, AddressKind::Tailnet, "the control: {name}");
+        }
+        // Made of what a neighbour announced.
+        let announced = Fixed {
+            interfaces: vec![interface("eth0", "fd7a:115c:a1e0:1::20", 64)],
+            gateways: Some(Vec::new()),
+            routed: None,
+        };
+        assert_eq!(of(&announced, "fd7a:115c:a1e0:1::66", "fd7a:115c:a1e0:1::20"), far);
     }
 
     #[test]

@@ -264,6 +264,12 @@ mod tests {
     }
 
     #[test]
+    fn the_pin_of_a_public_key_is_that_of_its_certificate() {
+        let key = KeyPair::generate().unwrap();
+        assert_eq!(Pin::of_key(&key.public_key().unwrap()), spki_pin(&key).unwrap());
+    }
+
+    #[test]
     fn two_certificates_of_one_key_have_one_pin_and_another_key_another() {
         let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let pins = [0, 1_800_000_000_000].map(|now| pin_of(&issue(&key, now).unwrap()).unwrap());

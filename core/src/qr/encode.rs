@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{QUIET_ZONE, QrError};
 use crate::join_qr::JoinQr;
 use crate::link::{Link, SCHEME};
+use crate::recovery_sheet::RecoverySheet;
 
 /// What is tried, in this order. A version less beats a level of correction more: the modules get
 /// larger on the same screen, and version 4 in half blocks fits a terminal of 80×24. Nothing smaller
@@ -50,6 +51,15 @@ impl QrCode {
     pub fn of_join(join: &JoinQr) -> Result<Self, QrError> {
         let text = join.to_text();
         CHOICES.iter().find_map(|(version, level)| Self::draw("", &text, *version, *level)).ok_or(QrError::TooLong)
+    }
+
+    /// The QR of a recovery sheet, which is printed and not shown: as small a version from 6 to 8 as holds it at M.
+    ///
+    /// # Errors
+    /// [`QrError::TooLong`]: never in practice, a sheet is as long as version 8 at most.
+    pub fn of_sheet(sheet: &RecoverySheet) -> Result<Self, QrError> {
+        let text = sheet.to_text();
+        (6..=8).find_map(|version| Self::draw("", &text, version, EcLevel::M)).ok_or(QrError::TooLong)
     }
 
     /// `None` where the body does not fit.

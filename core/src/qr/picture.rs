@@ -12,6 +12,19 @@ const SCALE_MAX: u32 = 64;
 /// Pixels in a module of an SVG shown at its own size.
 const SVG_SCALE: usize = 8;
 
+/// A greyscale PNG of these dots, row by row, 0 is black; an empty one where they are not `width` times `height`.
+pub fn grey_png(width: u32, height: u32, dots: &[u8]) -> Vec<u8> {
+    let mut png = Vec::new();
+    if dots.len() as u64 != u64::from(width) * u64::from(height) {
+        return png;
+    }
+    #[expect(clippy::expect_used, reason = "a vector takes every write, and the size is that of the dots")]
+    PngEncoder::new(&mut png)
+        .write_image(dots, width, height, ExtendedColorType::L8)
+        .expect("encoding a PNG into memory");
+    png
+}
+
 impl QrCode {
     /// A greyscale PNG with `scale` pixels (1 to 64) to a module's side.
     pub fn render_png(&self, scale: u32) -> Vec<u8> {
@@ -25,12 +38,7 @@ impl QrCode {
             (0..scale).for_each(|_| pixels.extend_from_slice(&row));
         }
         let side = modules as u32 * scale;
-        let mut png = Vec::new();
-        #[expect(clippy::expect_used, reason = "a vector takes every write, and the size is that of the pixels")]
-        PngEncoder::new(&mut png)
-            .write_image(&pixels, side, side, ExtendedColorType::L8)
-            .expect("encoding a PNG into memory");
-        png
+        grey_png(side, side, &pixels)
     }
 
     /// An SVG of one white square and one black path, sharp at every size.

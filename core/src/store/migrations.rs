@@ -30,11 +30,16 @@ impl Kind {
     pub(super) fn schema(self) -> Schema {
         match self {
             Self::Host => {
-                let steps = &[include_str!("schema/host-1.sql"), include_str!("schema/host-2.sql")];
+                let steps = &[
+                    include_str!("schema/host-1.sql"),
+                    include_str!("schema/host-2.sql"),
+                    include_str!("schema/host-3.sql"),
+                ];
                 Schema { application_id: 0x7070_6D01, name: "machine", steps }
             }
             Self::Device => {
-                Schema { application_id: 0x7070_6401, name: "device", steps: &[include_str!("schema/device-1.sql")] }
+                let steps = &[include_str!("schema/device-1.sql"), include_str!("schema/device-2.sql")];
+                Schema { application_id: 0x7070_6401, name: "device", steps }
             }
         }
     }

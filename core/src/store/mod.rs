@@ -13,6 +13,7 @@ mod error;
 pub mod host;
 mod migrations;
 mod open;
+pub(crate) mod outside;
 mod private;
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,25 @@
 //! (`handshake::request_hash`). A device reads it with [`AskMessage::decode`], which cleans it again: the
 //! machine may be another build, or hostile.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::{MessageError, limits};
 use crate::clock::UnixMillis;
-use crate::names::{clean, clean_name};
+use crate::identity::{MachineId, Pin, PublicKey, bytes_newtype};
+use crate::names::{clean_name, clean_showing, says_something};
+
+/// An ask's id, at most (letters and digits).
+const ID: usize = 16;
+
+bytes_newtype! {
+    /// A number that the caller makes for one ask, at random: it is part of what is shown, so a yes to another
+    /// ask is none to this one, whatever the machine says.
+    AskFresh, 16
+}
 
 /// What the machine knows of the caller, from the kernel: nobody can choose it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +79,9 @@ pub struct AskMessage {
     pub observed: AskObserved,
     /// See [`AskClaimed`].
     pub claimed: AskClaimed,
+    /// The caller's own number, where it made one. No screen shows it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fresh: Option<AskFresh>,
 }
 
 impl AskMessage {
@@ -95,9 +110,9 @@ impl AskMessage {
     /// Nothing in it moves or hides text. `None` where no question is left.
     fn cleaned(self) -> Option<Self> {
         let AskObserved { executable, arguments, arguments_left_out, directory } = self.observed;
-        let line = |text: String| clean(&text, limits::ASK_MESSAGE);
+        let line = |text: String| clean_showing(&text);
         Some(Self {
-            id: line(self.id)?,
+            id: Some(self.id).filter(|id| is_id(id))?,
             known: AskKnown { user: self.known.user.as_deref().map(clean_name), ..self.known },
             observed: AskObserved {
                 executable: executable.and_then(line),
@@ -106,7 +121,7 @@ impl AskMessage {
                 directory: directory.and_then(line),
             },
             claimed: AskClaimed {
-                text: line(self.claimed.text)?,
+                text: line(self.claimed.text).filter(|text| says_something(text))?,
                 detail: self.claimed.detail.as_deref().and_then(clean_lines),
             },
             ..self
@@ -114,9 +129,14 @@ impl AskMessage {
     }
 }
 
-/// Several lines, each without control, format or invisible characters; empty ones go.
+/// Whether it can be an ask's id: short, and nothing in it can be taken for other words of a line.
+fn is_id(text: &str) -> bool {
+    (1..=ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// Several lines, each as [`clean_showing`] makes it; empty ones go.
 pub fn clean_lines(text: &str) -> Option<String> {
-    let lines: Vec<String> = text.lines().filter_map(|line| clean(line, limits::ASK_MESSAGE)).collect();
+    let lines: Vec<String> = text.lines().filter_map(clean_showing).collect();
     if lines.is_empty() { None } else { Some(lines.join("\n")) }
 }
 
@@ -135,6 +155,28 @@ pub struct Inbox {
     /// The asks, oldest first.
     #[serde(default)]
     pub asks: Vec<PendingAsk>,
+}
+
+/// Of what kind it is that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingKind {
+    /// An ask.
+    Ask,
+    /// A device that asks to be let in.
+    Join,
+    /// A kind that this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Something that waits for an answer, by its name alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingApproval {
+    /// Of what kind.
+    pub kind: WaitingKind,
+    /// Its id.
+    pub id: String,
 }
 
 /// How an ask ended.
@@ -158,6 +200,24 @@ pub enum AskEnd {
     /// In a way that this build does not know; no yes.
     #[serde(other)]
     Unknown,
+}
+
+/// A yes, with all that somebody needs who does not take the machine's word for it: the statement as it was
+/// signed. Who asked holds it against what it asked for itself (`host::Approvers`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerProof {
+    /// The ask's message as it was sent to the devices; the statement is over its hash, and its id.
+    pub message: String,
+    /// The machine's pin when it was signed.
+    pub pin: Pin,
+    /// The machine's id.
+    pub machine: MachineId,
+    /// How many planned key changes there had been.
+    pub epoch: u64,
+    /// The approval key that signed.
+    pub key: PublicKey,
+    /// Nonce, expiry and signature.
+    pub signed: super::Signed,
 }
 
 /// Yes to an ask.
@@ -197,6 +257,7 @@ mod tests {
             known: AskKnown { uid: 1000, user: Some("ana".into()), process: Some(7) },
             observed: AskObserved { arguments: vec!["pairpin".into(), "ask".into()], ..AskObserved::default() },
             claimed: AskClaimed { text: "Deploy?".into(), detail: Some("one\ntwo".into()) },
+            fresh: Some(AskFresh::from_bytes([7; 16])),
         }
     }
 
@@ -217,9 +278,13 @@ mod tests {
         hostile.claimed.detail = Some("a\rb\n\u{200B}\nc\u{2028}d".into());
         hostile.observed.arguments = vec!["\x07".into(), "b\nknown: root".into()];
         let read = AskMessage::decode(&hostile.encode().unwrap()).unwrap();
-        assert_eq!(read.claimed.text, "Deploy?[2J");
-        assert_eq!(read.claimed.detail.as_deref(), Some("a b\nc d"));
-        assert_eq!(read.observed.arguments, ["", "b known: root"]);
+        assert_eq!(read.claimed.text, "Deploy�?�[2J");
+        assert_eq!(read.claimed.detail.as_deref(), Some("a b\n�\nc d"));
+        assert_eq!(read.observed.arguments, ["�", "b known: root"]);
+        for id in ["", "k7pq  on office, 1:00 left", "k7pq\nx", "K7PQ", &"a".repeat(100)] {
+            let other = AskMessage { id: id.into(), ..message() };
+            assert!(AskMessage::decode(&other.encode().unwrap()).is_err(), "{id:?}");
+        }
         hostile.claimed.text = "\u{200B}".into();
         assert!(AskMessage::decode(&hostile.encode().unwrap()).is_err(), "no question");
     }

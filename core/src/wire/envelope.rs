@@ -17,7 +17,7 @@ use crate::identity::{Signature, bytes_newtype};
 
 /// Which exchange a connection is for; it selects the transcript's flow label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Flow {
     /// Asks what an offer is for, before the person says yes.
     Preview,
@@ -29,6 +29,10 @@ pub enum Flow {
     Join,
     /// Reconnects a paired device.
     Resume,
+    /// Revokes by a printed sheet.
+    Recovery,
+    /// Hands back to a restored machine what it has lost, without a session.
+    HandBack,
 }
 
 impl Flow {
@@ -40,12 +44,15 @@ impl Flow {
             Self::Code => "code",
             Self::Join => "join",
             Self::Resume => "resume",
+            Self::Recovery => "recovery",
+            Self::HandBack => "hand-back",
         }
     }
 
     /// Reads the header's value.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Preview, Self::Scan, Self::Code, Self::Join, Self::Resume].into_iter().find(|flow| flow.as_str() == text)
+        let all = [Self::Preview, Self::Scan, Self::Code, Self::Join, Self::Resume, Self::Recovery, Self::HandBack];
+        all.into_iter().find(|flow| flow.as_str() == text)
     }
 }
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::UnixMillis;
 use crate::identity::DeviceId;
 use crate::role::Role;
-use crate::wire::{AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk};
+use crate::wire::{
+    ApprovalGuard, AskEnd, AskKnown, JoinEnd, JoinId, JoinListed, PendingAsk, Rotate, Standing, TombstoneProof,
+};
 
 /// Something happened that a device of the right role should know at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,15 @@ pub enum DeviceEvent {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
     },
+    /// Somebody used the machine's printed recovery sheet.
+    RecoveryUsed {
+        /// The address it was used from.
+        from: String,
+        /// When.
+        at: UnixMillis,
+        /// How many devices it took the access away from; each is told of by itself too.
+        revoked: usize,
+    },
     /// A second device holds an offer that was used: its QR was seen by two.
     Alarm {
         /// Where the second attempt came from.
@@ -81,7 +92,7 @@ pub enum DeviceEvent {
         at: UnixMillis,
     },
     /// A device asks to be let in.
-    JoinPending(JoinListed),
+    JoinPending(Box<JoinListed>),
     /// It is not to be decided any more.
     JoinGone {
         /// Which.
@@ -91,6 +102,62 @@ pub enum DeviceEvent {
         /// By whom, where somebody decided.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         by: Option<String>,
+    },
+    /// What a device may do was changed: its role, its suspension, or its approval key. Told to itself too.
+    DeviceChanged {
+        /// The device.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+        /// Its role now.
+        role: Role,
+        /// Whether it is suspended now.
+        #[serde(default)]
+        suspended: bool,
+        /// What guards its approval key; none where it has none now.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        approval: Option<ApprovalGuard>,
+        /// Who did it.
+        by: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A device's session ends soon. Told to itself too, once a day.
+    SessionEnding {
+        /// The device.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+        /// When its session ends.
+        ends_at: UnixMillis,
+        /// It ends because it is not used: connecting is enough. Else a fresh offer is needed.
+        #[serde(default)]
+        unused: bool,
+    },
+    /// Somebody was revoked: what an owner device is to keep in case the machine is restored from a backup.
+    Tombstone {
+        /// How the machine stands with it.
+        #[serde(flatten)]
+        standing: Standing,
+        /// The tombstone.
+        tombstone: Box<TombstoneProof>,
+    },
+    /// The machine was restored from a backup, and a device handed back what it had lost.
+    Restored {
+        /// The name of that device.
+        by: String,
+        /// When.
+        at: UnixMillis,
+        /// Tombstones that it handed back.
+        taken: u64,
+        /// Devices that are revoked by that.
+        revoked: u64,
+    },
+    /// The machine's key was changed as it had announced; this connection goes on under the one before.
+    KeyRotated {
+        /// The signed change.
+        #[serde(flatten)]
+        rotate: Box<Rotate>,
     },
     /// Some were lost, because this device did not read for long: ask for everything anew.
     Missed,
@@ -104,9 +171,20 @@ impl DeviceEvent {
     pub fn least_role(&self) -> Role {
         match self {
             Self::DeviceAdded { .. } | Self::DeviceRevoked { .. } | Self::Alarm { .. } => Role::Owner,
+            Self::RecoveryUsed { .. } => Role::Owner,
             Self::AskPending { .. } | Self::AskGone { .. } | Self::Notice { .. } => Role::Operator,
             Self::JoinPending(_) | Self::JoinGone { .. } => Role::Owner,
-            Self::Missed | Self::Unknown => Role::Viewer,
+            Self::DeviceChanged { .. } | Self::SessionEnding { .. } => Role::Owner,
+            Self::Tombstone { .. } | Self::Restored { .. } => Role::Owner,
+            Self::KeyRotated { .. } | Self::Missed | Self::Unknown => Role::Viewer,
+        }
+    }
+
+    /// The device that is told whatever its role is: it is about it.
+    pub fn about(&self) -> Option<DeviceId> {
+        match self {
+            Self::DeviceChanged { device, .. } | Self::SessionEnding { device, .. } => Some(*device),
+            _ => None,
         }
     }
 }
@@ -135,6 +213,12 @@ pub struct DeviceListed {
     /// Whether its session has ended.
     #[serde(default)]
     pub expired: bool,
+    /// When its session ends, where that is soon.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ends_at: Option<UnixMillis>,
+    /// What it says guards its approval key; none where it has brought no key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval: Option<ApprovalGuard>,
 }
 
 /// A page of the machine's devices, in the order of their ids.

@@ -74,6 +74,8 @@ pub enum CloseCode {
     Replaced,
     /// The other side broke the protocol.
     Protocol,
+    /// The machine's key was replaced because it may be known to others: scan its new one.
+    KeyReplaced,
     /// A cause that this build does not know.
     #[serde(other)]
     Unknown,
@@ -89,6 +91,7 @@ impl CloseCode {
             Self::Expired => 4003,
             Self::Replaced => 4004,
             Self::Protocol => 4005,
+            Self::KeyReplaced => 4006,
             Self::Unknown => 4099,
         }
     }

@@ -172,6 +172,12 @@ pub struct JoinListed {
     /// Its key was revoked here, by whom: it cannot be let in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revoked_by: Option<String>,
+    /// Its key is paired here already, under this name: let in, it gets another session in its row.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub known_as: Option<String>,
+    /// It asked before the machine restarted, and nobody can let it in by that: it has to ask again.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub before_restart: bool,
 }
 
 /// Why a join is not to be decided any more.
@@ -182,6 +188,8 @@ pub enum JoinEnd {
     Accepted,
     /// Somebody said no, or typed a number that was not its own.
     Denied,
+    /// It was let in and has not acknowledged yet, and who let it in may not any more.
+    Withdrawn,
     /// Its ten minutes are over, it went away, or newer ones pushed it out.
     Over,
     /// A cause that this build does not know.

@@ -94,6 +94,20 @@ pub const JOINS_BLOCKED: usize = 64;
 pub const NONCE_TIME: Duration = Duration::from_secs(2 * 60);
 /// Nonces that a connection may hold at once; the oldest goes.
 pub const NONCES: usize = 4;
+/// How long before its end a session is warned of; one that lives for less than four times that, in its last quarter.
+pub const ENDING_WARNING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How often the same session is warned of, on one connection.
+pub const ENDING_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// Sessions that one connection is warned of at a time, those that end first.
+pub const ENDINGS: usize = 32;
+/// Tombstones of a machine that owner devices keep for it, at most: the newest.
+pub const KEPT_TOMBSTONES: usize = 1_024;
+/// Tombstones in one page, and in one request that hands some back: they fit into one [`FRAME`].
+pub const TOMBSTONES_PAGE: usize = 24;
+/// How long a hand-back without a session may take in all.
+pub const HAND_BACK_TIME: Duration = Duration::from_secs(30);
+/// Requests in one hand-back without a session, at most.
+pub const HAND_BACKS: usize = KEPT_TOMBSTONES.div_ceil(TOMBSTONES_PAGE) + 1;
 /// Devices in one page of the list that owner devices see.
 pub const DEVICES_PAGE: usize = 100;
 
@@ -121,7 +135,14 @@ pub const ASKS_ENDED: usize = 64;
 pub const ASKS_A_MINUTE_PER_USER: usize = 30;
 /// Asks begun within a minute, in all.
 pub const ASKS_A_MINUTE: usize = 120;
+/// What waits for an answer, as far as a Welcome says it, at most: the rest is in `inbox` and `joins`.
+pub const WELCOME_APPROVALS: usize = 32;
 /// Notices a minute, of one user.
 pub const NOTICES_PER_USER: usize = 6;
 /// Notices a minute, in all.
 pub const NOTICES: usize = 24;
+
+/// Devices listed in an answer to a recovery sheet, at most; fewer where their names are long. The others are counted.
+pub const RECOVERY_LISTED: usize = 24;
+/// Recovery sheets that are used or void and of which it is remembered, to name the cause.
+pub const RECOVERY_SPENT: usize = 8;

@@ -5,7 +5,11 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, JoinCommit, JoinNonce, JoinReveal, Refusal};
+use super::asks::WaitingApproval;
+use super::{
+    Address, ApprovalGuard, HandBackReady, HandBackRequest, JoinCommit, JoinNonce, JoinReveal, RecoveryAnswer,
+    RecoveryRequest, Refusal, Rotate, Standing,
+};
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin, PublicKey, bytes_newtype};
 use crate::role::Role;
@@ -202,16 +206,26 @@ pub struct Welcome {
     pub idle_seconds: u64,
     /// When the session ends whatever happens, by the machine's clock.
     pub expires_at: UnixMillis,
-    /// Approvals that wait for an owner. Always empty in version 1: `inbox` and `joins` are asked for.
+    /// What waits for this device's answer, oldest first, as far as it fits. What it is says `inbox` or `joins`.
     #[serde(default)]
-    pub approvals: Vec<String>,
+    pub approvals: Vec<WaitingApproval>,
     /// The approval key that the machine has of this device; none where it has yet to bring one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_key: Option<PublicKey>,
+    /// What guards it, as the machine was told; with `approval_key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_guard: Option<ApprovalGuard>,
     /// The first use of the presented token could not be stored (the machine's disk is full): it is not
     /// the current one yet, and the device keeps every token that it has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
+    /// To an owner: what it is to keep in case the machine is restored from a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    /// The last planned change of the machine's key, for a device that slept through it. Without it nothing under
+    /// the announced key is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated: Option<Box<Rotate>>,
 }
 
 /// A handshake message of its own kind. Only such a one can be put into an [`Envelope`](super::Envelope), so a
@@ -274,6 +288,14 @@ messages! {
     ResumeRequest,
     /// [`Welcome`]
     Welcome,
+    /// [`RecoveryRequest`]
+    RecoveryRequest,
+    /// [`RecoveryAnswer`]
+    RecoveryAnswer,
+    /// [`HandBackRequest`]
+    HandBackRequest,
+    /// [`HandBackReady`]
+    HandBackReady,
     /// [`Refusal`]
     Refusal,
 }

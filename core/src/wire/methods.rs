@@ -60,8 +60,19 @@ methods! {
     Devices = "devices", Owner, None;
     /// Takes a device's access away.
     Revoke = "revoke", Owner, Some(StatementKind::Revoke);
+    /// Changes what a device may do.
+    SetRole = "set-role", Owner, Some(StatementKind::SetRole);
+    /// Lifts a suspension.
+    Lift = "lift", Owner, Some(StatementKind::Lift);
+    /// Lets a device bring another approval key.
+    ForgetKey = "forget-key", Owner, Some(StatementKind::ForgetKey);
     /// Makes an offer.
     Mint = "mint", Owner, Some(StatementKind::Mint);
+    /// What was revoked here, to be kept.
+    Tombstones = "tombstones", Owner, None;
+    /// Gives a restored machine back what it has lost. What is given bears the machine's own MAC, so that neither
+    /// a role nor a person is needed.
+    HandBack = "hand-back", Viewer, None;
 }
 
 impl Method {
@@ -110,16 +121,22 @@ pub enum RequestError {
     /// There are as many as the machine can hold.
     #[error("there are as many as this machine can hold")]
     Full,
+    /// A device cannot do that to itself.
+    #[error("a device cannot do that to itself")]
+    Itself,
     /// What was typed or scanned is not what this machine sees of the join: that was a no.
     #[error("what was typed or scanned is not this join's, it is denied")]
     NotThatJoin,
     /// The joiner's key was revoked here, and stays out.
     #[error("the joiner's key was revoked here")]
     KeyRevoked,
+    /// What was handed back does not bear this machine's own MAC.
+    #[error("that does not come from this machine")]
+    NotOurs,
 }
 
 impl RequestError {
-    const ALL: [(Self, i64); 12] = [
+    const ALL: [(Self, i64); 14] = [
         (Self::Unknown, -32601),
         (Self::Params, -32602),
         (Self::Failed, -32603),
@@ -130,8 +147,10 @@ impl RequestError {
         (Self::Exists, 5),
         (Self::LastOwner, 6),
         (Self::Full, 7),
+        (Self::Itself, 8),
         (Self::NotThatJoin, 20),
         (Self::KeyRevoked, 21),
+        (Self::NotOurs, 30),
     ];
 
     /// The number in the answer.
@@ -163,6 +182,9 @@ mod tests {
     #[test]
     fn what_lets_somebody_in_or_out_needs_a_statement() {
         for method in [Method::Accept, Method::Revoke, Method::Enrol, Method::Mint, Method::ApproveJoin] {
+            assert!(method.statement().is_some(), "{method:?}");
+        }
+        for method in [Method::SetRole, Method::Lift, Method::ForgetKey] {
             assert!(method.statement().is_some(), "{method:?}");
         }
     }

@@ -5,6 +5,7 @@
 
 mod address;
 mod asks;
+mod changes;
 mod envelope;
 mod events;
 mod frames;
@@ -12,14 +13,18 @@ mod joins;
 pub mod limits;
 mod messages;
 mod methods;
+mod recovery;
 mod refusal;
+mod rotate;
+mod standing;
 mod statements;
 
 pub use address::{Address, AddressKind, UnreadableAddress};
 pub use asks::{
-    AcceptAsk, AskAnswered, AskClaimed, AskEnd, AskKnown, AskMessage, AskObserved, Inbox, PendingAsk, RefuseAsk,
-    clean_lines,
+    AcceptAsk, AnswerProof, AskAnswered, AskClaimed, AskEnd, AskFresh, AskKnown, AskMessage, AskObserved, Inbox,
+    PendingAsk, RefuseAsk, WaitingApproval, WaitingKind, clean_lines,
 };
+pub use changes::{DeviceSet, ForgetKeyRequest, LiftRequest, SetRoleRequest};
 pub use envelope::{Envelope, Flow, Mac, MessageError};
 pub use events::{DeviceEvent, DeviceListed, DevicesAfter, DevicesPage};
 pub use frames::{CloseCode, Closing, Frame};
@@ -32,7 +37,13 @@ pub use messages::{
     MessageKind, OfferId, Preview, PreviewRequest, ResumeRequest, ScanRequest, Welcome,
 };
 pub use methods::{Method, RequestError};
+pub use recovery::{RecoveryAct, RecoveryAnswer, RecoveryDevice, RecoveryRequest, RecoveryRevoked, SheetId, SheetKey};
 pub use refusal::{Refusal, RefusalCode};
+pub use rotate::Rotate;
+pub use standing::{
+    CounterProof, HandBack, HandBackReady, HandBackRequest, HandedBack, SealedKey, Standing, TombstoneProof,
+    TombstonesAfter, TombstonesHash, TombstonesPage,
+};
 pub use statements::{
     ApprovalGuard, Enrol, MintRequest, MintedOffer, Nonce, NonceGiven, RequestHash, RevokeRequest, Signed,
     StatementKind,

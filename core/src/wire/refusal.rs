@@ -45,6 +45,10 @@ pub enum RefusalCode {
     JoinNotShown,
     /// The join's key is paired here already.
     JoinKnown,
+    /// Who let the join in was revoked, or may not let anybody in any more.
+    JoinWithdrawn,
+    /// The recovery sheet was used, or a newer one was printed: the reason says which.
+    RecoverySpent,
     /// A code that this build does not know.
     #[serde(other)]
     Unknown,
@@ -68,11 +72,14 @@ pub struct Refusal {
     pub reason: Option<String>,
     /// The machine's clock now: a skew explains an expiry.
     pub clock: UnixMillis,
+    /// As in a [`Welcome`](super::Welcome), where the machine refuses a device under its own R.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rotated: Option<Box<super::Rotate>>,
 }
 
 impl Refusal {
     /// A refusal with nothing but its cause.
     pub fn new(code: RefusalCode, clock: UnixMillis) -> Self {
-        Self { version: super::VERSION, code, by: None, at: None, reason: None, clock }
+        Self { version: super::VERSION, code, by: None, at: None, reason: None, clock, rotated: None }
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, PublicKey, Signature, bytes_newtype};
@@ -32,11 +33,26 @@ pub enum StatementKind {
     Mint,
     /// A device that asked is let in.
     ApproveJoin,
+    /// What a device may do is changed.
+    SetRole,
+    /// A suspension is lifted.
+    Lift,
+    /// A device may bring another approval key.
+    ForgetKey,
 }
 
 impl StatementKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Enrol, Self::Answer, Self::Revoke, Self::Mint, Self::ApproveJoin];
+    pub const ALL: &[Self] = &[
+        Self::Enrol,
+        Self::Answer,
+        Self::Revoke,
+        Self::Mint,
+        Self::ApproveJoin,
+        Self::SetRole,
+        Self::Lift,
+        Self::ForgetKey,
+    ];
 
     /// The word for people and pages.
     pub fn as_str(self) -> &'static str {
@@ -46,6 +62,9 @@ impl StatementKind {
             Self::Revoke => "revoke",
             Self::Mint => "mint",
             Self::ApproveJoin => "approve-join",
+            Self::SetRole => "set-role",
+            Self::Lift => "lift",
+            Self::ForgetKey => "forget-key",
         }
     }
 }
@@ -137,8 +156,8 @@ pub struct MintRequest {
     pub signed: Signed,
 }
 
-/// A minted offer, with its secrets.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A minted offer, with its secrets, which are wiped with it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct MintedOffer {
     /// The number under which the machine lists it.
     pub number: u32,

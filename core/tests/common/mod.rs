@@ -130,6 +130,7 @@ async fn start_host(state_dir: PathBuf, clock: &Arc<TestClock>, port: u16, new_k
         platform: "Debian 13, x86_64".into(),
         advertise: Vec::new(),
         new_key,
+        place: pairpin_core::host::Place::default(),
         join_from: "loopback".parse().unwrap(),
         clock: clock.clone(),
     })

@@ -33,6 +33,10 @@ pub struct Manner {
     pub refuses: bool,
     /// It believes any Proof and any request: the control's.
     pub careless: bool,
+    /// Its welcome gives a counter to keep.
+    pub counter: Option<u64>,
+    /// It has never seen anybody's token.
+    pub never_seen: bool,
     /// It does something odd with what it is asked.
     pub odd: Option<Odd>,
 }
@@ -64,6 +68,8 @@ struct State {
     tls: Mutex<(Pin, Arc<rustls::ServerConfig>)>,
     /// How many requests it has read.
     asked: AtomicUsize,
+    /// How much it was handed back.
+    handed: AtomicUsize,
     offer: MacKey,
     code: TypedCode,
     machine: MachineId,
@@ -88,6 +94,7 @@ impl FalseMachine {
         let state = Arc::new(State {
             tls: Mutex::new((pin, config)),
             asked: AtomicUsize::new(0),
+            handed: AtomicUsize::new(0),
             offer,
             code: code.clone(),
             machine: MachineId::from_bytes([4; 16]),
@@ -130,6 +137,11 @@ impl FalseMachine {
     /// It has another key from now on, and all that it knew; gives its pin.
     pub fn change_key(&self) -> Pin {
         self.state.change_key()
+    }
+
+    /// How often it was handed something back.
+    pub fn handed(&self) -> usize {
+        self.state.handed.load(Ordering::SeqCst)
     }
 
     /// How many requests it has read.
@@ -236,16 +248,55 @@ impl State {
             }
             Flow::Code => self.code(stream, &channel, &request).await,
             Flow::Join => self.join(stream, &channel, &request).await,
+            Flow::Recovery => {
+                let seed = pairpin_core::secrets::RecoverySeed::from_bytes(super::recovery::SEED);
+                let half = SheetKeys::of(&seed).ok()?.half().ok()?;
+                let proven = RecoveryOpened::open(&channel, &request.envelope).ok()?.verify(&half).ok()?;
+                let answer = RecoveryAnswer {
+                    version: self.version(),
+                    name: "homebox".into(),
+                    spent: true,
+                    revoked: Vec::new(),
+                    devices: Vec::new(),
+                    more_revoked: 0,
+                    more_devices: 0,
+                };
+                let answer = self.show(MessageKind::RecoveryAnswer, proven.answer(&answer).ok()?).await;
+                upgrade::answer(&mut stream, Answer::Done, &answer).await.ok()
+            }
             Flow::Resume => {
                 let opened = ResumeOpened::open(&channel, &request.envelope).ok()?;
                 let known = self.devices.lock().unwrap().get(&opened.device()).cloned();
                 let (key, r) = known?;
+                if self.manner().never_seen {
+                    let refusal = Refusal::new(RefusalCode::TokenUnknown, 1);
+                    let refusal = opened.verify(&key).ok()?.refuse(&r, &refusal).ok()?;
+                    return upgrade::answer(&mut stream, Answer::Refusal, &refusal).await.ok();
+                }
                 let welcome = self.welcome();
                 let envelope = opened.verify(&key).ok()?.welcome(&r, &welcome).ok()?;
                 let mut socket = switch(stream, &request).await?;
                 let envelope = self.show(MessageKind::Welcome, envelope).await;
                 socket.send(Frame::Handshake(envelope)).await.ok()?;
                 while let Ok(Some(_)) = socket.recv().await {}
+                Some(())
+            }
+            Flow::HandBack => {
+                let opened = HandBackOpened::open(&channel, &request.envelope).ok()?;
+                let known = self.devices.lock().unwrap().get(&opened.device()).cloned();
+                let (key, r) = known?;
+                let ready = HandBackReady { version: VERSION, counter: 0, tombstones: tombstones_hash(Vec::new()) };
+                let envelope = opened.verify(&key).ok()?.ready(&r, &ready).ok()?;
+                let mut socket = switch(stream, &request).await?;
+                let envelope = self.show(MessageKind::HandBackReady, envelope).await;
+                socket.send(Frame::Handshake(envelope)).await.ok()?;
+                while let Ok(Some(incoming)) = socket.recv().await {
+                    if let Incoming::Frame(Frame::Request { id, .. }) = incoming {
+                        self.handed.fetch_add(1, Ordering::SeqCst);
+                        let result = Ok(serde_json::to_value(HandedBack::default()).ok()?);
+                        socket.send(Frame::Answer { id, result }).await.ok()?;
+                    }
+                }
                 Some(())
             }
         }
@@ -361,7 +412,13 @@ impl State {
             expires_at: i64::MAX,
             approvals: Vec::new(),
             approval_key: None,
+            approval_guard: None,
             unsettled: false,
+            standing: self.manner().counter.map(|counter| Standing {
+                counter: CounterProof { counter, mac: Mac::from_bytes([1; 32]) },
+                tombstones: tombstones_hash(Vec::new()),
+            }),
+            rotated: None,
         }
     }
 

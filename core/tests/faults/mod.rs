@@ -5,6 +5,7 @@
 
 pub mod false_machine;
 pub mod joins;
+pub mod recovery;
 pub mod table;
 pub mod to_device;
 pub mod to_machine;
@@ -120,8 +121,23 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
         (MessageKind::ResumeRequest, AfterBurn) => Told(RefusalCode::TokenReplaced),
         (MessageKind::ResumeRequest, AfterRevoke) => Told(RefusalCode::Revoked),
 
+        (MessageKind::RecoveryRequest, Malformed | Truncated | Replayed | OtherSession) => Stranger,
+        (MessageKind::RecoveryRequest, Late) => Nothing("paper has no time: a sheet lives until it is used or void"),
+        (MessageKind::RecoveryRequest, AfterBurn) => Told(RefusalCode::RecoverySpent),
+        // Whom it names is out already: nothing is done, and the sheet is as good as before.
+        (MessageKind::RecoveryRequest, AfterRevoke) => Answered,
+
         (MessageKind::Welcome, Malformed | Truncated | Replayed | OtherSession) => HardStop,
         (MessageKind::Welcome, Late) => NotBelieved,
+
+        (MessageKind::HandBackRequest, Malformed | Truncated | Replayed | OtherSession) => Stranger,
+        // It gives no session: whether that is over, or its token replaced, does not matter.
+        (MessageKind::HandBackRequest, Late | AfterBurn) => Answered,
+        (MessageKind::HandBackRequest, AfterRevoke) => Told(RefusalCode::Revoked),
+
+        // Nothing is handed to who does not prove R.
+        (MessageKind::HandBackReady, Malformed | Truncated | Replayed | OtherSession) => HardStop,
+        (MessageKind::HandBackReady, Late) => NotBelieved,
 
         (MessageKind::Acknowledged, Malformed | Truncated | Late) => NotBelieved,
         (MessageKind::Acknowledged, Replayed) => Nothing("it bears the number of its request, on its connection"),
@@ -133,6 +149,7 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::CodeShareAnswer
             | MessageKind::CodeWelcome
             | MessageKind::JoinNonce
+            | MessageKind::RecoveryAnswer
             | MessageKind::Refusal,
             Malformed | Truncated | Replayed | OtherSession | Late,
         ) => NotBelieved,
@@ -145,6 +162,8 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::CodeWelcome
             | MessageKind::JoinNonce
             | MessageKind::Welcome
+            | MessageKind::RecoveryAnswer
+            | MessageKind::HandBackReady
             | MessageKind::Refusal,
             AfterBurn,
         ) => Nothing(BURN),
@@ -156,9 +175,11 @@ pub fn cell(message: MessageKind, fault: Fault) -> Comes {
             | MessageKind::CodeWelcome
             | MessageKind::JoinNonce
             | MessageKind::Welcome
+            | MessageKind::HandBackReady
             | MessageKind::Refusal,
             AfterRevoke,
         ) => Nothing(REVOKE),
+        (MessageKind::RecoveryAnswer, AfterRevoke) => Nothing("who holds a sheet is no device"),
     }
 }
 
@@ -172,6 +193,8 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::CodeWelcome
         | MessageKind::JoinNonce
         | MessageKind::Welcome
+        | MessageKind::RecoveryAnswer
+        | MessageKind::HandBackReady
         | MessageKind::Refusal => true,
         MessageKind::PreviewRequest
         | MessageKind::ScanRequest
@@ -181,7 +204,9 @@ pub fn is_the_machines(message: MessageKind) -> bool {
         | MessageKind::CodeProceed
         | MessageKind::JoinCommit
         | MessageKind::JoinReveal
-        | MessageKind::ResumeRequest => false,
+        | MessageKind::RecoveryRequest
+        | MessageKind::ResumeRequest
+        | MessageKind::HandBackRequest => false,
     }
 }
 

@@ -20,6 +20,9 @@ use crate::common::{Device, TestClock};
 /// Shows the message and checks everything around it.
 pub async fn show(message: MessageKind, fault: Fault) -> Comes {
     let machine = FalseMachine::start().await;
+    if message == MessageKind::RecoveryAnswer {
+        return super::recovery::answer(&machine, fault).await;
+    }
     let clock = Arc::new(TestClock::default());
     let by = match message {
         MessageKind::CodeShareAnswer | MessageKind::CodeWelcome => Flow::Code,
@@ -35,6 +38,9 @@ pub async fn show(message: MessageKind, fault: Fault) -> Comes {
     let device = Device::new(&clock);
     if message == MessageKind::Welcome {
         return welcome(&machine, &device, fault).await;
+    }
+    if message == MessageKind::HandBackReady {
+        return ready(&machine, &device, fault).await;
     }
     machine.set(Manner { fault: Some((message, fault)), ..good });
     let failed = pair(&device.client, &machine, by).await;
@@ -84,6 +90,27 @@ async fn welcome(machine: &FalseMachine, device: &Device, fault: Fault) -> Comes
         MachineState::Online { .. } => Comes::Answered,
         _ => Comes::NotBelieved,
     };
+    machine.set(Manner::default());
+    let again = device.client.check(row).await.unwrap();
+    assert!(matches!(again.state, MachineState::Online { .. }), "the next honest run works: {again:?}");
+    came
+}
+
+/// A device that keeps a counter for the machine, which then says that it has never seen its token.
+async fn ready(machine: &FalseMachine, device: &Device, fault: Fault) -> Comes {
+    machine.set(Manner { counter: Some(5), ..Manner::default() });
+    pair(&device.client, machine, Flow::Scan).await.unwrap();
+    let row = device.client.machines().await.unwrap()[0].row;
+    let seen = device.client.check(row).await.unwrap();
+    assert!(matches!(seen.state, MachineState::Online { .. }), "{seen:?}");
+    let restored = Manner { never_seen: true, ..Manner::default() };
+    machine.set(restored);
+    let seen = device.client.check(row).await.unwrap();
+    assert!(matches!(seen.state, MachineState::Lost { .. }) && machine.handed() == 1, "the control: {seen:?}");
+    machine.set(Manner { fault: Some((MessageKind::HandBackReady, fault)), ..restored });
+    let seen = device.client.check(row).await.unwrap();
+    assert_eq!(machine.handed(), 1, "something was handed to who does not prove R");
+    let came = if seen.state.identity_changed() { Comes::HardStop } else { Comes::NotBelieved };
     machine.set(Manner::default());
     let again = device.client.check(row).await.unwrap();
     assert!(matches!(again.state, MachineState::Online { .. }), "the next honest run works: {again:?}");

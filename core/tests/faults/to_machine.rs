@@ -33,7 +33,9 @@ pub async fn show(message: MessageKind, fault: Fault) -> Comes {
         MessageKind::JoinCommit | MessageKind::JoinReveal => {
             return super::joins::show(&machine, &phone, message, fault).await;
         }
+        MessageKind::RecoveryRequest => return super::recovery::show(&machine, &phone, fault).await,
         MessageKind::ResumeRequest => return resume(&machine, &link, &phone, fault).await,
+        MessageKind::HandBackRequest => return hand_back(&machine, &link, &phone, fault).await,
         other => panic!("{other:?} is the machine's"),
     };
     // Where the fault is in the bytes the offer must be as good as new.
@@ -306,5 +308,45 @@ async fn resume(machine: &Machine, link: &Link, phone: &Device, fault: Fault) ->
         Fault::Late => drop(phone.pair(&offer(&machine.host).link.unwrap()).await.unwrap()),
         _ => drop(phone.resume(&machine.host, &honest).await.expect("the next honest run works")),
     }
+    came
+}
+
+async fn hand_back(machine: &Machine, link: &Link, phone: &Device, fault: Fault) -> Comes {
+    let (_, old, _) = phone.pair(link).await.unwrap();
+    match fault {
+        Fault::AfterBurn => {
+            machine.clock.pass(25 * HOUR);
+            let token = phone.resume(&machine.host, &old).await.unwrap().1.token.unwrap();
+            phone.resume(&machine.host, &Session { token, ..old.clone() }).await.unwrap();
+        }
+        Fault::AfterRevoke => {
+            machine.host.revoke(phone.id(), pairpin_core::host::SHELL, None).await.unwrap();
+        }
+        Fault::Late => {
+            disconnected(&machine.host).await;
+            machine.clock.pass(24 * 31 * HOUR);
+        }
+        _ => {}
+    }
+    let of = |dialled: &Dialled| {
+        let draft = HandBackDraft::new(&dialled.channel, old.device).unwrap();
+        let signature = phone.key.sign(&draft.to_sign()).unwrap();
+        draft.signed(signature, &old.r)
+    };
+    let mut other = to(link).await;
+    let (other_envelope, _) = of(&other);
+    if fault == Fault::Replayed {
+        let answered = request(&mut other.stream, Flow::HandBack, &other_envelope).await.unwrap();
+        assert!(matches!(answered, Response::Switched));
+    }
+    let before = rows(machine);
+    let mut here = to(link).await;
+    let (envelope, wait) = of(&here);
+    let envelope = spoilt(fault, envelope, &other_envelope);
+    let response = request(&mut here.stream, Flow::HandBack, &envelope).await.unwrap();
+    assert_eq!(rows(machine), before);
+    let came = told(response, |refused| wait.refused(refused).unwrap());
+    let honest = Device::new("honest");
+    drop(honest.pair(&offer(&machine.host).link.unwrap()).await.expect("the next honest run works"));
     came
 }

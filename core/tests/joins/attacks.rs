@@ -34,7 +34,7 @@ fn rand32() -> [u8; 32] {
 }
 
 /// The same, shown to people.
-async fn waits(at: &[Address], device: &peer::Device) -> (Socket, JoinWaiting) {
+pub async fn waits(at: &[Address], device: &peer::Device) -> (Socket, JoinWaiting) {
     let (mut socket, signing) = begins(at, device).await;
     let signature = device.key.sign(&signing.to_sign()).unwrap();
     let (reveal, waiting) = signing.signed(signature);
@@ -42,7 +42,7 @@ async fn waits(at: &[Address], device: &peer::Device) -> (Socket, JoinWaiting) {
     (socket, waiting)
 }
 
-fn yes(listed: &JoinListed, how: JoinHow) -> Yes {
+pub fn yes(listed: &JoinListed, how: JoinHow) -> Yes {
     Yes { join: listed.join, key: listed.key, how, role: Role::Operator }
 }
 
@@ -76,6 +76,34 @@ async fn a_relaying_middle_shows_another_number_and_another_qr_than_the_machine_
     let listed = shown(machine.host(), 1).await.remove(0);
     let act = session.approve_number(listed.join, spys.number().unwrap(), JoinTerms::default()).await.unwrap();
     session.let_in_here(act).await.unwrap();
+}
+
+/// Somebody cuts the connection behind the acknowledgement: the joiner comes back before the disk has taken it in, and
+/// were it told that nobody knows it, it would erase its key, and the machine's list would have a device without one.
+#[tokio::test]
+async fn a_joiner_that_is_cut_off_while_it_is_written_is_no_stranger_when_it_comes_back() {
+    let (machine, owner) = pair_of_both().await;
+    let mut session = approver(&machine, &owner).await;
+    let device = peer::Device::new("laptop");
+    let (mut socket, waiting) = waits(&[machine.address()], &device).await;
+    let listed = shown(machine.host(), 1).await.remove(0);
+    let act = session.approve_number(listed.join, waiting.number().unwrap(), JoinTerms::default()).await.unwrap();
+    let accepted = session.let_in_here(act).await.unwrap();
+    let Some(Frame::Handshake(grant)) = next_frame(&mut socket).await else { panic!("no grant") };
+    let received = waiting.receive(&grant).unwrap().typed(&accepted.digits).unwrap();
+    let granted = peer::session(&received);
+
+    let slow = rusqlite::Connection::open(machine.state().join("machine.db")).unwrap();
+    slow.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let params = serde_json::to_value(received.acknowledge()).unwrap();
+    socket.send(Frame::Request { id: 1, method: "acknowledge".into(), params }).await.unwrap();
+    drop(socket);
+    let written = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        slow.execute_batch("ROLLBACK").unwrap();
+    };
+    let (back, ()) = tokio::join!(device.resume(machine.host(), &granted), written);
+    assert_eq!(back.map(|(_, welcome)| welcome.role), Ok(Role::Operator));
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ mod faults;
 mod owner;
 #[path = "../peer/mod.rs"]
 mod peer;
+mod returns;
+mod statements;
+mod withdrawn;
 
 use std::time::Duration;
 
@@ -111,6 +114,16 @@ async fn a_device_is_let_in_by_its_number_with_the_role_name_and_life_that_the_o
 }
 
 #[tokio::test]
+async fn an_owner_may_let_in_another_owner() {
+    let (machine, owner) = pair_of_both().await;
+    let mut session = approver(&machine, &owner).await;
+    let (_joiner, asked) = asks(&machine).await;
+    let terms = JoinTerms { role: Some(Role::Owner), ..JoinTerms::default() };
+    let act = session.approve_number(asked.qr.join, asked.number.unwrap(), terms).await.unwrap();
+    assert_eq!(session.let_in_here(act).await.unwrap().role, Role::Owner);
+}
+
+#[tokio::test]
 async fn a_device_is_let_in_by_a_picture_of_its_qr() {
     let (machine, owner) = pair_of_both().await;
     let mut session = approver(&machine, &owner).await;
@@ -148,6 +161,29 @@ async fn the_shell_lets_a_device_in_by_its_number_and_not_by_another() {
     assert!(matches!(asked.wait().await, Err(ClientError::JoinDenied)));
     assert_eq!(secrets(&joiner), Vec::<String>::new());
     assert_eq!(machine.host().devices().len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_that_the_shell_lets_in_as_the_first_device_one_is_owner() {
+    let (machine, _) = pair_of_both().await;
+    let mut granted = Vec::new();
+    for _ in 0..2 {
+        let (joiner, asked) = asks(&machine).await;
+        let accepted = machine.host().approve_join(asked.qr.join, asked.number.unwrap(), None, None).await.unwrap();
+        let waiting = asked.wait().await.unwrap();
+        assert_eq!((accepted.role, waiting.role), (Role::Owner, Role::Owner), "as things stand then");
+        granted.push((joiner, waiting, accepted.digits));
+    }
+    let mut roles = Vec::new();
+    for (_joiner, waiting, digits) in granted {
+        roles.push(waiting.typed(&digits).await.unwrap().role);
+    }
+    assert_eq!(roles, [Role::Owner, Role::Operator]);
+    // A role that was named is that role: the control.
+    let (_joiner, asked) = asks(&machine).await;
+    let (join, number) = (asked.qr.join, asked.number.unwrap());
+    let accepted = machine.host().approve_join(join, number, Some(Role::Owner), None).await.unwrap();
+    assert_eq!(asked.wait().await.unwrap().typed(&accepted.digits).await.unwrap().role, Role::Owner);
 }
 
 #[tokio::test]

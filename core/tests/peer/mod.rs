@@ -75,6 +75,7 @@ async fn start_with(dir: &Path, clock: &Arc<TestClock>, new_key: bool) -> Result
         platform: "test".into(),
         advertise: vec![],
         new_key,
+        place: pairpin_core::host::Place::default(),
         join_from: "loopback".parse().unwrap(),
         clock,
     })

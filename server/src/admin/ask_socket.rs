@@ -27,15 +27,36 @@ const CLIENTS: usize = 48;
 /// Connections at once, of one user: its asks and a few more.
 const CLIENTS_PER_USER: usize = 6;
 
-/// Where the socket is unless `--ask-socket` says otherwise: a directory that other users reach.
-pub fn default_path() -> PathBuf {
-    let given = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    let uid = effective_uid();
-    let directory = given.unwrap_or_else(|| match uid {
-        0 => PathBuf::from("/run/pairpin"),
-        uid => PathBuf::from(format!("/tmp/pairpin-{uid}")),
-    });
-    directory.join(NAME)
+/// The directory that is the daemon's where nothing else is said. Only root makes directories beside it.
+const DIRECTORY: &str = "/run/pairpin";
+
+/// Where the socket is unless `--ask-socket` says otherwise: where other users reach it, and nobody else can take
+/// its place while the daemon is down.
+///
+/// # Errors
+/// There is no such directory for this user; the text says how to make one.
+pub fn default_path() -> Result<PathBuf, String> {
+    let of_service = std::env::var_os("RUNTIME_DIRECTORY");
+    let owner = fs::symlink_metadata(DIRECTORY).ok().filter(fs::Metadata::is_dir).map(|found| found.uid());
+    default_at(of_service.as_deref(), effective_uid(), owner)
+}
+
+/// `owner` is the owner of [`DIRECTORY`], where there is one.
+fn default_at(of_service: Option<&std::ffi::OsStr>, uid: u32, owner: Option<u32>) -> Result<PathBuf, String> {
+    // The service manager may have made several: they are one line then.
+    let first = of_service.and_then(|given| given.to_str()?.split(':').next().map(PathBuf::from));
+    if let Some(directory) = first.filter(|directory| directory.is_absolute()) {
+        return Ok(directory.join(NAME));
+    }
+    // Not below /tmp: whoever comes first takes a name there, and would answer in this daemon's stead.
+    if uid == 0 || owner == Some(uid) {
+        return Ok(Path::new(DIRECTORY).join(NAME));
+    }
+    Err(format!(
+        "the second socket needs a directory where nobody else can take its place, and {DIRECTORY} is not this user's: \
+         make it as root with `install -d -o USER -m 0755 {DIRECTORY}` (at each start of the system: RuntimeDirectory=pairpin \
+         in the service's unit), or name another with --ask-socket"
+    ))
 }
 
 /// The daemon's end. Dropping it removes the socket file.
@@ -208,6 +229,19 @@ mod tests {
         let open = AskListener::bind(&file, &gid.to_string()).unwrap_err();
         assert!(open.to_string().contains("--ask-socket"), "{open}");
         assert!(AskListener::bind(&file, "no such group").unwrap_err().to_string().contains("no group"));
+    }
+
+    #[test]
+    fn by_default_the_socket_is_where_nobody_else_can_take_its_place() {
+        let at = |service: Option<&str>, uid, owner| default_at(service.map(std::ffi::OsStr::new), uid, owner);
+        let run = Ok(PathBuf::from("/run/pairpin/ask.sock"));
+        assert_eq!(at(None, 0, None), run);
+        assert_eq!(at(None, 990, Some(990)), run);
+        assert_eq!(at(Some("/run/box:/run/other"), 990, None), Ok("/run/box/ask.sock".into()));
+        for (service, owner) in [(None, None), (None, Some(0)), (None, Some(1000)), (Some("relative"), None)] {
+            let refused = at(service, 990, owner).unwrap_err();
+            assert!(refused.contains("RuntimeDirectory=pairpin") && refused.contains("--ask-socket"), "{refused}");
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(super) async fn ask(
         observed,
         claimed: AskClaimed { text: request.text, detail: request.detail },
         time: Some(time),
+        fresh: request.fresh,
     };
     let mut waiting = host.ask(question).await?;
     let (answerers, view) = (host.answerers(), AskView { shown: waiting.shown().clone(), left: time });
@@ -34,7 +35,7 @@ pub(super) async fn ask(
         return Ok(None);
     }
     tokio::select! {
-        end = waiting.end() => json(&AskEvent::from(end)).map(Some),
+        end = waiting.end() => json(&AskEvent::of(end, waiting.proof().cloned())).map(Some),
         () = reader.closed() => Ok(None),
     }
 }

@@ -100,7 +100,21 @@ impl AdminClient {
     /// # Errors
     /// The daemon has gone away.
     pub async fn send(&self, request: &Request) -> Result<Replies, Failure> {
+        self.send_to(request, |_| Ok(())).await
+    }
+
+    /// The same, once the caller has looked at the user whose daemon this is: on the very connection that
+    /// is then used.
+    ///
+    /// # Errors
+    /// What the caller says, or that the daemon has gone away.
+    pub async fn send_to(
+        &self,
+        request: &Request,
+        daemon: impl FnOnce(Option<u32>) -> Result<(), Failure>,
+    ) -> Result<Replies, Failure> {
         let stream = connect(&self.place).await?.ok_or_else(gone)?;
+        daemon(stream.peer_cred().ok().map(|peer| peer.uid()))?;
         let (reader, mut writer) = stream.into_split();
         write_line(&mut writer, request).await.map_err(|_| gone())?;
         Ok(Replies { lines: Lines::new(BufReader::new(reader), ANSWER), writer })

@@ -3,18 +3,21 @@
 
 use std::time::Duration;
 
+use pairpin_core::clock::{Clock as _, SystemClock};
 use pairpin_core::host::offers::MintError;
-use pairpin_core::host::{AskError, DeviceChange, Host, HostError, OfferRequest, OfflineHost, SHELL};
+use pairpin_core::host::{AskError, DeviceChange, Host, HostError, KeyChange, OfferRequest, OfflineHost, SHELL};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
 use pairpin_core::wire::JoinNumber;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::protocol::{AdminError, Change, ErrorKind, PairRequest, Request};
+use crate::output::time::Moment;
+
+use super::protocol::{AdminError, Change, ChangeKeys, ErrorKind, PairRequest, Request};
 use super::views::{
-    AcceptedRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, MachineRecord, OfferRecord, RevokedRecord,
-    TombstoneRecord,
+    AcceptedRecord, ApproverRecord, AskRecord, AuditRecord, DeviceRecord, JoinRecord, KeysChangedRecord, LossRecord,
+    MachineRecord, OfferRecord, RevokedRecord, SheetRecord, TombstoneRecord,
 };
 
 /// The engine behind a verb.
@@ -90,6 +93,7 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         Request::CancelOffers => value(host.cancel_all_offers()),
         Request::Devices => records::<_, DeviceRecord>(host.devices()),
         Request::Tombstones => records::<_, TombstoneRecord>(host.tombstones()),
+        Request::Approvers => records::<_, ApproverRecord>(host.approvers()),
         Request::Device { device } => value(DeviceRecord::from(host.find_device(&device)?)),
         Request::Rename { device, name } => {
             let id = host.find_device(&device)?.id;
@@ -101,6 +105,12 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         }
         Request::Revoke { device, reason } => {
             value(RevokedRecord::from(host.revoke(whole_id(&device)?, SHELL, reason).await?))
+        }
+        Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since).await?)),
+        Request::RecoveryPrinted => value(host.recovery_printed_at().map(Moment)),
+        Request::RecoveryPrint { hosts } => {
+            let name = host.status().name;
+            value(SheetRecord::of(&host.print_recovery(&hosts).await?, name, SystemClock.wall_ms()))
         }
         Request::Joins => records::<_, JoinRecord>(host.joins()),
         Request::ApproveJoin { join, number, role, name } => {
@@ -115,6 +125,7 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
         }
         Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines).await?),
         Request::ResetClock => value(host.reset_clock().await?),
+        Request::ChangeKeys(change) => value(KeysChangedRecord::from(host.change_keys(key_change(change)).await?)),
         Request::Asks => records::<_, AskRecord>(host.asks()),
         Request::ShowAsk { id } => {
             let ask = host.asks().into_iter().find(|ask| ask.shown.id == id);
@@ -130,15 +141,21 @@ async fn running(host: &Host, request: Request) -> Result<Value, AdminError> {
 fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
     match request {
         Request::Status => {
-            let ((pin, next_pin), devices) = (host.pins()?, host.devices()?);
+            let (keys, devices) = (host.keys()?, host.devices()?);
             let owners = devices.iter().filter(|device| device.role == Role::Owner).count();
-            let (key, next_key) = (pin.into(), next_pin.into());
-            value(MachineRecord { running: false, key, next_key, devices: devices.len(), owners, daemon: None })
+            value(MachineRecord { devices: devices.len(), owners, ..MachineRecord::of_keys(keys) })
+        }
+        Request::Loss { device, since } => value(LossRecord::from(host.loss(&device, since)?)),
+        Request::RecoveryPrinted => value(host.recovery_printed_at()?.map(Moment)),
+        Request::RecoveryPrint { hosts } => {
+            let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            value(SheetRecord::of(&host.print_recovery(&hosts)?, name, SystemClock.wall_ms()))
         }
         // Nobody waits at a machine that is stopped.
         Request::Joins => value(Vec::<JoinRecord>::new()),
         Request::Devices => records::<_, DeviceRecord>(host.devices()?),
         Request::Tombstones => records::<_, TombstoneRecord>(host.tombstones()?),
+        Request::Approvers => records::<_, ApproverRecord>(host.approvers()?),
         Request::Device { device } => value(DeviceRecord::from(host.find_device(&device)?)),
         Request::Rename { device, name } => {
             let id = host.find_device(&device)?.id;
@@ -153,6 +170,7 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
         }
         Request::Audit { lines } => records::<_, AuditRecord>(host.audit_tail(lines)?),
         Request::ResetClock => value(host.reset_clock()?),
+        Request::ChangeKeys(change) => value(KeysChangedRecord::from(host.change_keys(&key_change(change))?)),
         Request::Offers
         | Request::CancelOffer { .. }
         | Request::CancelOffers
@@ -170,6 +188,10 @@ fn stopped(host: &OfflineHost, request: Request) -> Result<Value, AdminError> {
     }
 }
 
+fn key_change(change: ChangeKeys) -> KeyChange {
+    KeyChange { kind: change.kind.into(), next_key: change.next_key.map(Into::into) }
+}
+
 fn whole_id(text: &str) -> Result<DeviceId, AdminError> {
     DeviceId::parse(text).ok_or_else(|| AdminError::failed("that is not a whole device id"))
 }
@@ -180,6 +202,8 @@ impl From<Change> for DeviceChange {
             role: change.role,
             idle: change.idle_seconds.map(Duration::from_secs),
             absolute: change.absolute_seconds.map(Duration::from_secs),
+            lift: change.lift,
+            forget_approval_key: change.forget_approval_key,
         }
     }
 }

@@ -5,8 +5,9 @@
 
 use std::io;
 
+use pairpin_core::host::KeyChangeKind;
 use pairpin_core::role::Role;
-use pairpin_core::wire::DenyThen;
+use pairpin_core::wire::{Address, AskFresh, DenyThen};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -38,6 +39,8 @@ pub enum Request {
     Devices,
     /// Revoked devices.
     Tombstones,
+    /// The devices that may answer, as lines of a list of approvers.
+    Approvers,
     /// One device.
     Device {
         /// Name, id or beginning of the id.
@@ -63,6 +66,21 @@ pub enum Request {
         device: String,
         /// Why.
         reason: Option<String>,
+    },
+    /// What a device did, and whom it let in, before or after it is revoked; a
+    /// [`LossRecord`](super::views::LossRecord).
+    Loss {
+        /// Name, id or beginning of the id; of a revoked one its name or whole id.
+        device: String,
+        /// From when on, in milliseconds since 1970.
+        since: i64,
+    },
+    /// When the live recovery sheet was printed; null where there is none.
+    RecoveryPrinted,
+    /// Make a recovery sheet, which voids the one before; a [`SheetRecord`](super::views::SheetRecord).
+    RecoveryPrint {
+        /// Addresses to put first on it.
+        hosts: Vec<Address>,
     },
     /// Devices that ask to be let in.
     Joins,
@@ -110,6 +128,8 @@ pub enum Request {
     },
     /// Forget the latest time at which a device was welcomed.
     ResetClock,
+    /// Change the machine's keys; a [`KeysChangedRecord`](super::views::KeysChangedRecord).
+    ChangeKeys(ChangeKeys),
     /// Audit lines from now on, one event each, until the connection is closed.
     FollowAudit {
         /// Lines after this number.
@@ -140,6 +160,51 @@ pub struct AskRequest {
     pub detail: Option<String>,
     /// How long it waits.
     pub timeout_seconds: u64,
+    /// The caller's own number for this ask.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fresh: Option<AskFresh>,
+}
+
+/// What is to become of the machine's keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeKeys {
+    /// What.
+    pub kind: KeysKind,
+    /// The file with the next key, where that is not in the state directory; its whole path.
+    pub next_key: Option<String>,
+}
+
+/// See [`KeyChangeKind`].
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeysKind {
+    /// As announced.
+    Planned,
+    /// Because it is known to others.
+    Compromised,
+    /// Only the next one's place.
+    MoveNext,
+}
+
+impl From<KeyChangeKind> for KeysKind {
+    fn from(kind: KeyChangeKind) -> Self {
+        match kind {
+            KeyChangeKind::Planned => Self::Planned,
+            KeyChangeKind::Compromised => Self::Compromised,
+            KeyChangeKind::MoveNext => Self::MoveNext,
+        }
+    }
+}
+
+impl From<KeysKind> for KeyChangeKind {
+    fn from(kind: KeysKind) -> Self {
+        match kind {
+            KeysKind::Planned => Self::Planned,
+            KeysKind::Compromised => Self::Compromised,
+            KeysKind::MoveNext => Self::MoveNext,
+        }
+    }
 }
 
 /// What to change about a device.
@@ -152,6 +217,12 @@ pub struct Change {
     pub idle_seconds: Option<u64>,
     /// How long its session may live.
     pub absolute_seconds: Option<u64>,
+    /// Lift its suspension.
+    #[serde(default)]
+    pub lift: bool,
+    /// Forget its approval key.
+    #[serde(default)]
+    pub forget_approval_key: bool,
 }
 
 /// An offer to make.

@@ -38,6 +38,7 @@ impl Daemon {
             platform: "test".into(),
             advertise: Vec::new(),
             new_key: false,
+            place: pairpin_core::host::Place::default(),
             join_from: Default::default(),
             clock: Arc::new(SystemClock),
         })

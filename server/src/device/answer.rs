@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use pairpin_core::client::{Client, InboxItem, MachineSession};
+use pairpin_core::client::{AskItem, Client, InboxItem, MachineSession};
 use pairpin_core::wire::AskAnswered;
 use serde::Serialize;
 
 use super::cli::{ApproveArgs, DenyArgs};
-use super::inbox::{ItemJson, Reached, Unasked, end_text, how, look, shown};
-use super::{let_in, open};
-use crate::exit::{Exit, Failure};
+use super::inbox::{ItemJson, Reached, Unasked, end_text, exit_of, how, look, shown};
+use super::{approving, let_in, open};
+use crate::exit::Failure;
 use crate::output::style::{printable, quoted};
 use crate::output::{json, note, say};
 
@@ -40,13 +40,18 @@ pub async fn run_approve(state_dir: &Path, args: ApproveArgs) -> Result<(), Fail
     }
     let done = match &item {
         InboxItem::Ask(ask) => {
-            let answered = session.accept_here(ask).await;
-            answered.map_err(Failure::from).and_then(|answered| finished(&machine, &item, answered, args.json))
+            let answered = accepted(&mut session, ask).await;
+            answered.and_then(|answered| finished(&machine, &item, answered, args.json))
         }
         InboxItem::Join(join) => let_in::numbered(&mut session, &join.listed, &args).await,
     };
     session.close().await;
     done
+}
+
+async fn accepted(session: &mut MachineSession, ask: &AskItem) -> Result<AskAnswered, Failure> {
+    approving::ready(session).await?;
+    Ok(session.accept_here(ask).await?)
 }
 
 /// Runs `pairpin deny`.
@@ -90,14 +95,16 @@ async fn find(client: &Client, id: &str, on: Option<&str>) -> Result<(MachineSes
 
 fn finished(machine: &str, item: &InboxItem, answered: AskAnswered, as_json: bool) -> Result<(), Failure> {
     let text = end_text(&answered.end);
-    if as_json {
+    let said = if as_json {
         let (how, by) = how(&answered.end);
-        say(json::line(&AnsweredJson { item: ItemJson::of(machine, item), taken: answered.taken, how, by })?)?;
+        say(json::line(&AnsweredJson { item: ItemJson::of(machine, item), taken: answered.taken, how, by })?)
     } else if answered.taken {
-        say(format!("{} on {}: {text}", item.id(), quoted(machine)))?;
-    }
+        say(format!("{} on {}: {text}", item.id(), quoted(machine)))
+    } else {
+        Ok(())
+    };
     if answered.taken {
-        return Ok(());
+        return said;
     }
     Err(Failure::failed(format!("too late, {} is over: {text}", item.id())))
 }
@@ -108,5 +115,5 @@ fn absent(id: &str, unasked: &[Unasked]) -> Failure {
         return Failure::failed(format!("{text}: it was answered, withdrawn or has expired"));
     }
     unasked.iter().for_each(|unasked| note(format!("{}: {}", printable(&unasked.machine), unasked.why)));
-    Failure::new(Exit::Nobody, format!("{text}; not every machine could be asked"))
+    Failure::new(exit_of(unasked), format!("{text}; not every machine could be asked"))
 }

@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
+use crate::platform;
 
 /// The longest line or text that is read (bytes): a link has some hundred.
 const LONGEST: u64 = 64 * 1024;
@@ -31,6 +32,20 @@ pub async fn line(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     .await
 }
 
+/// One line that is not shown while it is typed. The terminal is as it was afterwards, after Ctrl-C too.
+///
+/// # Errors
+/// There is no terminal; Ctrl-C.
+pub async fn hidden(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    let prompt = prompt.to_owned();
+    let typed = tokio::task::spawn_blocking(move || platform::hidden_line(&prompt)).await;
+    let typed = typed.map_err(|_| Failure::failed("reading the answer failed, try again"))?;
+    typed.map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Failure::failed("nothing was changed"),
+        _ => Failure::failed(format!("cannot read from the terminal: {error}")),
+    })
+}
+
 /// All of stdin.
 pub async fn all_of_stdin() -> Result<Zeroizing<String>, Failure> {
     blocking(|| {
@@ -50,7 +65,11 @@ pub async fn yes(question: &str) -> Result<bool, Failure> {
 async fn blocking(
     read: impl FnOnce() -> io::Result<Zeroizing<String>> + Send + 'static,
 ) -> Result<Zeroizing<String>, Failure> {
-    let read = tokio::task::spawn_blocking(read).await;
-    let text = read.map_err(|_| Failure::failed("reading the answer failed, try again"))?;
+    // A thread that nobody waits for: where the question has become idle, the command ends all the same.
+    let (said, answer) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = said.send(read());
+    });
+    let text = answer.await.map_err(|_| Failure::failed("reading the answer failed, try again"))?;
     text.map_err(|error| Failure::failed(format!("cannot read standard input: {error}")))
 }

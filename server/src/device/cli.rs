@@ -118,14 +118,29 @@ pub enum MachinesVerb {
         /// Its new name here
         name: String,
     },
-    /// Unpair: the machine takes this device off its list, and its keys here are erased
+    /// Guard this device's decisions on one by a passphrase, change it, or take it away; asked for on the terminal
+    Passphrase(PassphraseArgs),
+    /// Unpair: the machine takes this device off its list, and its keys here are erased; one that is away is told later
     Forget {
         /// Its name here, or the beginning of its name or key fingerprint
         machine: String,
+        /// Erase the keys here at once, even if the machine cannot be told and goes on listing this device
+        #[arg(long, env = "PAIRPIN_MACHINES_FORGET_NOW", hide_env = true, value_parser = BoolishValueParser::new())]
+        now: bool,
         /// Do not ask
         #[arg(long, short, env = "PAIRPIN_YES", hide_env = true, value_parser = BoolishValueParser::new())]
         yes: bool,
     },
+}
+
+/// `pairpin machines passphrase`.
+#[derive(Debug, Args)]
+pub struct PassphraseArgs {
+    /// Its name here, or the beginning of its name or key fingerprint
+    pub machine: String,
+    /// The passphrase is lost: make another approval key, where the machine has forgotten the one before
+    #[arg(long, env = "PAIRPIN_MACHINES_PASSPHRASE_FORGOTTEN", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub forgotten: bool,
 }
 
 /// `pairpin inbox`.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use pairpin_core::client::{
-    AskItem, Client, ClientError, InboxItem, JoinItem, MachineSession, MachineState, clean_end,
+    AskItem, Client, ClientError, ErrorKind, InboxItem, JoinItem, MachineSession, MachineState, clean_end,
 };
+use pairpin_core::clock::{Clock as _, SystemClock};
+use pairpin_core::role::Role;
 use pairpin_core::wire::{AskEnd, DeviceEvent, JoinEnd};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -22,6 +24,8 @@ use crate::output::{facts, json, note, say, say_lines};
 
 /// Machines that are dialled at once, at most.
 const AT_ONCE: usize = 16;
+/// Items of a machine that are known not to be new, at most; a machine has far fewer waiting.
+const KNOWN: usize = 1024;
 /// The first pause before a machine is dialled again; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
@@ -71,6 +75,19 @@ fn join_lines(join: &JoinRecord, machine: &str) -> Vec<String> {
     if let Some(by) = &join.revoked_by {
         lines.push(format!("  REVOKED   its key was revoked here by {}, it cannot be let in", printable(by)));
     }
+    if let Some(name) = &join.known_as {
+        lines.push(format!(
+            "  paired    its key is paired there already as {}: this gives it another session",
+            quoted(name)
+        ));
+    }
+    if join.before_restart {
+        lines.push(
+            "  OVER      it asked before the machine restarted, nobody can let it in by that: ask again there"
+                .to_owned(),
+        );
+        return lines;
+    }
     lines.push(match join.number {
         true => {
             format!("  let it in by what IT shows: pairpin approve {} --number NUMBER, or --image PICTURE", join.id)
@@ -89,6 +106,23 @@ fn record(ask: &AskItem) -> AskRecord {
 pub struct Unasked {
     pub machine: String,
     pub why: String,
+    /// What kind of failure it is.
+    #[serde(skip)]
+    pub kind: ErrorKind,
+}
+
+/// The exit code where no machine could be asked: that nobody was there only if one of them was not.
+pub fn exit_of(unasked: &[Unasked]) -> Exit {
+    let any = |kind| unasked.iter().any(|unasked| unasked.kind == kind);
+    if any(ErrorKind::IdentityChanged) {
+        Exit::IdentityChanged
+    } else if any(ErrorKind::NotReachable) {
+        Exit::Nobody
+    } else if any(ErrorKind::Failed) {
+        Exit::Failed
+    } else {
+        Exit::Expired
+    }
 }
 
 #[derive(Serialize)]
@@ -112,7 +146,7 @@ pub async fn look(client: &Client, on: Option<&str>) -> Result<(Vec<Reached>, Ve
     let live = machines.into_iter().filter(|machine| !matches!(machine.state, MachineState::Revoked(_)));
     let looks = live.map(|machine| async move {
         let reached = reach(client, machine.row).await;
-        reached.map_err(|error| Unasked { machine: machine.name, why: error.to_string() })
+        reached.map_err(|error| Unasked { machine: machine.name, why: error.to_string(), kind: error.kind() })
     });
     let (mut reached, mut unasked) = (Vec::new(), Vec::new());
     let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
@@ -134,7 +168,7 @@ async fn reach(client: &Client, row: i64) -> Result<Reached, ClientError> {
 /// Runs `pairpin inbox`.
 ///
 /// # Errors
-/// What to tell the person; exit code 4 where no machine could be asked.
+/// What to tell the person; where no machine could be asked, exit code 4 if one was not there, else 1 and the like.
 pub async fn run_inbox(state_dir: &Path, args: InboxArgs) -> Result<(), Failure> {
     let (client, _) = open(state_dir, args.store.secret_store, None)?;
     if args.follow {
@@ -147,6 +181,7 @@ pub async fn run_inbox(state_dir: &Path, args: InboxArgs) -> Result<(), Failure>
     };
     let items: Vec<(String, InboxItem)> = reached.iter().flat_map(all).collect();
     let nobody = reached.is_empty() && !unasked.is_empty();
+    let failed = exit_of(&unasked);
     for reached in reached {
         reached.session.close().await;
     }
@@ -155,14 +190,16 @@ pub async fn run_inbox(state_dir: &Path, args: InboxArgs) -> Result<(), Failure>
         let items = items.iter().map(|(machine, item)| ItemJson::of(machine, item)).collect();
         say(json::line(&ListJson { items, unasked })?)?;
     } else if items.is_empty() {
-        note("nothing is waiting for an answer");
+        if !nobody {
+            note("nothing is waiting for an answer");
+        }
     } else {
         for (machine, item) in &items {
             say_lines(&shown(machine, item))?;
         }
         note("answer with `pairpin approve ID` or `pairpin deny ID`");
     }
-    if nobody { Err(Failure::quiet(Exit::Nobody)) } else { Ok(()) }
+    if nobody { Err(Failure::quiet(failed)) } else { Ok(()) }
 }
 
 /// A line of `inbox --follow --json`.
@@ -185,6 +222,28 @@ enum Event {
         uid: u32,
         user: Option<String>,
         text: String,
+    },
+    DeviceChanged {
+        machine: String,
+        at: Moment,
+        device: String,
+        name: String,
+        role: Role,
+        suspended: bool,
+        by: String,
+    },
+    SessionEnding {
+        machine: String,
+        device: String,
+        name: String,
+        ends_at: Moment,
+        unused: bool,
+    },
+    RecoveryUsed {
+        machine: String,
+        at: Moment,
+        from: String,
+        revoked: usize,
     },
     Online {
         machine: String,
@@ -232,9 +291,9 @@ struct Follower {
 
 impl Follower {
     async fn run(self) {
-        let mut pause = PAUSE;
+        let (mut pause, mut warned) = (PAUSE, HashSet::new());
         loop {
-            let error = match self.connected(&mut pause).await {
+            let error = match self.connected(&mut pause, &mut warned).await {
                 Ok(()) => return,
                 Err(error) => error,
             };
@@ -251,7 +310,9 @@ impl Follower {
     }
 
     /// One connection, from its welcome to its end. `Ok` where nobody listens to this any more.
-    async fn connected(&self, pause: &mut Duration) -> Result<(), ClientError> {
+    ///
+    /// `warned` outlives it: a machine that comes and goes warns at each connection, and a person wants it once.
+    async fn connected(&self, pause: &mut Duration, warned: &mut HashSet<Vec<String>>) -> Result<(), ClientError> {
         let mut session = self.client.open_session(self.row).await?;
         let mut known = HashSet::new();
         let waiting = session.inbox().await?;
@@ -271,7 +332,7 @@ impl Follower {
                     all.extend(item.and_then(|item| self.pending(&item, &mut known)));
                 }
                 DeviceEvent::JoinPending(listed) => {
-                    let item = InboxItem::Join(JoinItem::new(listed));
+                    let item = InboxItem::Join(JoinItem::new(*listed));
                     all.extend(self.pending(&item, &mut known));
                 }
                 DeviceEvent::JoinGone { join, end, by } => {
@@ -289,6 +350,18 @@ impl Follower {
                     let (machine, at, uid) = (self.name.clone(), Moment(at), known.uid);
                     all.push((Event::Notice { machine, at, uid, user, text }, vec![line]));
                 }
+                event @ DeviceEvent::DeviceChanged { .. } => all.extend(self.changed(event)),
+                event @ DeviceEvent::SessionEnding { .. } => {
+                    all.extend(self.ending(event).filter(|(_, lines)| warned.insert(lines.clone())));
+                }
+                DeviceEvent::RecoveryUsed { from, at, revoked } => {
+                    let (machine, from) = (self.name.clone(), printable(&from));
+                    let line = format!(
+                        "ALARM: the recovery sheet of {} was used from {from}, devices revoked: {revoked}",
+                        printable(&machine)
+                    );
+                    all.push((Event::RecoveryUsed { machine, at: Moment(at), from, revoked }, vec![line]));
+                }
                 DeviceEvent::Missed => {
                     let waiting = session.inbox().await?;
                     all.extend(waiting.iter().filter_map(|item| self.pending(item, &mut known)));
@@ -298,8 +371,35 @@ impl Follower {
         }
     }
 
-    /// Told once.
+    /// What a device may do was changed.
+    fn changed(&self, event: DeviceEvent) -> Option<Told> {
+        let DeviceEvent::DeviceChanged { device, name, role, suspended, by, at, .. } = event else { return None };
+        let (machine, name, by) = (self.name.clone(), printable(&name), printable(&by));
+        let what = if suspended { "is suspended".to_owned() } else { format!("is {role}") };
+        let line = format!("{}: {} {what}, by {by}", printable(&machine), quoted(&name));
+        let (at, device) = (Moment(at), device.text());
+        Some((Event::DeviceChanged { machine, at, device, name, role, suspended, by }, vec![line]))
+    }
+
+    /// A session ends soon.
+    fn ending(&self, event: DeviceEvent) -> Option<Told> {
+        let DeviceEvent::SessionEnding { device, name, ends_at, unused } = event else { return None };
+        let (machine, name) = (self.name.clone(), printable(&name));
+        let when = Moment(ends_at).ahead(SystemClock.wall_ms());
+        let next = match unused {
+            true => "it is not used, and connecting with it is enough",
+            false => "to go on, pair it again with a fresh offer; name and role stay",
+        };
+        let line = format!("{}: the session of {} ends {when}: {next}", printable(&machine), quoted(&name));
+        let (device, ends_at) = (device.text(), Moment(ends_at));
+        Some((Event::SessionEnding { machine, device, name, ends_at, unused }, vec![line]))
+    }
+
+    /// Told once; again where the machine has named more than any can have waiting.
     fn pending(&self, item: &InboxItem, known: &mut HashSet<String>) -> Option<Told> {
+        if known.len() >= KNOWN {
+            known.clear();
+        }
         let new = known.insert(item.id().to_owned());
         new.then(|| (Event::Pending { item: ItemJson::of(&self.name, item) }, shown(&self.name, item)))
     }
@@ -309,6 +409,7 @@ impl Follower {
         let (how, text) = match end {
             JoinEnd::Accepted => ("yes", "let in"),
             JoinEnd::Denied => ("no", "denied"),
+            JoinEnd::Withdrawn => ("withdrawn", "let in by somebody who may not any more, and not paired"),
             JoinEnd::Over => ("expired", "asks no more"),
             JoinEnd::Unknown => ("unknown", "ended, in a way that this version does not know"),
         };

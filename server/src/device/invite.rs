@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::cli::InviteArgs;
-use super::open;
+use super::{approving, open};
 use crate::exit::{Exit, Failure};
 use crate::output::qr_out::{QrFile, terminal_rows};
 use crate::output::style::{printable, quoted};
@@ -51,9 +51,7 @@ pub async fn run_invite(state_dir: &Path, args: InviteArgs) -> Result<(), Failur
     let (client, _) = open(state_dir, args.store.secret_store, None)?;
     let machine = client.find(&args.machine).await?;
     let mut session = client.open_session(machine.row).await?;
-    if session.enrol_here().await? {
-        note(format!("{} takes decisions of this device from now on; whoever uses it can make them", session.name()));
-    }
+    approving::ready(&mut session).await?;
     let offer = session.invite_here(args.role, args.name.clone(), args.ttl).await?;
     show(&session, &offer, &args, file.as_ref())?;
     let life = Duration::from_secs(offer.expires_in_seconds) + ACKNOWLEDGING;
@@ -132,7 +130,12 @@ fn outcome(event: DeviceEvent, as_json: bool) -> Result<(), Failure> {
         let (device, from, check_digits) = (name.as_str(), from.as_str(), check_digits.as_str());
         return say(json::line(&PairedJson { event: "paired", device, role, from, check_digits })?);
     }
-    say(format!("paired {} as {role} from {}, check digits {check_digits}", quoted(&name), printable(&from)))?;
+    say(format!(
+        "paired {} as {role} from {}, check digits {}",
+        quoted(&name),
+        printable(&from),
+        printable(&check_digits)
+    ))?;
     note("the same four digits are on the new device; if not, revoke it now");
     Ok(())
 }

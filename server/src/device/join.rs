@@ -186,8 +186,15 @@ async fn enrol(client: &Client, row: i64) {
         session.close().await;
         brought
     };
-    if let Err(error) = enrolled.await {
-        note(format!("this device cannot answer asks yet: {error}"));
+    match enrolled.await {
+        Ok(_) => {}
+        // Paired again by a fresh offer: a person brings the key with the next decision.
+        Err(ClientError::ApprovalLocked { name }) => {
+            note(format!(
+                "{name} takes decisions of this device again when its passphrase was typed, with the next one"
+            ));
+        }
+        Err(error) => note(format!("this device cannot answer asks yet: {error}")),
     }
 }
 

@@ -43,7 +43,7 @@ enum Event<'a> {
 /// Asks, waits, and takes the digits.
 pub async fn by_asking(client: &Client, address: Address, args: &JoinArgs) -> Result<Paired, Failure> {
     let asked = client.ask_to_join(address).await?;
-    show(&asked, args)?;
+    show(&asked, args).map_err(Failure::of_unfinished)?;
     let granted = wait(asked, args).await?;
     if args.json {
         say(json::line(&Event::LetIn {
@@ -51,7 +51,8 @@ pub async fn by_asking(client: &Client, address: Address, args: &JoinArgs) -> Re
             platform: &granted.platform,
             role: granted.role,
             expires_in_seconds: granted.time.as_secs(),
-        })?)?;
+        })?)
+        .map_err(Failure::of_unfinished)?;
     } else {
         note(format!(
             "what answers says it is {} and lets this device in as {}: whoever let it in sees four digits now",
@@ -61,8 +62,16 @@ pub async fn by_asking(client: &Client, address: Address, args: &JoinArgs) -> Re
     typed(granted).await
 }
 
-async fn typed(granted: JoinGranted) -> Result<Paired, Failure> {
-    let digits = ask::line("the four digits on that screen (one attempt): ").await?;
+async fn typed(mut granted: JoinGranted) -> Result<Paired, Failure> {
+    let digits = tokio::select! {
+        digits = ask::line("the four digits on that screen (one attempt): ") => digits?,
+        over = granted.ended() => {
+            if ask::possible() {
+                note("");
+            }
+            return Err(over.into());
+        }
+    };
     if digits.trim().is_empty() {
         granted.decline().await?;
         return Err(Failure::failed("nothing was typed, so nothing was paired"));

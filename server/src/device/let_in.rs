@@ -8,6 +8,7 @@ use pairpin_core::join_qr::JoinQr;
 use pairpin_core::wire::{DenyThen, JoinAccepted, JoinListed};
 use serde::Serialize;
 
+use super::approving;
 use super::cli::{ApproveArgs, DenyArgs};
 use super::link_in::from_picture;
 use crate::admin::views::AcceptedRecord;
@@ -32,7 +33,7 @@ pub async fn scanned(client: &Client, picture: &Path, args: &ApproveArgs) -> Res
     let qr = JoinQr::parse(&text).map_err(|error| Failure::failed(error.to_string()))?;
     let machine = client.machine_of_join(&qr).await?;
     let mut session = client.open_session(machine.row).await?;
-    enrol(&mut session).await?;
+    approving::ready(&mut session).await?;
     let act = session.approve_scanned(&qr, terms(args)).await?;
     let accepted = session.let_in_here(act).await?;
     let told = told(session.name(), accepted, args.json);
@@ -50,17 +51,10 @@ pub async fn numbered(session: &mut MachineSession, join: &JoinListed, args: &Ap
             join.join
         )));
     };
-    enrol(session).await?;
+    approving::ready(session).await?;
     let act = session.approve_number(join.join, number, terms(args)).await?;
     let accepted = session.let_in_here(act).await?;
     told(session.name(), accepted, args.json)
-}
-
-async fn enrol(session: &mut MachineSession) -> Result<(), Failure> {
-    if session.enrol_here().await? {
-        note(format!("{} takes decisions of this device from now on; whoever uses it can make them", session.name()));
-    }
-    Ok(())
 }
 
 fn told(machine: &str, accepted: JoinAccepted, as_json: bool) -> Result<(), Failure> {

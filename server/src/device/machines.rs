@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use pairpin_core::client::{Client, MachineState, MachineView};
+use pairpin_core::client::{Client, Forgotten, MachineState, MachineView};
 use pairpin_core::clock::{Clock as _, SystemClock};
+use pairpin_core::role::Role;
 use serde::Serialize;
 
 use super::cli::{MachinesArgs, MachinesVerb};
-use super::views::{MachineJson, explained, state_text};
-use super::{open, watch};
+use super::views::{MachineJson, ends_soon, explained, no_owner, renewal, restored_text, state_text};
+use super::{approving, open, watch};
 use crate::exit::{Exit, Failure};
 use crate::output::style::quoted;
 use crate::output::{self, json, note, say, say_table, table};
@@ -30,7 +31,10 @@ pub async fn run_machines(state_dir: &Path, args: MachinesArgs) -> Result<(), Fa
             }
             say(format!("{} is called {} here from now on", found.name, renamed.name))
         }
-        Some(MachinesVerb::Forget { machine, yes }) => forget(&client, &machine, yes, args.json).await,
+        Some(MachinesVerb::Passphrase(asked)) => approving::run_passphrase(&client, asked, args.json).await,
+        Some(MachinesVerb::Forget { machine, now, yes }) => {
+            forget(&client, &machine, Forget { now, yes, as_json: args.json }).await
+        }
     }
 }
 
@@ -44,6 +48,9 @@ async fn list(client: &Client, as_json: bool) -> Result<(), Failure> {
     } else {
         say_table(&listed(&machines))?;
         machines.iter().filter_map(explained).for_each(note);
+        let now = SystemClock.wall_ms();
+        machines.iter().filter_map(|machine| renewal(machine, now)).for_each(note);
+        machines.iter().filter_map(|machine| restored_text(machine, now)).for_each(note);
     }
     if machines.iter().any(|machine| machine.state.identity_changed()) {
         return Err(Failure::quiet(Exit::IdentityChanged));
@@ -59,7 +66,10 @@ fn listed(machines: &[MachineView]) -> table::Table {
             machine.name.clone(),
             match &machine.state {
                 // By which address is in a column of its own.
-                MachineState::Online { .. } => "online".into(),
+                MachineState::Online { .. } => match ends_soon(machine, now) {
+                    Some(at) => format!("online, ends {}", at.ahead(now)),
+                    None => "online".into(),
+                },
                 state => state_text(state, now),
             },
             machine.role.to_string(),
@@ -77,13 +87,26 @@ struct ForgottenJson {
     /// Why the machine still lists this device; absent where it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     still_listed: Option<String>,
+    /// It is told as soon as it answers; the row stays until then.
+    told_later: bool,
+    /// No owner is left there.
+    last_owner: bool,
 }
 
-async fn forget(client: &Client, selector: &str, yes: bool, as_json: bool) -> Result<(), Failure> {
+struct Forget {
+    now: bool,
+    yes: bool,
+    as_json: bool,
+}
+
+async fn forget(client: &Client, selector: &str, how: Forget) -> Result<(), Failure> {
     let found = client.find(selector).await?;
     let question = format!("Forget {} ({}) and erase its keys here?", found.name, found.fingerprint());
-    output::confirm(&question, yes)?;
-    let forgotten = client.forget(found.row).await?;
+    output::confirm(&question, how.yes)?;
+    let forgotten = if how.now { client.forget_now(found.row).await? } else { client.forget(found.row).await? };
+    if forgotten.told_later {
+        return told_later(forgotten, how.as_json);
+    }
     if let Some(why) = &forgotten.still_listed {
         note(format!(
             "{} still lists this device as {}, take it off there with `pairpin devices revoke`: {why}",
@@ -92,11 +115,41 @@ async fn forget(client: &Client, selector: &str, yes: bool, as_json: bool) -> Re
         ));
     }
     if forgotten.last_owner {
-        note(format!("no owner is left on {}: the next device paired at its shell will be owner", found.name));
+        note(no_owner(&found.name));
     }
-    if as_json {
-        let view = ForgottenJson { forgotten: (&forgotten.machine).into(), still_listed: forgotten.still_listed };
-        return say(json::line(&view)?);
+    if how.as_json {
+        return say(json::line(&ForgottenJson::from(&forgotten))?);
     }
     say(format!("{} is forgotten, its keys here are erased", found.name))
+}
+
+fn told_later(forgotten: Forgotten, as_json: bool) -> Result<(), Failure> {
+    let name = &forgotten.machine.name;
+    if let Some(why) = &forgotten.still_listed {
+        note(format!("{name} could not be told: {why}"));
+    }
+    note(format!(
+        "it is told as soon as this device sees it again (pairpin machines, or machines watch), and its keys are kept \
+         here for that alone; to erase them now, and leave this device on its list: pairpin machines forget {name} --now"
+    ));
+    if forgotten.machine.role == Role::Owner {
+        note(format!(
+            "if no other owner is paired with {name} then, the next device paired at its shell will be owner"
+        ));
+    }
+    if as_json {
+        return say(json::line(&ForgottenJson::from(&forgotten))?);
+    }
+    say(format!("{name} is forgotten here, and not told yet"))
+}
+
+impl From<&Forgotten> for ForgottenJson {
+    fn from(forgotten: &Forgotten) -> Self {
+        Self {
+            forgotten: (&forgotten.machine).into(),
+            still_listed: forgotten.still_listed.clone(),
+            told_later: forgotten.told_later,
+            last_owner: forgotten.last_owner,
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! list of what is paired, `inbox` what waits for an answer and `answer` the answer, `ask` the questions, `secret_store` where keys are kept.
 
 mod answer;
+mod approving;
 mod ask;
 mod cli;
 pub mod devices;
@@ -16,6 +17,7 @@ mod joining;
 mod let_in;
 mod link_in;
 mod machines;
+mod recovery;
 mod views;
 mod watch;
 
@@ -25,6 +27,7 @@ pub use inbox::run_inbox;
 pub use invite::run_invite;
 pub use join::run_join;
 pub use machines::run_machines;
+pub use recovery::{RecoveryUseArgs, run_recovery_use};
 
 use std::path::Path;
 

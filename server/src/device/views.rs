@@ -1,6 +1,6 @@
 //! The JSON shapes and the words for machines (docs/json.md).
 
-use pairpin_core::client::{MachineState, MachineView, PairQuestion, Told};
+use pairpin_core::client::{MachineState, MachineView, PairQuestion, Restored, Told};
 use pairpin_core::role::Role;
 use pairpin_core::wire::Address;
 use serde::Serialize;
@@ -35,6 +35,21 @@ pub struct MachineJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Moment>,
     secret_store: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restored: Option<RestoredJson>,
+}
+
+/// A machine was restored from a backup.
+#[derive(Debug, Serialize)]
+pub struct RestoredJson {
+    at: Moment,
+    handed_back: u64,
+}
+
+impl From<Restored> for RestoredJson {
+    fn from(restored: Restored) -> Self {
+        Self { at: Moment(restored.at), handed_back: restored.taken }
+    }
 }
 
 /// Who revoked this device, when and why.
@@ -69,6 +84,7 @@ impl From<&MachineView> for MachineJson {
             addresses: view.addresses.clone(),
             since: match &view.state {
                 MachineState::Offline { since, .. } => since.map(Moment),
+                MachineState::Leaving { since, .. } => Some(Moment(*since)),
                 _ => None,
             },
             why: why(&view.state),
@@ -84,6 +100,7 @@ impl From<&MachineView> for MachineJson {
             last_online: view.last_online.map(Moment),
             expires_at: view.expires_at.map(Moment),
             secret_store: view.secret_store.as_str(),
+            restored: view.restored.map(Into::into),
         }
     }
 }
@@ -110,7 +127,7 @@ pub fn question_key(question: &PairQuestion) -> &'static str {
 
 fn why(state: &MachineState) -> Option<String> {
     match state {
-        MachineState::Offline { why, .. } => why.clone(),
+        MachineState::Offline { why, .. } | MachineState::Leaving { why, .. } => why.clone(),
         MachineState::Expired { why } | MachineState::Lost { why } | MachineState::Broken { why } => Some(why.clone()),
         _ => None,
     }
@@ -126,8 +143,37 @@ pub fn state_text(state: &MachineState, now: i64) -> String {
         MachineState::Suspended(told) => format!("suspended{told}"),
         MachineState::KeyChanged { .. } => "KEY CHANGED".into(),
         MachineState::KeyCopied => "KEY COPIED".into(),
+        MachineState::Leaving { .. } => "forgotten here, not told yet".into(),
+        MachineState::Forgotten { .. } => "forgotten, and told".into(),
         other => other.word().to_owned(),
     }
+}
+
+/// When the session with a machine ends for its age, where that is within a week, or within the last quarter of a
+/// shorter one.
+pub fn ends_soon(view: &MachineView, now: i64) -> Option<Moment> {
+    const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
+    let at = view.expires_at?;
+    let life = view.paired_at.map_or(i64::MAX, |paired| at.saturating_sub(paired));
+    let left = at.saturating_sub(now);
+    let over = matches!(view.state, MachineState::Revoked(_) | MachineState::Unfinished | MachineState::Expired { .. });
+    (!over && (0..=WEEK.min(life / 4)).contains(&left)).then_some(Moment(at))
+}
+
+/// How a session that ends soon is renewed.
+pub fn renewal(view: &MachineView, now: i64) -> Option<String> {
+    let at = ends_soon(view, now)?;
+    Some(format!(
+        "the session with {} ends {}, however it is used: to go on, take a fresh offer from it with pairpin join here \
+         (pairpin pair there); name and role stay",
+        view.name,
+        at.ahead(now)
+    ))
+}
+
+/// What follows when the last owner has left.
+pub fn no_owner(name: &str) -> String {
+    format!("no owner is left on {name}: the next device paired at its shell will be owner")
 }
 
 /// What to add under the table or after an event: the cause and the next step, where the cell does not
@@ -136,8 +182,8 @@ pub fn explained(view: &MachineView) -> Option<String> {
     let name = &view.name;
     match &view.state {
         MachineState::KeyChanged { seen } => Some(format!(
-            "{name} proves another key ({}): if its key was replaced, scan a new offer from its own screen, if not, \
-             somebody is in between; nothing was sent to it",
+            "{name} proves another key ({}): if its key was replaced, or changed more than once while this device was \
+             away, scan a new offer from its own screen, if not, somebody is in between; nothing it says is believed",
             seen.fingerprint()
         )),
         MachineState::KeyCopied => Some(format!(
@@ -146,13 +192,40 @@ pub fn explained(view: &MachineView) -> Option<String> {
         )),
         MachineState::Suspended(_) => Some(format!(
             "{name} has suspended this device: a token that it had replaced was used again, so its keys may have been \
-             copied; if you know why (a restored backup), pair again with a fresh offer from there, if not, revoke it \
-             there: pairpin devices revoke"
+             copied; if you know why (a restored backup), let an owner lift it (pairpin devices set NAME --lift) or pair \
+             again with a fresh offer from there, if not, revoke it there: pairpin devices revoke"
         )),
         MachineState::Revoked(_) => Some(format!(
             "{name} has revoked this device, its keys here are erased: to come back, pair with a fresh offer from there"
         )),
+        MachineState::Leaving { why, .. } => Some(format!(
+            "{name} was forgotten here, and is told as soon as it answers; to erase its keys here at once: pairpin \
+             machines forget {name} --now{}",
+            why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default()
+        )),
+        MachineState::Forgotten { last_owner } => Some(format!(
+            "{name} was told, and has taken this device off its list; its keys here are erased{}",
+            if *last_owner { format!("; {}", no_owner(name)) } else { String::new() }
+        )),
         MachineState::Unfinished => Some(format!("{name}: the pairing was not finished, scan its offer again")),
         state => why(state).map(|why| if why.contains(name.as_str()) { why } else { format!("{name}: {why}") }),
     }
+}
+
+/// For how long a list says that a machine was restored.
+const RESTORED_SHOWN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// That a machine came back from a backup, while that is news.
+pub fn restored_text(view: &MachineView, now: i64) -> Option<String> {
+    let restored = view.restored.filter(|restored| now.saturating_sub(restored.at) < RESTORED_SHOWN_MS)?;
+    let (name, when) = (&view.name, Moment(restored.at).ago(now));
+    let handed = match restored.taken {
+        0 => "this device had nothing to hand back".to_owned(),
+        1 => "this device handed back a revocation that it had lost".to_owned(),
+        taken => format!("this device handed back {taken} revocations that it had lost"),
+    };
+    Some(format!(
+        "{name} was restored from a backup (noticed {when}), {handed}: look at its devices, whoever was revoked or paired \
+         since that backup may be in or out again"
+    ))
 }

@@ -1,6 +1,7 @@
 //! `pairpin ask`: a question to the owner and operator devices, whose answer is the exit code. And `notify`.
 //!
 //! Only a line that says yes is a yes: a daemon that stops, a line that makes no sense, and time give none.
+//! As root it does not take the daemon's word for it (`root_ask`).
 //! Going away (Ctrl-C, a kill) closes the connection, and by that the daemon takes the ask back.
 
 use std::fs::File;
@@ -10,16 +11,21 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use pairpin_core::host::Question;
+use pairpin_core::secrets::random_bytes;
+use pairpin_core::wire::{AskClaimed, AskFresh, AskKnown};
+
 use super::ask_cli::{AskArgs, NotifyArgs};
 use super::reach;
-use crate::admin::client::{Line, Replies, parse};
+use super::root_ask::{self, RootAsk};
+use crate::admin::client::{AdminClient, Line, Replies, parse};
 use crate::admin::protocol::{AskRequest, Request};
 use crate::admin::views::{Answer, AskEvent};
 use crate::exit::{Exit, Failure};
-use crate::output::style::quoted;
+use crate::output::style::{printable, quoted};
 use crate::output::time::span;
 use crate::output::{json, note, say};
-use crate::platform::user_name;
+use crate::platform::{effective_uid, own_looks, user_name};
 
 /// The longest text and the longest detail that are sent (bytes); the daemon says how much of them fits.
 const LONGEST: usize = 4 * 1024;
@@ -29,26 +35,32 @@ const LONGER: Duration = Duration::from_secs(15);
 /// Runs it.
 ///
 /// # Errors
-/// Exit code 1 for a no, 3 where nobody answered in time, 4 where no device may answer, 5 without a daemon.
+/// Exit code 1 for a no, or where the answer cannot be written; 3 where nobody answered in time, 4 where no device may answer, 5 without a daemon.
 pub async fn run(state_dir: &Path, args: AskArgs) -> Result<(), Failure> {
+    let root = RootAsk::look(args.approvers.as_deref(), args.socket.as_deref())?;
     let detail = args.detail.as_deref().map(detail).transpose()?;
+    let detail = detail.or_else(|| root.as_ref().and_then(RootAsk::detail));
     let text = bounded("the text", args.text.clone())?;
     let daemon = reach::daemon_at(state_dir, args.socket.as_deref()).await?;
     // Rounded up: a part of a second is not nothing.
     let timeout_seconds = args.timeout.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
-    let request = Request::Ask(AskRequest { text, detail, timeout_seconds });
-    let mut replies = daemon.send(&request).await?;
+    let fresh = AskFresh::from_bytes(random_bytes().map_err(|error| Failure::failed(error.to_string()))?);
+    let claimed = AskClaimed { text: text.clone(), detail: detail.clone() };
+    let asked = Asked { question: own_question(claimed, timeout_seconds, fresh), root, checked: false };
+    let request = Request::Ask(AskRequest { text, detail, timeout_seconds, fresh: Some(fresh) });
+    let (mut replies, asked) =
+        send(&daemon, &request, asked, &root_ask::place(args.socket.as_deref(), state_dir)).await?;
     if args.socket.is_some() {
         // Whose word the answer is: a path alone does not say who listens there.
         let user = replies.daemon().map(|uid| user_name(uid).unwrap_or_else(|| format!("#{uid}")));
         note(format!("asking the daemon of user {}", user.as_deref().unwrap_or("unknown")));
     }
     let as_json = args.json.json;
-    let end = tokio::time::timeout(args.timeout.saturating_add(LONGER), wait(&mut replies, as_json)).await;
+    let end = tokio::time::timeout(args.timeout.saturating_add(LONGER), wait(&mut replies, &asked, as_json)).await;
     let end =
         end.map_err(|_| Failure::new(Exit::Expired, "pairpin serve does not answer any more, look at its log"))??;
     match end {
-        AskEvent::Answered { answer: Answer::Yes, by } => {
+        AskEvent::Answered { answer: Answer::Yes, by, .. } => {
             if !as_json {
                 note(format!("yes, by {}", quoted(&by)));
             }
@@ -56,7 +68,7 @@ pub async fn run(state_dir: &Path, args: AskArgs) -> Result<(), Failure> {
             drop(replies);
             follow(&args)
         }
-        AskEvent::Answered { answer: Answer::No, by } => Err(Failure::failed(format!("no, by {}", quoted(&by)))),
+        AskEvent::Answered { answer: Answer::No, by, .. } => Err(Failure::failed(format!("no, by {}", quoted(&by)))),
         AskEvent::Expired => {
             let waited = span(args.timeout);
             Err(Failure::new(
@@ -69,17 +81,69 @@ pub async fn run(state_dir: &Path, args: AskArgs) -> Result<(), Failure> {
     }
 }
 
+/// What this process asks, and by what right it believes an answer.
+struct Asked {
+    question: Question,
+    root: Option<RootAsk>,
+    /// The answer is held against root's list.
+    checked: bool,
+}
+
+impl Asked {
+    /// The end, as it may be believed: a yes whose signature was to be seen names who stands in the list.
+    fn believed(&self, end: AskEvent) -> Result<AskEvent, Failure> {
+        match (&self.root, end) {
+            (Some(root), AskEvent::Answered { answer: Answer::Yes, proof, .. }) if self.checked => {
+                let by = root.answer(&self.question, proof.as_deref())?;
+                Ok(AskEvent::Answered { answer: Answer::Yes, by, proof })
+            }
+            (_, end) => Ok(end),
+        }
+    }
+}
+
+/// What the daemon should make of this ask: what is sent, and what this process knows of itself.
+fn own_question(claimed: AskClaimed, timeout_seconds: u64, fresh: AskFresh) -> Question {
+    let uid = effective_uid();
+    let known = AskKnown { uid, user: user_name(uid), process: Some(std::process::id()) };
+    let time = Some(Duration::from_secs(timeout_seconds));
+    Question { known, observed: own_looks(), claimed, time, fresh: Some(fresh) }
+}
+
+/// Sends it, once the daemon was looked at where that is called for.
+async fn send(
+    daemon: &AdminClient,
+    request: &Request,
+    mut asked: Asked,
+    place: &Path,
+) -> Result<(Replies, Asked), Failure> {
+    let place = std::path::absolute(place).map_err(|error| Failure::usage(format!("--socket: {error}")))?;
+    let mut checked = false;
+    let look = |uid| {
+        if let Some(root) = &asked.root {
+            checked = root.daemon(uid, &place)?;
+        }
+        Ok(())
+    };
+    let replies = daemon.send_to(request, look).await?;
+    asked.checked = checked;
+    Ok((replies, asked))
+}
+
 /// Says what happens until there is an end.
-async fn wait(replies: &mut Replies, as_json: bool) -> Result<AskEvent, Failure> {
+async fn wait(replies: &mut Replies, asked: &Asked, as_json: bool) -> Result<AskEvent, Failure> {
     loop {
         let (happened, last) = match replies.next::<AskEvent, AskEvent>().await? {
             Line::Event(happened) => (happened, false),
-            Line::Last(happened) => (happened, true),
+            // Before anybody is told.
+            Line::Last(happened) => (asked.believed(happened)?, true),
         };
         if as_json {
-            say(json::line(&happened)?)?;
+            // Elsewhere a reader that has gone away is no failure; here that would be the exit code of a yes.
+            say(json::line(&happened)?).map_err(Failure::of_unfinished)?;
         } else if let AskEvent::Asked { ask, may_answer, online } = &happened {
-            note(asked_text(&ask.id, *may_answer, *online));
+            // The daemon may be another user's.
+            note(asked_text(&printable(&ask.id), *may_answer, *online));
         }
         if last {
             return Ok(happened);

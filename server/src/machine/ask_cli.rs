@@ -10,7 +10,7 @@ use crate::cli::Json;
 use crate::output::time::parse_duration;
 
 /// `pairpin ask`. Exit codes: 0 yes, 1 no, 3 nobody answered in time, 4 no device is paired that may answer, 5 the
-/// daemon is not running; with a command, its own once there is a yes.
+/// daemon is not running; with a command, its own once there is a yes. This help is no yes either: 2.
 #[derive(Debug, Args)]
 pub struct AskArgs {
     /// The question, one line
@@ -24,6 +24,9 @@ pub struct AskArgs {
     /// The daemon of another user, by the socket that its `serve --ask-group` names
     #[arg(long, value_name = "FILE", env = "PAIRPIN_SOCKET", hide_env = true)]
     pub socket: Option<PathBuf>,
+    /// As root: whose answers are believed, whatever the daemon says [default: /etc/pairpin/approvers]
+    #[arg(long, value_name = "FILE", env = "PAIRPIN_ASK_APPROVERS", hide_env = true)]
+    pub approvers: Option<PathBuf>,
     #[command(flatten)]
     pub json: Json,
     /// Run this on a yes, and only then; its exit code is the result

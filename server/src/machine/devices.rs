@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::{Machine, joins};
 use crate::admin::protocol::{Change, Request};
-use crate::admin::views::{DeviceRecord, JoinRecord, RevokedRecord, TombstoneRecord};
-use crate::cli::{DevicesVerb, ListArgs, RevokeArgs};
+use crate::admin::views::{ApproverRecord, DeviceRecord, JoinRecord, RevokedRecord, TombstoneRecord};
+use crate::cli::{DevicesVerb, ListArgs, RevokeArgs, SetArgs};
 use crate::device;
 use crate::exit::Failure;
 use crate::output::style::{printable, quoted};
@@ -31,29 +31,26 @@ pub async fn run(state_dir: &Path, verb: Option<DevicesVerb>, outer: ListArgs) -
     match verb {
         DevicesVerb::List(options) => {
             let as_json = outer.json.json || options.json.json;
-            if outer.revoked || options.revoked {
+            if outer.approvers || options.approvers {
+                approvers(&machine, as_json).await
+            } else if outer.revoked || options.revoked {
                 revoked(&machine, as_json).await
             } else {
                 list(&machine, as_json).await
             }
         }
-        DevicesVerb::Show { device, json } => {
+        DevicesVerb::Show { device, json, .. } => {
             let device: DeviceRecord = machine.ask(Request::Device { device }).await?;
-            show(&device, json.json || outer.json.json)
+            let lines: Vec<ApproverRecord> = machine.ask(Request::Approvers).await?;
+            let approver = lines.into_iter().find(|line| line.device == device.id);
+            show(&device, approver.map(|line| line.line), json.json || outer.json.json)
         }
         DevicesVerb::Rename { device, name } => {
             let old: DeviceRecord = machine.ask(Request::Device { device }).await?;
             let new: DeviceRecord = machine.ask(Request::Rename { device: old.id, name }).await?;
             say(format!("{} is now {}", quoted(&old.name), quoted(&new.name)))
         }
-        DevicesVerb::Set { device, role, idle, absolute } => {
-            let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
-            let change = Change { role, idle_seconds: seconds(idle), absolute_seconds: seconds(absolute) };
-            let device: DeviceRecord = machine.ask(Request::Set { device, change }).await?;
-            let (idle, absolute) = (lifetime(device.idle_seconds), lifetime(device.absolute_seconds));
-            let name = quoted(&device.name);
-            say(format!("{name}: role {}, session ends after {idle} unused or {absolute} in all", device.role))
-        }
+        DevicesVerb::Set(args) => set(&machine, args, outer.json.json).await,
         DevicesVerb::Revoke(args) => revoke(&machine, args, outer.json.json).await,
         DevicesVerb::Approve(args) => joins::approve(&machine, args, outer.json.json).await,
         DevicesVerb::Deny(args) => joins::deny(&machine, args).await,
@@ -71,6 +68,14 @@ async fn from_afar(
         DevicesVerb::List(ListArgs { on: Some(on), json, .. }) => {
             device::devices::list(state_dir, &on, json.json || outer.json.json).await?;
         }
+        DevicesVerb::Show { on: Some(on), device, json } => {
+            device::devices::show(state_dir, &on, &device, json.json || outer.json.json).await?;
+        }
+        DevicesVerb::Set(SetArgs { on: Some(on), device, role, lift, forget_approval_key, json, .. }) => {
+            let json = json.json || outer.json.json;
+            let change = device::devices::Change { device, role, lift, forget_approval_key, json };
+            device::devices::set(state_dir, &on, change).await?;
+        }
         DevicesVerb::Revoke(RevokeArgs { on: Some(on), devices, reason, yes, json, .. }) => {
             let json = json.json || outer.json.json;
             device::devices::revoke(state_dir, &on, device::devices::Revoke { devices, reason, yes, json }).await?;
@@ -78,6 +83,38 @@ async fn from_afar(
         verb => return Ok(Some(verb)),
     }
     Ok(None)
+}
+
+async fn set(machine: &Machine, args: SetArgs, as_json: bool) -> Result<(), Failure> {
+    let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
+    let before: DeviceRecord = machine.ask(Request::Device { device: args.device }).await?;
+    let change = Change {
+        role: args.role,
+        idle_seconds: seconds(args.idle),
+        absolute_seconds: seconds(args.absolute),
+        lift: args.lift,
+        forget_approval_key: args.forget_approval_key,
+    };
+    let device: DeviceRecord = machine.ask(Request::Set { device: before.id.clone(), change }).await?;
+    if as_json || args.json.json {
+        return say(json::line(&One { device: &device, approver: None })?);
+    }
+    let (idle, absolute) = (lifetime(device.idle_seconds), lifetime(device.absolute_seconds));
+    let name = quoted(&device.name);
+    say(format!("{name}: role {}, session ends after {idle} unused or {absolute} in all", device.role))?;
+    if args.lift {
+        say(match before.suspended {
+            Some(_) => format!("{name} is suspended no more"),
+            None => format!("{name} was not suspended"),
+        })?;
+    }
+    if args.forget_approval_key {
+        say(match before.approval_guard {
+            Some(_) => format!("the approval key of {name} is forgotten, it answers nothing until it brings one"),
+            None => format!("{name} had no approval key"),
+        })?;
+    }
+    Ok(())
 }
 
 fn lifetime(seconds: u64) -> String {
@@ -108,7 +145,20 @@ async fn list(machine: &Machine, as_json: bool) -> Result<(), Failure> {
         ]);
     }
     say_table(&table)?;
+    devices.iter().filter_map(|device| renewal(device, now)).for_each(note);
     joins::show(&joins)
+}
+
+/// How a session that ends soon is renewed.
+fn renewal(device: &DeviceRecord, now: UnixMillis) -> Option<String> {
+    let (name, when) = (quoted(&device.name), device.expires_at.ahead(now));
+    match device.ending.as_deref()? {
+        "unused" => Some(format!("{name} is not used, its session ends {when}: connecting with it is enough")),
+        _ => Some(format!(
+            "the session of {name} ends {when}: to go on with it, pair it again before or after that with a fresh offer, \
+             pairpin pair; name and role stay"
+        )),
+    }
 }
 
 #[derive(Serialize)]
@@ -122,7 +172,11 @@ fn standing(device: &DeviceRecord, now: UnixMillis) -> String {
     match device {
         DeviceRecord { suspended: Some(_), .. } => "suspended".into(),
         DeviceRecord { expired: true, .. } => "session ended".into(),
+        DeviceRecord { connected: 1.., ending: Some(_), .. } => {
+            format!("online, ends {}", device.expires_at.ahead(now))
+        }
         DeviceRecord { connected: 1.., .. } => "online".into(),
+        DeviceRecord { ending: Some(_), .. } => format!("{}, ends {}", seen(device, now), device.expires_at.ahead(now)),
         _ => seen(device, now),
     }
 }
@@ -155,14 +209,29 @@ async fn revoked(machine: &Machine, as_json: bool) -> Result<(), Failure> {
     say_table(&table)
 }
 
+/// The lines for root's list of those whose answers it believes.
+async fn approvers(machine: &Machine, as_json: bool) -> Result<(), Failure> {
+    let approvers: Vec<ApproverRecord> = machine.ask(Request::Approvers).await?;
+    if as_json {
+        return say(json::member("approvers", &approvers)?);
+    }
+    if approvers.is_empty() {
+        note("no device is paired that may answer, pair one as owner or operator with `pairpin pair`");
+    }
+    say_lines(&approvers.into_iter().map(|approver| approver.line).collect::<Vec<_>>())
+}
+
 #[derive(Serialize)]
 struct One<'a> {
     device: &'a DeviceRecord,
+    /// Its line for a list of approvers, where it may answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approver: Option<String>,
 }
 
-fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
+fn show(device: &DeviceRecord, approver: Option<String>, as_json: bool) -> Result<(), Failure> {
     if as_json {
-        return say(json::line(&One { device })?);
+        return say(json::line(&One { device, approver })?);
     }
     let now = SystemClock.wall_ms();
     let connection = match (&device.connection, device.connected) {
@@ -179,6 +248,7 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
         ("platform", printable(&device.platform)),
         ("key kept in", device.key_kind.clone()),
         ("approval key", approval(device)),
+        ("as an approver", approver.unwrap_or_else(|| "it may not answer".into())),
         (
             "paired",
             format!("{} by {} from {}", device.paired_at.local(), device.paired_how, printable(&device.paired_from)),
@@ -198,7 +268,9 @@ fn show(device: &DeviceRecord, as_json: bool) -> Result<(), Failure> {
         ("in all at most", lifetime(device.absolute_seconds)),
     ];
     if let Some(why) = &device.suspended {
-        rows.push(("suspended", format!("{}, a fresh offer lifts it", printable(why))));
+        let id: String = device.id.chars().take(8).collect();
+        let how = format!("a fresh offer lifts it, or pairpin devices set {id} --lift");
+        rows.push(("suspended", format!("{}, {how}", printable(why))));
     }
     say_lines(&fields(&rows))
 }
@@ -264,7 +336,7 @@ async fn revoke(machine: &Machine, args: RevokeArgs, as_json: bool) -> Result<()
     }
 }
 
-fn question(chosen: &[DeviceRecord], all: &[DeviceRecord]) -> String {
+pub(super) fn question(chosen: &[DeviceRecord], all: &[DeviceRecord]) -> String {
     let names: Vec<String> = chosen.iter().map(|device| quoted(&device.name)).collect();
     let owners = |devices: &[DeviceRecord]| devices.iter().filter(|device| device.role == Role::Owner).count();
     let mut text = format!("Revoke {}?", names.join(", "));
@@ -275,13 +347,23 @@ fn question(chosen: &[DeviceRecord], all: &[DeviceRecord]) -> String {
     text
 }
 
-fn outcome(revoked: &RevokedRecord) -> String {
+pub(super) fn outcome(revoked: &RevokedRecord) -> String {
     let cut = match revoked.connections_cut {
         0 => "it had no open connection".to_owned(),
         1 => "1 connection cut".to_owned(),
         count => format!("{count} connections cut"),
     };
     let mut text = format!("revoked {}, {cut}", quoted(&revoked.device.name));
+    match revoked.offers_withdrawn {
+        0 => {}
+        1 => text.push_str(", an offer of its making withdrawn"),
+        count => text.push_str(&format!(", {count} offers of its making withdrawn")),
+    }
+    match revoked.joins_taken_back {
+        0 => {}
+        1 => text.push_str(", a device that it was letting in is not in"),
+        count => text.push_str(&format!(", {count} devices that it was letting in are not in")),
+    }
     if revoked.last_owner {
         text.push_str("; no owner is left, the next device paired here will be owner: `pairpin pair`");
     }
@@ -317,8 +399,20 @@ mod tests {
 
     #[test]
     fn a_revocation_counts_what_it_cut() {
-        let mut revoked = RevokedRecord { device: device("x", Role::Owner), connections_cut: 2, last_owner: false };
+        let mut revoked = RevokedRecord {
+            device: device("x", Role::Owner),
+            connections_cut: 2,
+            last_owner: false,
+            offers_withdrawn: 0,
+            joins_taken_back: 0,
+        };
         assert_eq!(outcome(&revoked), "revoked \"x\", 2 connections cut");
+        (revoked.offers_withdrawn, revoked.joins_taken_back) = (2, 1);
+        let text = outcome(&revoked);
+        assert!(
+            text.ends_with("2 offers of its making withdrawn, a device that it was letting in is not in"),
+            "{text}"
+        );
         revoked.last_owner = true;
         assert!(outcome(&revoked).contains("will be owner"));
     }

@@ -103,12 +103,14 @@ async fn look(state_dir: &Path) -> Vec<Check> {
     found.extend(checks::port(daemon));
     found.extend(checks::clock(state_dir, daemon));
     found.extend(checks::disk(state_dir));
-    let files = checks::permissions(state_dir);
+    let next_kept = checks::next_key_kept(state_dir, machine.as_ref());
+    let files = checks::permissions(state_dir, next_kept.as_deref());
     // What others can open is not opened here either, and has been found already.
     let sound = files.iter().all(|check| check.level != Level::Finding);
     found.extend(files);
     if sound {
         found.extend(checks::keys(state_dir));
+        found.extend(checks::place(state_dir, daemon.is_some()));
         if daemon.is_none() {
             found.extend(checks::database(state_dir));
         }

@@ -14,10 +14,10 @@ use rustix::fs::StatVfsMountFlags;
 use super::doctor::Check;
 use super::status::LOOPBACK_ONLY;
 use crate::admin::SOCKET;
-use crate::admin::views::DaemonRecord;
+use crate::admin::views::{DaemonRecord, MachineRecord};
 use crate::output::style::printable;
 use crate::output::time::Moment;
-use crate::platform::{effective_uid, locale_is_not_utf8, terminal_size};
+use crate::platform::{effective_uid, locale_is_not_utf8, system_id, terminal_size};
 
 /// 2025-01-01 and 2100-01-01: a clock outside has lost its battery or its mind.
 const SANE: std::ops::Range<UnixMillis> = 1_735_689_600_000..4_102_444_800_000;
@@ -106,8 +106,16 @@ fn judge_clock(now: UnixMillis, latest_welcome: Option<UnixMillis>) -> Check {
 /// Bytes with which little can be stored.
 const LITTLE: u64 = 128 * 1024;
 
-/// Whether keys and database are their owner's alone.
-pub fn permissions(state_dir: &Path) -> Vec<Check> {
+/// Where the next key is, if not in the state directory; by the daemon or else by the stopped machine's state.
+pub fn next_key_kept(state_dir: &Path, machine: Option<&MachineRecord>) -> Option<String> {
+    match machine {
+        Some(machine) => machine.next_key_kept.clone(),
+        None => OfflineHost::open(state_dir).ok().flatten()?.next_key_kept(),
+    }
+}
+
+/// Whether keys and database are their owner's alone. `next_kept`: the file elsewhere that has the next key.
+pub fn permissions(state_dir: &Path, next_kept: Option<&str>) -> Vec<Check> {
     let Ok(directory) = fs::symlink_metadata(state_dir) else {
         return vec![Check::note("state", format!("{} is not there yet", state_dir.display()))];
     };
@@ -136,7 +144,8 @@ pub fn permissions(state_dir: &Path) -> Vec<Check> {
         (NEXT_KEY_FILE, "and have every device connect before the next planned change of key"),
     ];
     for (key, cost) in lost.map(|(file, cost)| (state_dir.join(file), cost)) {
-        if state_dir.join(DATABASE_FILE).exists() && !key.exists() {
+        let is_elsewhere = next_kept.is_some() && key.ends_with(NEXT_KEY_FILE);
+        if state_dir.join(DATABASE_FILE).exists() && !key.exists() && !is_elsewhere {
             let text = format!("{} is missing beside a database", key.display());
             let next = format!("restore it from a backup, or run `pairpin serve --new-key` {cost}");
             found.push(Check::finding("key", text, next));
@@ -144,6 +153,10 @@ pub fn permissions(state_dir: &Path) -> Vec<Check> {
     }
     if found.is_empty() {
         found.push(Check::ok("state", format!("{}, keys in files that only you can read", state_dir.display())));
+    }
+    if let Some(file) = next_kept {
+        found
+            .push(Check::note("next key", format!("kept in {}, where `pairpin key rotate` needs it", printable(file))));
     }
     found
 }
@@ -167,6 +180,26 @@ pub fn disk(state_dir: &Path) -> Vec<Check> {
         checks.push(Check::finding("disk", text, "free some space"));
     }
     checks
+}
+
+/// Whether the state is this system's own.
+pub fn place(state_dir: &Path, runs: bool) -> Vec<Check> {
+    let Some(system) = system_id() else {
+        let text = "this system has no machine-id, so a copy of the state that serves on another one is not noticed";
+        return vec![Check::note("place", text)];
+    };
+    if runs {
+        // It looked when it started.
+        return vec![Check::ok("place", "the state is this machine's own")];
+    }
+    match OfflineHost::open(state_dir).map(|host| host.map(|host| host.on(Some(system)).is_here())) {
+        Ok(Some(Ok(()))) => vec![Check::ok("place", "the state is this machine's own")],
+        Ok(Some(Err(error @ HostError::OtherSystem(_)))) => {
+            vec![Check::finding("place", error.to_string(), "run one of the two")]
+        }
+        // There is none yet, or another check says what is wrong with it.
+        _ => Vec::new(),
+    }
 }
 
 /// Whether a daemon could open the state of a stopped machine.
@@ -248,9 +281,9 @@ mod tests {
         let key = dir.path().join(IDENTITY_KEY_FILE);
         fs::write(&key, "").unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(permissions(dir.path()).iter().all(|check| check.level == Level::Ok));
+        assert!(permissions(dir.path(), None).iter().all(|check| check.level == Level::Ok));
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
-        let found = permissions(dir.path());
+        let found = permissions(dir.path(), None);
         assert!(found.iter().any(|check| check.next.as_deref().is_some_and(|next| next.starts_with("run `chmod 600"))));
     }
 
@@ -259,12 +292,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(DATABASE_FILE), "").unwrap();
         let found = || {
-            let found = permissions(dir.path()).into_iter().filter(|check| check.check == "key");
+            let found = permissions(dir.path(), None).into_iter().filter(|check| check.check == "key");
             found.map(|check| check.text).collect::<Vec<_>>()
         };
         assert_eq!(found().len(), 2);
         fs::write(dir.path().join(IDENTITY_KEY_FILE), "").unwrap();
         assert!(matches!(found().as_slice(), [one] if one.contains(NEXT_KEY_FILE)), "{:?}", found());
+        let elsewhere = permissions(dir.path(), Some("/media/next.key"));
+        assert!(elsewhere.iter().all(|check| check.check != "key"), "{elsewhere:?}");
+        assert!(elsewhere.iter().any(|check| check.text.contains("/media/next.key")), "{elsewhere:?}");
         fs::write(dir.path().join(NEXT_KEY_FILE), "").unwrap();
         assert!(found().is_empty());
     }

@@ -90,6 +90,11 @@ pub async fn offer(
                 // Addresses may have changed meanwhile.
                 machine = MachineRecord::from(host.status());
             }
+            // It named the key of before.
+            Step::Ended(Ended::Withdrawn) if host.keys().pin != machine.key.pin => {
+                shown = Shown::make(host)?;
+                machine = MachineRecord::from(host.status());
+            }
             Step::Ended(ended @ Ended::Paired(_)) => {
                 break (Standing::Good(ended_text(&ended)), Some(shown.offering.offer.number));
             }

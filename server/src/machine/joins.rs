@@ -57,19 +57,30 @@ pub fn show(joins: &[JoinRecord]) -> Result<(), Failure> {
     for join in joins {
         let name = match &join.revoked_by {
             Some(by) => format!("{} (revoked by {})", printable(&join.name), printable(by)),
-            None => printable(&join.name),
+            None => match &join.known_as {
+                Some(name) => format!("{} (paired here as {})", printable(&join.name), quoted(name)),
+                None => printable(&join.name),
+            },
+        };
+        let waits = if join.before_restart {
+            "asked before the restart: ask again".to_owned()
+        } else {
+            countdown(std::time::Duration::from_secs(join.seconds_left))
         };
         table.row(vec![
             name,
             join.from.clone(),
             join.network.as_str().to_owned(),
             join.asked_at.ago(now),
-            countdown(std::time::Duration::from_secs(join.seconds_left)),
+            waits,
             join.id.clone(),
             printable(&join.platform),
         ]);
     }
     say_table(&table)?;
+    if joins.iter().all(|join| join.before_restart) {
+        return Ok(());
+    }
     note("names and platforms are what they say of themselves; if you expect one, type the number it shows:");
     note("pairpin devices approve ID --number NUMBER, else pairpin devices deny ID");
     Ok(())

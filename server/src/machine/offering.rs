@@ -179,12 +179,12 @@ pub fn alarm_text(alarm: &AlarmRecord) -> String {
     let from = printable(&alarm.from);
     match (&alarm.device, &alarm.name) {
         (Some(id), Some(name)) => format!(
-            "ALARM: {from} holds the offer that paired {}, if that is not your device run: pairpin devices revoke {id}",
+            "ALARM: {from} holds the offer that paired {}, if that is not your device run: pairpin lost {id} --with-let-in",
             quoted(name)
         ),
         (Some(id), None) => {
             format!(
-                "ALARM: {from} holds an offer that was used, if you did not use it run: pairpin devices revoke {id}"
+                "ALARM: {from} holds an offer that was used, if you did not use it run: pairpin lost {id} --with-let-in"
             )
         }
         _ => format!(
@@ -205,11 +205,12 @@ pub fn ended_text(ended: &Ended) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pairpin_core::host::KeysView;
     use pairpin_core::identity::{MachineId, Pin};
     use pairpin_core::role::Role;
 
     use super::*;
-    use crate::admin::views::{DaemonRecord, KeyRecord, Shown, tests::device};
+    use crate::admin::views::{DaemonRecord, Shown, tests::device};
     use crate::output::time::Moment;
 
     fn offering(link: bool) -> Offering {
@@ -231,7 +232,8 @@ mod tests {
             kind: *kind,
             interface: String::new(),
         });
-        let key = KeyRecord::from(Pin::from_bytes([0; 32]));
+        let (pin, next_pin) = (Pin::from_bytes([0; 32]), Pin::from_bytes([1; 32]));
+        let keys = KeysView { epoch: 0, pin, next_pin, next_kept: None, changed_at: None };
         let daemon = DaemonRecord {
             name: "homebox".into(),
             machine: MachineId::from_bytes([0; 16]),
@@ -244,7 +246,7 @@ mod tests {
             latest_welcome: None,
             started_at: Moment(0),
         };
-        MachineRecord { running: true, key: key.clone(), next_key: key, devices: 0, owners: 0, daemon: Some(daemon) }
+        MachineRecord { running: true, daemon: Some(daemon), ..MachineRecord::of_keys(keys) }
     }
 
     fn at(seconds: u64) -> Duration {
@@ -297,7 +299,7 @@ mod tests {
             name: Some("x\x1b[2J".into()),
         };
         let text = alarm_text(&alarm);
-        assert!(text.ends_with("pairpin devices revoke abc") && !text.contains('\x1b'), "{text}");
+        assert!(text.ends_with("pairpin lost abc --with-let-in") && !text.contains('\x1b'), "{text}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::admin::client::{AdminClient, Place, parse};
 use crate::admin::engine::Engine;
 use crate::admin::protocol::{AdminError, Request};
 use crate::exit::{Exit, Failure};
-use crate::platform::{OtherServer, effective_uid, other_servers};
+use crate::platform::{OtherServer, effective_uid, other_servers, system_id};
 
 /// How often, and how many times, to look again at a machine that is just starting or stopping.
 const AGAIN: (Duration, u32) = (Duration::from_millis(50), 60);
@@ -37,7 +37,10 @@ impl Machine {
                 return Ok(Self::Running(client));
             }
             match OfflineHost::open(state_dir) {
-                Ok(Some(host)) => return Ok(Self::Stopped(Box::new(Engine::Stopped(host)))),
+                Ok(Some(host)) => {
+                    let host = host.on(system_id());
+                    return Ok(Self::Stopped(Box::new(Engine::Stopped(host))));
+                }
                 Ok(None) => {
                     let start = format!("no machine has served from {} yet", state_dir.display());
                     return Err(absent(&start, state_dir));
@@ -80,7 +83,12 @@ pub async fn daemon(state_dir: &Path) -> Result<AdminClient, Failure> {
 /// # Errors
 /// Exit code 5 where none listens there.
 pub async fn daemon_at(state_dir: &Path, socket: Option<&Path>) -> Result<AdminClient, Failure> {
-    let Some(socket) = socket else { return daemon(state_dir).await };
+    let Some(socket) = socket else {
+        if state_dir.as_os_str().is_empty() {
+            crate::platform::default_state_dir()?;
+        }
+        return daemon(state_dir).await;
+    };
     let found = AdminClient::find_at(Place::Socket(socket.to_owned())).await?;
     found.ok_or_else(|| {
         let place = socket.display();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pairpin_core::clock::{Clock as _, SystemClock};
-use pairpin_core::host::{Host, HostConfig, HostError, HostEvent};
+use pairpin_core::host::{Host, HostConfig, HostError, HostEvent, Place, new_identity};
 use pairpin_core::net::listen::BindError;
 
 use super::audit;
@@ -24,7 +24,7 @@ use crate::cli::ServeArgs;
 use crate::exit::Failure;
 use crate::output::style::{Style, printable};
 use crate::output::time::Moment;
-use crate::output::{note, say, say_lines};
+use crate::output::{confirm, note, say, say_lines};
 use crate::platform;
 
 /// Kinds of audit lines that have an event of their own, said in other words.
@@ -38,7 +38,18 @@ pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
     logging::start();
     // Caught from here on: a signal during the start ends it cleanly.
     let mut signals = Signals::new()?;
-    let asks = args.ask_group.map(|group| (args.ask_socket.unwrap_or_else(ask_socket::default_path), group));
+    let system = platform::system_id();
+    if args.new_identity {
+        let (shown, question) = (state_dir.display(), "its keys are set aside, no device and no revocation is kept");
+        confirm(&format!("Make a machine of its own where the copy in {shown} is ({question})?"), args.yes)?;
+        let aside = new_identity(state_dir, system).map_err(|error| cannot_start(&error))?;
+        note(format!("the copy is in {} now, and may be deleted", aside.display()));
+    }
+    let asks = match (args.ask_group, args.ask_socket) {
+        (None, _) => None,
+        (Some(group), Some(file)) => Some((file, group)),
+        (Some(group), None) => Some((ask_socket::default_path().map_err(Failure::usage)?, group)),
+    };
     let host = Host::start(HostConfig {
         state_dir: state_dir.to_owned(),
         bind: args.bind,
@@ -48,10 +59,14 @@ pub async fn run(state_dir: &Path, args: ServeArgs) -> Result<(), Failure> {
         advertise: args.advertise,
         new_key: args.new_key,
         join_from: args.join_from,
+        place: Place { system, moved: args.moved },
         clock: Arc::new(SystemClock),
     })
     .await
     .map_err(|error| cannot_start(&error))?;
+    if args.moved {
+        note("this machine's state belongs here from now on: where it came from it must never serve again");
+    }
     let result = attend(&host, state_dir, asks, &mut signals).await;
     notify("STOPPING=1");
     host.stop().await;
@@ -81,6 +96,9 @@ async fn attend(host: &Host, state_dir: &Path, asks: AskSocket, signals: &mut Si
                 .map_err(|error| Failure::failed(format!("cannot open the socket for asks: {error}")))?;
             let place = file.display();
             note(format!("asks of group {} come in at {place}: `pairpin ask --socket {place}`", printable(&group)));
+            if let Err(error) = platform::owned_by(&file, &[0, platform::effective_uid()], false) {
+                note(format!("somebody else could take that place while this daemon is down: {error}"));
+            }
             Some(listener)
         }
         None => None,
@@ -134,6 +152,14 @@ async fn show(host: &Host) -> Result<(), Failure> {
             HostEvent::Alarm(alarm) => say(stamped(&style.loud(&alarm_text(&alarm.into()))))?,
             HostEvent::Audit(line) if SAID_ALREADY.contains(&line.kind.as_str()) => {}
             HostEvent::Audit(line) => say(audit::text(&AuditRecord::from(line)))?,
+            HostEvent::RecoveryUsed { from, revoked } => {
+                let devices = if revoked == 1 { "a device" } else { "devices" };
+                let text = format!(
+                    "ALARM: the recovery sheet was used from {from} and revoked {devices}, if that was \
+                    not you print another: pairpin recovery print"
+                );
+                say(stamped(&style.loud(&text)))?;
+            }
             HostEvent::Presence { .. } => {}
             HostEvent::Stopping => return Ok(()),
         }

@@ -5,6 +5,8 @@
 
 pub mod facts;
 pub mod json;
+mod letters;
+pub mod page;
 pub mod qr_out;
 pub mod style;
 pub mod table;

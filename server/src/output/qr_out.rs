@@ -108,7 +108,11 @@ fn style(format: QrFormat) -> TerminalStyle {
     }
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file in one step, its owner's alone.
+///
+/// # Errors
+/// It cannot be written there; what was there stays.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);

@@ -19,6 +19,8 @@ pub struct ProcessLooks {
     pub executable: Option<String>,
     /// Its arguments, its own name first.
     pub arguments: Vec<String>,
+    /// There are more, or the last one goes on: a command line is looked at as far as it is read.
+    pub cut: bool,
     /// The directory it works in, where this process may look.
     pub directory: Option<String>,
 }
@@ -44,7 +46,8 @@ impl Caller {
     /// The kernel does not say.
     pub fn of(stream: &UnixStream) -> io::Result<Self> {
         let peer = stream.peer_cred()?;
-        let process = peer.pid().and_then(|process| u32::try_from(process).ok());
+        // 0 is a process of which this one's namespace knows nothing.
+        let process = peer.pid().and_then(|process| u32::try_from(process).ok()).filter(|process| *process != 0);
         let known = AskKnown { uid: peer.uid(), user: user_name(peer.uid()), process };
         Ok(Self { known, looks: process.and_then(system::looks) })
     }
@@ -69,13 +72,20 @@ impl Caller {
     }
 }
 
+/// What the machine sees of this process, as far as this process can say itself.
+pub fn own_looks() -> AskObserved {
+    let looks = system::looks(std::process::id());
+    same(looks.as_ref(), looks.clone()).unwrap_or_default()
+}
+
 fn same(first: Option<&ProcessLooks>, again: Option<ProcessLooks>) -> Result<AskObserved, Changed> {
     if first != again.as_ref() {
         return Err(Changed);
     }
     let Some(looks) = again else { return Ok(AskObserved::default()) };
-    let ProcessLooks { executable, arguments, directory, .. } = looks;
-    Ok(AskObserved { executable, arguments, arguments_left_out: 0, directory })
+    let ProcessLooks { executable, arguments, cut, directory, .. } = looks;
+    // How many more there are nobody has counted: one at least.
+    Ok(AskObserved { executable, arguments, arguments_left_out: cut.into(), directory })
 }
 
 #[cfg(test)]
@@ -87,8 +97,27 @@ mod tests {
             started: 1,
             executable: Some("/bin/sh".into()),
             arguments: vec!["sh".into()],
+            cut: false,
             directory: Some("/".into()),
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn arguments_behind_those_that_are_read_do_not_go_unsaid() {
+        let looks_of = |arguments: &[&str]| {
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", "read line", "sh"]).args(arguments).stdin(std::process::Stdio::piped());
+            let mut child = shell.spawn().unwrap();
+            let looks = super::system::looks(child.id()).unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            same(Some(&looks), Some(looks.clone())).unwrap()
+        };
+        // Cut to a few letters before it is shown: without the count it would end the command line.
+        let long = "x".repeat(100_000);
+        assert_eq!(looks_of(&[&long, "--then", "this"]).arguments_left_out, 1);
+        assert_eq!(looks_of(&["--then", "this"]).arguments_left_out, 0, "the control");
     }
 
     #[test]

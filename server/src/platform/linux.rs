@@ -14,6 +14,12 @@ use rustix::fs::{Mode, OFlags};
 use super::caller::ProcessLooks;
 use super::{OtherServer, SOCKET_PATH};
 
+/// What this system is called among all others: machine-id(5), the same after every start.
+pub fn machine_id() -> Option<String> {
+    let files = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
+    files.iter().find_map(|file| fs::read_to_string(file).ok()).map(|id| id.trim().to_owned())
+}
+
 /// Tells the service manager a state, as `READY=1` (sd_notify(3)); nothing where there is none.
 ///
 /// # Errors
@@ -86,17 +92,34 @@ pub fn user_name(uid: u32) -> Option<String> {
     })
 }
 
+/// The id of a user, by its name, as /etc/passwd has it.
+pub fn user_id(name: &str) -> Option<u32> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    })
+}
+
+/// The user who logged in, whoever this process runs as by now (proc_pid_loginuid): the kernel lets nobody
+/// but root set it. `None` where nobody did, or the kernel does not say.
+pub fn login_user() -> Option<u32> {
+    fs::read_to_string("/proc/self/loginuid").ok()?.trim().parse().ok().filter(|uid| *uid != u32::MAX)
+}
+
 /// What a process looks like; `None` where there is none, or none to be seen.
 pub fn looks(process: u32) -> Option<ProcessLooks> {
     let of = PathBuf::from(format!("/proc/{process}"));
     let link = |name: &str| Some(fs::read_link(of.join(name)).ok()?.to_string_lossy().into_owned());
     let mut command = Vec::new();
-    fs::File::open(of.join("cmdline")).ok()?.take(COMMAND).read_to_end(&mut command).ok()?;
+    fs::File::open(of.join("cmdline")).ok()?.take(COMMAND + 1).read_to_end(&mut command).ok()?;
+    let cut = command.len() as u64 > COMMAND;
     let words = command.strip_suffix(b"\0").unwrap_or(&command).split(|byte| *byte == 0);
     Some(ProcessLooks {
         started: started(&fs::read_to_string(of.join("stat")).ok()?)?,
         executable: link("exe"),
         arguments: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect(),
+        cut,
         directory: link("cwd"),
     })
 }

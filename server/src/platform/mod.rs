@@ -4,8 +4,10 @@
 //! Called by the commands and by `admin::socket`.
 
 mod caller;
+mod hidden;
 #[cfg(target_os = "linux")]
 mod linux;
+mod owned;
 #[cfg(target_os = "linux")]
 use linux as system;
 #[cfg(not(target_os = "linux"))]
@@ -17,8 +19,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-pub use caller::Caller;
-pub use system::{ShortPath, group_id, notify, other_servers, user_name};
+pub use caller::{Caller, own_looks};
+pub use hidden::hidden_line;
+pub use owned::owned_by;
+use pairpin_core::host::SystemId;
+pub use system::{ShortPath, group_id, login_user, looks, notify, other_servers, user_id, user_name};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -86,6 +91,11 @@ pub fn description() -> String {
 pub fn owner_of(path: &Path) -> Option<String> {
     let uid = path.ancestors().find_map(|part| std::fs::symlink_metadata(part).ok())?.uid();
     Some(user_name(uid).unwrap_or_else(|| format!("#{uid}")))
+}
+
+/// This system, as a machine's state remembers it; `None` where systems have no names, or this one has none yet.
+pub fn system_id() -> Option<SystemId> {
+    SystemId::of(&system::machine_id()?)
 }
 
 /// The user this process runs as.

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 use super::caller::ProcessLooks;
 use super::{OtherServer, SOCKET_PATH, socket_path_too_long};
 
+/// Systems have no names here.
+pub fn machine_id() -> Option<String> {
+    None
+}
+
 /// No service manager to tell.
 ///
 /// # Errors
@@ -34,6 +39,16 @@ pub fn other_servers() -> Vec<OtherServer> {
 
 /// Names are not looked up.
 pub fn user_name(_uid: u32) -> Option<String> {
+    None
+}
+
+/// Names are not looked up.
+pub fn user_id(_name: &str) -> Option<u32> {
+    None
+}
+
+/// Not told.
+pub fn login_user() -> Option<u32> {
     None
 }
 

@@ -117,7 +117,7 @@ impl Paired {
         let (envelope, wait) = draft.signed(signature, &self.recognition);
         match timeout(STEP, upgrade::request(&mut stream, Flow::Resume, &envelope)).await?? {
             Response::Switched => {
-                let mut session = Session { socket: Socket::device(stream).await, next: 0 };
+                let mut session = Session::over(Socket::device(stream).await);
                 if !door.guarded {
                     return Ok((session, None));
                 }
@@ -133,6 +133,30 @@ impl Paired {
 }
 
 impl Session {
+    /// One on a connection that has been welcomed, or has paired.
+    pub fn over(socket: Socket) -> Self {
+        Self { socket, next: 0 }
+    }
+
+    /// Asks for something, and waits for its answer or its refusal; passes over what comes between.
+    ///
+    /// # Errors
+    /// The connection was lost, or ended without an answer.
+    pub async fn call(&mut self, method: &str, params: Value) -> Result<Result<Value, (i64, String)>, Lost> {
+        self.next += 1;
+        let (id, method) = (self.next, method.to_owned());
+        self.socket.send(Frame::Request { id, method, params }).await?;
+        loop {
+            match self.socket.recv().await? {
+                Some(Incoming::Frame(Frame::Answer { id: of, result })) if of == id => return Ok(result),
+                Some(Incoming::Closed { .. }) | None => {
+                    return Err(Lost::Cut(io::Error::other("closed in place of an answer")));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
     async fn handshake(&mut self) -> Result<Envelope, Lost> {
         match self.socket.recv().await? {
             Some(Incoming::Frame(Frame::Handshake(envelope))) => Ok(envelope),

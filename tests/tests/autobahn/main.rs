@@ -38,6 +38,7 @@ fn the_machine_passes_every_case() {
             platform: "test".into(),
             advertise: Vec::new(),
             new_key: false,
+            place: pairpin_core::host::Place::default(),
             join_from: Default::default(),
             clock: Arc::new(SystemClock),
         })

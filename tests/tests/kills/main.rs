@@ -1,11 +1,12 @@
 //! `kill -9` at random points of pairing by scan and by code, of the acknowledgement, of a reconnect
-//! that replaces the token, and of a revoke; on the side of the machine, of the device, and of the
+//! that replaces the token, of a revoke, and ([`approvals`]) of letting somebody in and answering an ask; on the side of the machine, of the device, and of the
 //! command at the shell. After each: nothing that anybody was told is untrue.
 //!
 //! [`pairpin_tests::told`] judges; [`controls`] breaks each of its properties on purpose and sees it
 //! reported. Seed and length: `cargo xtask crashes --cycles N --seed S`; without, 40 cycles of each
-//! of the five kinds. `crashes.rs` has the kills at exact steps.
+//! of five kinds and 10 of approvals' two. `crashes.rs` has the kills at exact steps.
 
+mod approvals;
 mod controls;
 
 use std::thread;
@@ -34,9 +35,14 @@ enum Victim {
 }
 
 /// Runs the cycles of one kind and says which seed repeats them.
-fn cycles(kind: &str, mut cycle: impl FnMut(&mut World, &mut Chance, u64) -> Result<bool, String>) {
+fn cycles(kind: &str, cycle: impl FnMut(&mut World, &mut Chance, u64) -> Result<bool, String>) {
+    cycles_or(CYCLES, kind, cycle);
+}
+
+/// The same, where so many of this kind are enough for CI.
+fn cycles_or(short: u64, kind: &str, mut cycle: impl FnMut(&mut World, &mut Chance, u64) -> Result<bool, String>) {
     let mut chance = Chance::from_environment();
-    let count = chance::number("PAIRPIN_CYCLES").unwrap_or(CYCLES);
+    let count = chance::number("PAIRPIN_CYCLES").unwrap_or(short);
     let mut world = World::new();
     let mut early = 0;
     let begun = Instant::now();

@@ -7,6 +7,7 @@
 
 mod approval;
 mod drafts;
+mod kept;
 mod pairing;
 mod session;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use crate::store::{Database, Kind, Lock, StateDir, StoreError};
 use crate::wire::OfferId;
 
 pub(super) use drafts::KeyDraft;
+pub(super) use kept::Kept;
 pub(super) use pairing::Pairing;
 pub(super) use session::told;
 

@@ -183,7 +183,7 @@ impl Ledger {
     }
 
     /// A begun pairing under the new pin gives way to the row that is re-pinned, which has the old one still.
-    fn make_room(&self, pin: &Pin) -> Result<(), ClientError> {
+    pub(super) fn make_room(&self, pin: &Pin) -> Result<(), ClientError> {
         self.live_by_pin(pin)?.map_or(Ok(()), |begun| self.drop_locked(&begun))
     }
 

@@ -1,12 +1,17 @@
 //! The durable steps of a session: which token to dial with, what a welcome or a refusal leaves.
 
 use super::super::error::{ClientError, Told};
+use super::super::resume::known_keys;
+use super::approval::approval_name;
 use super::pairing::replace_revoked;
 use super::{Ledger, record_name};
+use crate::handshake::KnownKeys;
+use crate::identity::Pin;
 use crate::names;
-use crate::store::device::machines::{self, MachineRow, MachineState as RowState, Revocation, Welcomed};
+use crate::store::device::kept;
+use crate::store::device::machines::{self, MachineRow, MachineState as RowState, Revocation, Rotated, Welcomed};
 use crate::token::{SessionToken, TokenHash};
-use crate::wire::{Address, Welcome, limits};
+use crate::wire::{Address, Rotate, Welcome, limits};
 
 impl Ledger {
     /// The row, and the newest token that has not been refused in this attempt: read afresh, since
@@ -52,11 +57,8 @@ impl Ledger {
         if record != before {
             self.put_record(&row, &record)?;
         }
-        if welcome.counter < row.counter {
-            tracing::warn!(
-                machine = row.name,
-                "the machine's state is older than it was: was it restored from a backup?"
-            );
+        if welcome.epoch < row.epoch {
+            tracing::warn!(machine = row.name, "the machine knows of fewer changes of its key than this device");
         }
         let welcomed = Welcomed {
             at: self.clock.wall_ms(),
@@ -78,12 +80,35 @@ impl Ledger {
         })
     }
 
+    /// The machine told of a change of its key: the row has the new one from here on. Whether it had not before.
+    ///
+    /// # Errors
+    /// [`ClientError::NotRotated`]: the change does not hold, and nothing was stored.
+    pub(in crate::client) fn rotated(&self, id: i64, rotate: &Rotate) -> Result<bool, ClientError> {
+        let _lock = self.lock()?;
+        let row = self.row(id)?;
+        if row.state == RowState::Revoked {
+            return Ok(false);
+        }
+        let known = known_keys(&row);
+        if known.is_after(rotate) {
+            return Ok(false);
+        }
+        let seen = Pin::of_key(&rotate.new_key);
+        let unproven = |_| ClientError::NotRotated { name: row.name.clone(), seen };
+        let KnownKeys { pin, epoch, .. } = known.after(rotate).map_err(unproven)?;
+        self.make_room(&pin)?;
+        let change = Rotated { old: row.pin, pin, next_pin: rotate.next_pin, epoch };
+        self.write(move |conn| machines::rotate(conn, id, &change))?;
+        Ok(true)
+    }
+
     /// What a failed reconnect leaves in the row.
     pub(in crate::client) fn failed(&self, row: &MachineRow, error: &ClientError) -> Result<(), ClientError> {
         let (id, at, reason) = (row.row, self.clock.wall_ms(), error.to_string());
         match error {
             ClientError::Revoked { told, .. } => self.revoked(row, told),
-            ClientError::KeyChanged { seen, .. } => {
+            ClientError::KeyChanged { seen, .. } | ClientError::NotRotated { seen, .. } => {
                 let (dialled, seen) = (row.pin, *seen);
                 self.write(move |conn| machines::key_changed(conn, id, &dialled, at, &seen))
             }
@@ -123,7 +148,10 @@ impl Ledger {
         let at = told.at.unwrap_or_else(|| self.clock.wall_ms());
         let revocation = Revocation { by: told.by.clone(), at, reason: told.reason.clone() };
         let id = row.row;
-        self.write(move |conn| machines::revoke(conn, id, &revocation))?;
+        self.write(move |conn| {
+            kept::forget(conn, id)?;
+            machines::revoke(conn, id, &revocation)
+        })?;
         self.erase(row)
     }
 
@@ -134,9 +162,20 @@ impl Ledger {
             let keys = self.keys_of(row)?;
             keys.signer.delete(&row.label)?;
             keys.store.delete(&record_name(&row.label))?;
+            keys.store.delete(&approval_name(&row.label))?;
         }
         let id = row.row;
         self.write(move |conn| machines::delete(conn, id).map(|_| ()))
+    }
+
+    /// Forgets a row whose machine is to be told: nothing is left to be done with it but that, so what decides for
+    /// a person goes at once.
+    pub(in crate::client) fn leave(&self, id: i64) -> Result<MachineRow, ClientError> {
+        let _lock = self.lock()?;
+        let (row, at) = (self.row(id)?, self.clock.wall_ms());
+        self.write(move |conn| machines::leave(conn, id, at))?;
+        self.keys_of(&row)?.store.delete(&approval_name(&row.label))?;
+        self.row(id)
     }
 }
 

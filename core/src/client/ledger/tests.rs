@@ -140,7 +140,10 @@ fn welcome(new: Option<SessionToken>) -> Welcome {
         expires_at: 1_000,
         approvals: Vec::new(),
         approval_key: None,
+        approval_guard: None,
         unsettled: false,
+        standing: None,
+        rotated: None,
     }
 }
 

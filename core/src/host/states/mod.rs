@@ -1,14 +1,15 @@
-//! The parts of pairpin that remember, explored state by state: offers, typed codes, the rotation of
-//! tokens. `docs/evidence/states.md` says what is claimed and what was found.
+//! The parts of pairpin that remember, explored state by state: offers, typed codes, joins, the
+//! rotation of tokens. `docs/evidence/states.md` says what is claimed and what was found.
 //!
-//! The steps of each model are the real code: [`Offers`], the real judge, the transactions over real SQLite,
-//! the device's real record. Between them every interleaving, loss and crash is tried. Each model has broken
+//! The steps of each model are the real code: [`Offers`], the real joins, the real judge, the transactions over
+//! real SQLite, the device's real record. Between them every interleaving, loss and crash is tried. Each model has broken
 //! twins, and each twin must be found by the same exploration. `PAIRPIN_STATES=long` (`cargo xtask states`)
 //! widens the bounds.
 
 mod codes;
 mod disk;
 mod explorer;
+mod joins;
 mod pairing;
 mod rotation;
 

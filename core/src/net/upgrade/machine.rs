@@ -32,6 +32,8 @@ pub struct Stranger(pub &'static str);
 pub enum Answer {
     /// 200: a preview.
     Preview,
+    /// 200: what a recovery sheet asked for is done.
+    Done,
     /// 403: a refusal whose cause is told, with its MAC.
     Refusal,
 }
@@ -151,7 +153,7 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     envelope: &Envelope,
 ) -> io::Result<()> {
     let status = match answer {
-        Answer::Preview => "200 OK",
+        Answer::Preview | Answer::Done => "200 OK",
         Answer::Refusal => "403 Forbidden",
     };
     let body = Zeroizing::new(serde_json::to_string(envelope).map_err(io::Error::other)?);

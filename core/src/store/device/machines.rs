@@ -7,6 +7,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::kept::Restored;
 use super::updates;
 use crate::clock::UnixMillis;
 use crate::identity::{DeviceId, MachineId, Pin};
@@ -18,8 +19,8 @@ use crate::store::values::{from_integer, word_column};
 use crate::wire::{Address, OfferId};
 
 pub use updates::{
-    Granted, Welcomed, activate, clear_key_changed, delete, drop_unfinished, grant, key_changed, offline, online,
-    rename, repin, revoke, set_addresses, set_erased, set_offer, welcome,
+    Granted, Rotated, Welcomed, activate, clear_key_changed, delete, drop_unfinished, grant, key_changed, leave,
+    offline, online, rename, repin, revoke, rotate, set_addresses, set_erased, set_offer, welcome,
 };
 
 /// Where a row is in its life.
@@ -131,6 +132,10 @@ pub struct MachineRow {
     pub expires_at: Option<UnixMillis>,
     /// A hard stop: another key, or a copied one, was seen.
     pub key_changed: Option<KeyChange>,
+    /// Forgotten here since then; the machine was not told yet, and the keys stay for that alone.
+    pub leaving_at: Option<UnixMillis>,
+    /// It was seen with less than it had: it was restored from a backup.
+    pub restored: Option<Restored>,
 }
 
 /// What a new row needs, when the Proof is about to leave.
@@ -165,12 +170,14 @@ pub struct NewMachine {
 const COLUMNS: &str = "row, label, machine_id, name, machine_name, platform, pin, next_pin, epoch, device_id,
     device_name, role, state, offer_id, addresses, last_address, paired_at, last_online, offline_since, offline_reason,
     revoked_by, revoked_at, revoked_reason, erased, secret_store, counter, idle_seconds, expires_at, key_changed_at,
-    key_changed_seen";
+    key_changed_seen, leaving_at, restored_at, restored_from, restored_taken";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
     let revoked_at: Option<UnixMillis> = row.get(21)?;
     let key_changed_at: Option<UnixMillis> = row.get(28)?;
     let key_changed_seen: Option<Pin> = row.get(29)?;
+    let restored_at: Option<UnixMillis> = row.get("restored_at")?;
+    let (from, taken) = (row.get::<_, Option<i64>>("restored_from")?.unwrap_or_default(), row.get("restored_taken")?);
     let revoked = match revoked_at {
         Some(at) => Some(Revocation { by: row.get(20)?, at, reason: row.get(22)? }),
         None => None,
@@ -203,6 +210,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
         idle_seconds: row.get::<_, Option<i64>>(26)?.map(from_integer),
         expires_at: row.get(27)?,
         key_changed: key_changed_at.zip(key_changed_seen).map(|(at, seen)| KeyChange { at, seen }),
+        leaving_at: row.get(30)?,
+        restored: restored_at.map(|at| Restored { at, from: from_integer(from), taken: from_integer(taken) }),
     })
 }
 

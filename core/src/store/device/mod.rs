@@ -4,5 +4,6 @@
 //! [`read`](super::Database::read). Session keys, tokens and recognition keys are not here but in the
 //! secret store, under the row's label.
 
+pub mod kept;
 pub mod machines;
 mod updates;

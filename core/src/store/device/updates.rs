@@ -74,17 +74,19 @@ pub fn set_offer(conn: &Connection, row: i64, offer: Option<&OfferId>) -> Result
     found(conn.execute("UPDATE machines SET offer_id = ?2 WHERE row = ?1", params![row, offer])?)
 }
 
-/// Stores a Grant, before it is acknowledged. An unfinished row becomes granted; an active one stays so.
-/// Epoch and counter never go down.
+/// Stores a Grant, before it is acknowledged. An unfinished row becomes granted; an active one stays so, and one that
+/// was about to leave does not leave.
+/// Epoch and counter never go down, and what was announced before a change is not announced after it.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], also for a revoked row.
 pub fn grant(conn: &Connection, row: i64, granted: &Granted) -> Result<(), StoreError> {
     let sql = "UPDATE machines SET
                    state = CASE state WHEN 'unfinished' THEN 'granted' ELSE state END,
-                   machine_id = ?2, machine_name = ?3, platform = ?4, device_name = ?5, role = ?6, next_pin = ?7,
+                   machine_id = ?2, machine_name = ?3, platform = ?4, device_name = ?5, role = ?6,
+                   next_pin = CASE WHEN next_pin IS NULL OR ?8 >= epoch THEN ?7 ELSE next_pin END,
                    epoch = max(epoch, ?8), counter = max(counter, ?9), idle_seconds = ?10, expires_at = ?11,
-                   addresses = ?12
+                   addresses = ?12, leaving_at = NULL
                WHERE row = ?1 AND state <> 'revoked'";
     found(conn.execute(
         sql,
@@ -128,7 +130,8 @@ pub fn welcome(conn: &Connection, row: i64, welcomed: &Welcomed) -> Result<(), S
                    offer_id = CASE state WHEN 'active' THEN offer_id END,
                    state = 'active', paired_at = coalesce(paired_at, ?2),
                    last_online = ?2, offline_since = NULL, offline_reason = NULL, last_address = ?3,
-                   machine_name = ?4, device_name = ?5, role = ?6, next_pin = ?7, epoch = max(epoch, ?8),
+                   machine_name = ?4, device_name = ?5, role = ?6,
+                   next_pin = CASE WHEN next_pin IS NULL OR ?8 >= epoch THEN ?7 ELSE next_pin END, epoch = max(epoch, ?8),
                    counter = max(counter, ?9), idle_seconds = ?10, expires_at = ?11, addresses = ?12
                WHERE row = ?1 AND state IN ('granted', 'active')";
     found(conn.execute(
@@ -222,9 +225,36 @@ pub fn repin(conn: &Connection, row: i64, old: &Pin, new: &Pin) -> Result<bool, 
     if super::machines::by_pin(conn, new)?.is_some_and(|other| other.row != row) {
         return Err(StoreError::Exists("machine"));
     }
-    let sql = "UPDATE machines SET pin = ?3, key_changed_at = NULL, key_changed_seen = NULL
+    let sql = "UPDATE machines SET pin = ?3, next_pin = NULL, key_changed_at = NULL, key_changed_seen = NULL
                WHERE row = ?1 AND pin = ?2 AND state <> 'revoked'";
     Ok(conn.execute(sql, params![row, old, new])? == 1)
+}
+
+/// A planned change of a machine's key, as it was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotated {
+    /// The pin before.
+    pub old: Pin,
+    /// The pin from now on.
+    pub pin: Pin,
+    /// The pin of the key after that.
+    pub next_pin: Pin,
+    /// How many changes there have been, this one counted.
+    pub epoch: u64,
+}
+
+/// The machine changed its key as it had announced. In the row's own step: nothing changes unless its pin and
+/// epoch are those that the change follows.
+///
+/// # Errors
+/// [`StoreError::Exists`] if another live row has the new pin; [`StoreError::NotFound`].
+pub fn rotate(conn: &Connection, row: i64, change: &Rotated) -> Result<(), StoreError> {
+    if super::machines::by_pin(conn, &change.pin)?.is_some_and(|other| other.row != row) {
+        return Err(StoreError::Exists("machine"));
+    }
+    let sql = "UPDATE machines SET pin = ?3, next_pin = ?4, epoch = ?5, key_changed_at = NULL, key_changed_seen = NULL
+               WHERE row = ?1 AND pin = ?2 AND epoch = ?5 - 1 AND next_pin = ?3 AND state <> 'revoked'";
+    found(conn.execute(sql, params![row, change.old, change.pin, change.next_pin, to_integer(change.epoch)])?)
 }
 
 /// A hard stop: where `pin` was expected, a key with the pin `seen` answered (the same, if R was not
@@ -247,6 +277,15 @@ pub fn key_changed(conn: &Connection, row: i64, pin: &Pin, at: UnixMillis, seen:
 pub fn clear_key_changed(conn: &Connection, row: i64) -> Result<(), StoreError> {
     let sql = "UPDATE machines SET key_changed_at = NULL, key_changed_seen = NULL WHERE row = ?1";
     found(conn.execute(sql, [row])?)
+}
+
+/// The machine is forgotten here, and is to be told. The first time stands.
+///
+/// # Errors
+/// [`StoreError::NotFound`], also for a revoked row.
+pub fn leave(conn: &Connection, row: i64, at: UnixMillis) -> Result<(), StoreError> {
+    let sql = "UPDATE machines SET leaving_at = coalesce(leaving_at, ?2) WHERE row = ?1 AND state <> 'revoked'";
+    found(conn.execute(sql, params![row, at])?)
 }
 
 /// Forgets a machine; whether there was such a row. Erase its secrets first.

@@ -41,6 +41,46 @@ pub fn append(
     Ok(conn.query_row(sql, params![at, kind, device, text], from_row)?)
 }
 
+/// Adds a line that the device `by` caused.
+///
+/// # Errors
+/// The database.
+pub fn append_by(
+    conn: &Connection,
+    at: UnixMillis,
+    kind: &str,
+    device: Option<&DeviceId>,
+    by: Option<&DeviceId>,
+    text: &str,
+) -> Result<AuditRow, StoreError> {
+    let sql = "INSERT INTO audit (at, kind, device, text, by_device) VALUES (?1, ?2, ?3, ?4, ?5)
+               RETURNING seq, at, kind, device, text";
+    Ok(conn.query_row(sql, params![at, kind, device, text, by], from_row)?)
+}
+
+/// What a device did, and what was done about it, from `since` on: the last `limit` lines, oldest first, and how
+/// many there are before those.
+///
+/// # Errors
+/// The database.
+pub fn of_device(
+    conn: &Connection,
+    device: &DeviceId,
+    since: UnixMillis,
+    limit: usize,
+) -> Result<(Vec<AuditRow>, usize), StoreError> {
+    const ITS: &str = "(device = ?1 OR by_device = ?1) AND at >= ?2";
+    let count: i64 =
+        conn.query_row(&format!("SELECT count(*) FROM audit WHERE {ITS}"), params![device, since], |row| row.get(0))?;
+    let sql = format!("SELECT seq, at, kind, device, text FROM audit WHERE {ITS} ORDER BY seq DESC LIMIT ?3");
+    let mut statement = conn.prepare(&sql)?;
+    let rows = statement.query_map(params![device, since, bound(limit)], from_row)?;
+    let mut lines: Vec<AuditRow> = rows.collect::<Result<_, _>>()?;
+    lines.reverse();
+    let others = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(lines.len());
+    Ok((lines, others))
+}
+
 /// The lines after number `seq`, at most `limit`, oldest first.
 ///
 /// # Errors

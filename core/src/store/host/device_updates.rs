@@ -29,12 +29,36 @@ pub fn rename(conn: &Connection, id: &DeviceId, name: &str) -> Result<String, St
     Ok(name)
 }
 
+/// Notes whose offer let a device in.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_invited_by(conn: &Connection, id: &DeviceId, by: &DeviceId, name: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET let_in_offer_device = ?2, let_in_offer_by = ?3 WHERE id = ?1";
+    found(conn.execute(sql, params![id, by, name])?)
+}
+
 /// Changes what a device may do.
 ///
 /// # Errors
 /// [`StoreError::NotFound`].
 pub fn set_role(conn: &Connection, id: &DeviceId, role: Role) -> Result<(), StoreError> {
     found(conn.execute("UPDATE devices SET role = ?2 WHERE id = ?1", params![id, role])?)
+}
+
+/// Changes what a device may do, unless that leaves no owner who may act. One statement: two owners that demote
+/// themselves at once do not both succeed. `false` where it would.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn set_role_guarded(conn: &Connection, id: &DeviceId, role: Role) -> Result<bool, StoreError> {
+    let sql = "UPDATE devices SET role = ?2 WHERE id = ?1 AND (?2 = ?3 OR role <> ?3
+                   OR EXISTS (SELECT 1 FROM devices WHERE role = ?3 AND id <> ?1 AND suspended_at IS NULL))";
+    if conn.execute(sql, params![id, role, Role::Owner])? == 1 {
+        return Ok(true);
+    }
+    let known = conn.query_row("SELECT EXISTS (SELECT 1 FROM devices WHERE id = ?1)", [id], |row| row.get(0))?;
+    if known { Ok(false) } else { Err(StoreError::NotFound("device")) }
 }
 
 /// Stores the approval key that a device brought. `false` where it has one, or where that key is another

@@ -13,8 +13,8 @@ use crate::store::values::{device_and_key, from_integer, to_integer, word_column
 use crate::wire::{ApprovalGuard, limits};
 
 pub use super::device_updates::{
-    delete, enrol, forget_approval_key, forget_later_than, rename, restart_session, set_facts, set_lifetimes, set_role,
-    suspend, touch, unsuspend,
+    delete, enrol, forget_approval_key, forget_later_than, rename, restart_session, set_facts, set_invited_by,
+    set_lifetimes, set_role, set_role_guarded, suspend, touch, unsuspend,
 };
 
 /// By which flow a device was paired.
@@ -73,6 +73,8 @@ pub enum LetInHow {
     Scan,
     /// The number on its screen was typed.
     Number,
+    /// It used an offer that an owner device had made.
+    Offer,
 }
 
 impl LetInHow {
@@ -81,19 +83,20 @@ impl LetInHow {
         match self {
             Self::Scan => "scan",
             Self::Number => "number",
+            Self::Offer => "offer",
         }
     }
 
     /// Reads the word written by [`as_str`](Self::as_str).
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Scan, Self::Number].into_iter().find(|how| how.as_str() == text)
+        [Self::Scan, Self::Number, Self::Offer].into_iter().find(|how| how.as_str() == text)
     }
 }
 
 word_column!(LetInHow, LetInHow::parse);
 word_column!(ApprovalGuard, ApprovalGuard::parse);
 
-/// Who let a device in that had no offer.
+/// Who let a device in that had no offer of the machine's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetIn {
     /// The device that did; none where it was the machine's shell.
@@ -102,7 +105,7 @@ pub struct LetIn {
     pub by: String,
     /// How it was recognised.
     pub how: LetInHow,
-    /// Over which network it asked, as "LAN".
+    /// Over which network it asked, as "LAN"; empty where it had an offer.
     pub over: String,
 }
 
@@ -143,7 +146,7 @@ pub struct DeviceRow {
     pub suspended: Option<Suspension>,
     /// Its approval key, once it has brought one.
     pub approval: Option<ApprovalKey>,
-    /// Who let it in, where it had no offer.
+    /// Who let it in, where it had no offer of the machine's own.
     pub let_in: Option<LetIn>,
 }
 
@@ -178,7 +181,8 @@ pub struct NewDevice {
 
 const COLUMNS: &str = "id, session_key, name, platform, role, key_kind, recognition_key, paired_at, paired_how,
     paired_from, last_seen, last_address, idle_seconds, absolute_seconds, session_started_at, suspended_at,
-    suspended_why, approval_key, approval_guard, approval_at, let_in_device, let_in_by, let_in_how, let_in_over";
+    suspended_why, approval_key, approval_guard, approval_at, let_in_device, let_in_by, let_in_how, let_in_over,
+    let_in_offer_device, let_in_offer_by";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
     let (id, session_key) = device_and_key(row, 0, 1)?;
@@ -190,6 +194,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
     };
     let let_in = match (row.get(21)?, row.get(22)?, row.get(23)?) {
         (Some(by), Some(how), Some(over)) => Some(LetIn { device: row.get(20)?, by, how, over }),
+        _ => None,
+    };
+    let by_offer = match (row.get(24)?, row.get(25)?) {
+        (device @ Some(_), Some(by)) => Some(LetIn { device, by, how: LetInHow::Offer, over: String::new() }),
         _ => None,
     };
     Ok(DeviceRow {
@@ -210,7 +218,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
         session_started_at: row.get(14)?,
         suspended: suspended_at.zip(suspended_why).map(|(at, why)| Suspension { at, why }),
         approval,
-        let_in,
+        let_in: let_in.or(by_offer),
     })
 }
 

@@ -5,9 +5,12 @@
 //! one closure are one transaction. The functions keep what the schema and the state machines promise
 //! (one current token, a revoked key stays out); who may call them is the engine's matter.
 
+pub mod asked_joins;
 pub mod audit;
 mod device_updates;
 pub mod devices;
+pub mod keys;
 pub mod meta;
+pub mod recovery;
 pub mod tokens;
 pub mod tombstones;

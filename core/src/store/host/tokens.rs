@@ -186,6 +186,14 @@ pub fn prune(conn: &Connection, device: &DeviceId) -> Result<usize, StoreError> 
     Ok(went)
 }
 
+/// Forgets every token of every device, the superseded ones too: a key that may be known to others was in use.
+///
+/// # Errors
+/// The database.
+pub fn delete_all(conn: &Connection) -> Result<usize, StoreError> {
+    Ok(conn.execute("DELETE FROM tokens", [])?)
+}
+
 fn insert(
     conn: &Connection,
     device: &DeviceId,

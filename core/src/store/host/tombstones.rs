@@ -118,6 +118,15 @@ pub fn insert(conn: &Connection, tombstone: &Tombstone) -> Result<bool, StoreErr
     Ok(inserted == 1)
 }
 
+/// Says when the device was revoked, where that is known better than by when it was stored.
+///
+/// # Errors
+/// The database.
+pub fn set_revoked_at(conn: &Connection, device: &DeviceId, at: UnixMillis) -> Result<(), StoreError> {
+    conn.execute("UPDATE tombstones SET revoked_at = ?2 WHERE device = ?1", params![device, at])?;
+    Ok(())
+}
+
 /// The tombstone of this device id.
 ///
 /// # Errors

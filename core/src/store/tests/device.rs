@@ -3,14 +3,15 @@
 use tempfile::TempDir;
 
 use super::place;
-use crate::identity::{DeviceId, MachineId, Pin};
+use crate::identity::{DeviceId, MachineId, Pin, PublicKey};
 use crate::role::Role;
 use crate::secrets::KeyKind;
+use crate::store::device::kept::{self, Restored};
 use crate::store::device::machines::{
     self, Granted, KeyChange, MachineRow, MachineState, NewMachine, Revocation, Welcomed,
 };
 use crate::store::{Database, Kind, StoreError};
-use crate::wire::{Address, OfferId, limits};
+use crate::wire::{Address, CounterProof, Mac, OfferId, SealedKey, TombstoneProof, limits};
 
 fn device_database() -> (TempDir, Database) {
     let (dir, path) = place();
@@ -240,6 +241,40 @@ fn epoch_and_counter_never_go_down() {
 }
 
 #[test]
+fn what_was_announced_before_a_change_of_key_is_not_announced_after_it() {
+    let (_dir, database) = device_database();
+    write!(database, |conn| {
+        let row = machines::insert(conn, &new_machine(1, "homebox"))?.row;
+        machines::grant(conn, row, &granted(1))?;
+        machines::welcome(conn, row, &welcomed(1))?;
+        let before = at(conn, row);
+        let change = machines::Rotated { old: before.pin, pin: pin(201), next_pin: pin(202), epoch: 5 };
+        for wrong in [
+            machines::Rotated { old: pin(9), ..change },
+            machines::Rotated { pin: pin(9), ..change },
+            machines::Rotated { epoch: 6, ..change },
+            machines::Rotated { epoch: 4, ..change },
+        ] {
+            assert!(machines::rotate(conn, row, &wrong).is_err(), "{wrong:?}");
+            assert_eq!(at(conn, row), before);
+        }
+        machines::rotate(conn, row, &change)?;
+        let keys = |row: MachineRow| (row.pin, row.next_pin, row.epoch);
+        assert_eq!(keys(at(conn, row)), (pin(201), Some(pin(202)), 5));
+        // A welcome and a Grant of before the change that come late.
+        machines::welcome(conn, row, &welcomed(2))?;
+        machines::grant(conn, row, &granted(1))?;
+        assert_eq!(keys(at(conn, row)), (pin(201), Some(pin(202)), 5));
+        // The control: one of now, and one to a row that is re-pinned, whatever its epoch.
+        machines::welcome(conn, row, &Welcomed { epoch: 5, next_pin: pin(203), ..welcomed(3) })?;
+        assert_eq!(keys(at(conn, row)), (pin(201), Some(pin(203)), 5));
+        assert!(machines::repin(conn, row, &pin(201), &pin(204))?);
+        machines::grant(conn, row, &granted(1))?;
+        assert_eq!(keys(at(conn, row)), (pin(204), Some(pin(200)), 5));
+    });
+}
+
+#[test]
 fn offline_since_is_the_first_failure_until_the_machine_is_heard() {
     let (_dir, database) = device_database();
     write!(database, |conn| {
@@ -327,5 +362,104 @@ fn addresses_are_bounded_and_an_unreadable_one_does_not_hide_the_others() {
         assert_eq!(at(conn, row).addresses, many[..limits::ADDRESSES]);
         conn.execute(r#"UPDATE machines SET addresses = '["a b", "10.0.0.1:5"]'"#, [])?;
         assert_eq!(at(conn, row).addresses, [address("10.0.0.1:5")]);
+    });
+}
+
+fn stone(number: u8, counter: u64) -> TombstoneProof {
+    TombstoneProof {
+        key: PublicKey::from_bytes([number; 65]),
+        name: "phone".to_owned(),
+        platform: "Android 16".to_owned(),
+        role: Role::Operator,
+        sealed: SealedKey::from_bytes([1; 32]),
+        paired_at: 1,
+        revoked_at: 2,
+        revoked_by: "owner".to_owned(),
+        reason: None,
+        counter,
+        mac: Mac::from_bytes([2; 32]),
+    }
+}
+
+#[test]
+fn what_is_kept_for_a_machine_never_goes_back_is_bounded_and_goes_with_its_row() {
+    let (_dir, database) = device_database();
+    write!(database, |conn| {
+        let [row, other] = [1, 2].map(|number| machines::insert(conn, &new_machine(number, "homebox")).unwrap().row);
+        let proof = |counter, mac| CounterProof { counter, mac: Mac::from_bytes([mac; 32]) };
+        assert_eq!(kept::counter(conn, row)?, None);
+        for (given, stands) in [(proof(5, 1), proof(5, 1)), (proof(4, 2), proof(5, 1)), (proof(6, 3), proof(6, 3))] {
+            kept::keep_counter(conn, row, &given)?;
+            assert_eq!(kept::counter(conn, row)?, Some(stands));
+        }
+        // Of one key the newer stands.
+        kept::keep_tombstones(conn, row, &[stone(1, 3), stone(2, 9), stone(2, 8)])?;
+        let counters = |row| kept::tombstones(conn, row).unwrap().iter().map(|kept| kept.counter).collect::<Vec<_>>();
+        assert_eq!((counters(row), counters(other)), (vec![9, 3], vec![]));
+        // What no machine makes is not kept.
+        kept::keep_tombstones(conn, row, &[TombstoneProof { name: "x".repeat(5_000), ..stone(3, 10) }])?;
+        assert_eq!(kept::keys(conn, row)?.len(), 2);
+        let many: Vec<_> = (0..limits::KEPT_TOMBSTONES + 5)
+            .map(|number| {
+                let mut key = [9; 65];
+                key[..8].copy_from_slice(&number.to_be_bytes());
+                TombstoneProof { key: PublicKey::from_bytes(key), ..stone(1, 100 + number as u64) }
+            })
+            .collect();
+        kept::keep_tombstones(conn, row, &many)?;
+        let left = counters(row);
+        assert_eq!((left.len(), left.last()), (limits::KEPT_TOMBSTONES, Some(&105)), "the newest");
+        kept::keep_tombstones(conn, other, &[stone(1, 1)])?;
+        kept::forget(conn, row)?;
+        assert_eq!((kept::counter(conn, row)?, kept::keys(conn, row)?.len(), counters(other)), (None, 0, vec![1]));
+        machines::delete(conn, other)?;
+        assert!(counters(other).is_empty());
+    });
+}
+
+#[test]
+fn a_fall_of_the_counter_is_news_once_unless_something_was_handed_back() {
+    let (_dir, database) = device_database();
+    write!(database, |conn| {
+        let row = machines::insert(conn, &new_machine(1, "homebox"))?.row;
+        assert_eq!(at(conn, row).restored, None);
+        let note = |noted_at, from, taken| {
+            let news = kept::note_restored(conn, row, &Restored { at: noted_at, from, taken }).unwrap();
+            (news, at(conn, row).restored.map(|it| (it.at, it.from, it.taken)))
+        };
+        assert_eq!(note(10, 8, 0), (true, Some((10, 8, 0))));
+        assert_eq!(note(20, 8, 0), (false, Some((10, 8, 0))), "the same");
+        assert_eq!(note(30, 8, 2), (true, Some((30, 8, 2))));
+        assert_eq!(note(40, 8, 1), (true, Some((40, 8, 3))));
+        assert_eq!(note(50, 12, 1), (true, Some((50, 12, 1))), "another time");
+        // The machine says so itself: to who handed it back, too.
+        let hear = |at_ms| kept::hear_restored(conn, row, at_ms).unwrap();
+        assert!(!hear(51) && !hear(600_050) && hear(600_051));
+        assert_eq!(at(conn, row).restored.map(|it| (it.at, it.taken)), Some((600_051, 0)));
+    });
+}
+
+/// Version 2 adds what is kept for machines that are restored: the rows of version 1 are as they were.
+#[test]
+fn version_2_keeps_every_machine() {
+    let (_dir, path) = place();
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../schema/device-1.sql")).unwrap();
+    for number in 1..=3_u8 {
+        let sql = "INSERT INTO machines (label, machine_id, name, name_key, machine_name, platform, pin, device_id, device_name,
+                       role, state, addresses, secret_store, counter)
+                   VALUES (?1, ?2, ?1, ?1, 'homebox', 'Debian', ?3, ?2, 'laptop', 'owner', 'active', '[]', 'file', ?4)";
+        let (id, pin) = ([number; 16], [number; 32]);
+        old.execute(sql, rusqlite::params![format!("box {number}"), &id[..], &pin[..], number]).unwrap();
+    }
+    drop(old);
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let database = Database::open(&path, Kind::Device).unwrap();
+    let rows = database.read_blocking(machines::list).unwrap();
+    let told: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.counter, row.restored)).collect();
+    assert_eq!(told, [("box 1", 1, None), ("box 2", 2, None), ("box 3", 3, None)]);
+    write!(database, |conn| {
+        kept::keep_tombstones(conn, 2, &[stone(1, 1)])?;
+        assert!(kept::keep_tombstones(conn, 9, &[stone(1, 1)]).is_err(), "there is no such machine");
     });
 }

@@ -8,7 +8,8 @@ use rusqlite::{Connection, params};
 
 use super::{host_database, new_device, place};
 use crate::identity::{DeviceId, PublicKey};
-use crate::store::host::{devices, meta, tokens, tombstones};
+use crate::store::device::machines;
+use crate::store::host::{audit, devices, meta, tokens, tombstones};
 use crate::store::migrations::Schema;
 use crate::store::{Database, Kind, StoreError};
 use crate::token::TokenHash;
@@ -242,14 +243,122 @@ fn version_2_keeps_every_device_and_token_and_what_guards_them() {
             tombstones::bury(conn, &id, 11, "test", None)?;
             assert!(tokens::of_device(conn, &id)?.is_empty());
             let again =
-                "INSERT INTO devices SELECT ?1, ?2, 'x', 'x', platform, role, key_kind, recognition_key, paired_at,
-                             paired_how, paired_from, last_seen, last_address, idle_seconds, absolute_seconds,
-                             session_started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+                "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key, paired_at,
+                             paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at)
+                         SELECT ?1, ?2, 'x', 'x', platform, role, key_kind, recognition_key, paired_at,
+                             paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at
                          FROM devices LIMIT 1";
             let refused = conn.execute(again, params![id, key(2)]).unwrap_err().to_string();
             assert!(refused.contains("this device key was revoked"), "{refused}");
             let back = conn.execute("UPDATE tokens SET state = 'current' WHERE state = 'superseded'", []).unwrap_err();
             assert!(back.to_string().contains("does not come back"), "{back}");
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Version 3 adds a list and changes nothing that was there.
+#[test]
+fn version_3_keeps_what_version_2_held() {
+    let (_dir, path) = place();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../schema/host-1.sql")).unwrap();
+    old.execute_batch(include_str!("../schema/host-2.sql")).unwrap();
+    let key = PublicKey::from_bytes([1; 65]);
+    let id = DeviceId::of(&key);
+    let sql = "INSERT INTO devices VALUES (?1, ?2, 'laptop', 'laptop', 'Linux', 'owner', 'file', zeroblob(32), 5, 'join', 'here',
+               7, 'there', 60, 600, 6, NULL, NULL, ?3, 'lock', 8, NULL, 'Ana', 'scan', 'LAN')";
+    old.execute(sql, params![id, key, PublicKey::from_bytes([2; 65])]).unwrap();
+    drop(old);
+    make_private(&path);
+    let database = Database::open(&path, Kind::Host).unwrap();
+    assert_eq!(user_version(&path), Kind::Host.schema().version());
+    let asked = crate::store::host::asked_joins::AskedJoin {
+        join: crate::wire::JoinId::from_bytes([1; 5]),
+        key,
+        name: "tablet".into(),
+        platform: "Linux".into(),
+        from: "192.168.1.7".into(),
+        network: crate::wire::AddressKind::Lan,
+        same_network: true,
+        asked_at: 1_000,
+    };
+    database
+        .write_blocking(move |conn| {
+            let row = devices::get(conn, &id)?.unwrap();
+            assert!(row.approval.is_some() && row.let_in.is_some_and(|let_in| let_in.by == "Ana"));
+            crate::store::host::asked_joins::insert(conn, &asked)?;
+            assert_eq!(crate::store::host::asked_joins::list(conn, 2_000)?, [asked]);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Version 3 adds columns and a table: what was there stays, and nobody is said to have caused it.
+#[test]
+fn version_3_keeps_the_log_and_who_let_in_whom() {
+    let (_dir, path) = place();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../schema/host-1.sql")).unwrap();
+    old.execute_batch(include_str!("../schema/host-2.sql")).unwrap();
+    let key = |number| PublicKey::from_bytes([number; 65]);
+    let (phone, laptop) = (DeviceId::of(&key(1)), DeviceId::of(&key(2)));
+    for (id, key, name, how, by) in
+        [(phone, key(1), "phone", "scan", None), (laptop, key(2), "laptop", "join", Some(phone))]
+    {
+        let sql = "INSERT INTO devices (id, session_key, name, name_key, platform, role, key_kind, recognition_key,
+                       paired_at, paired_how, paired_from, idle_seconds, absolute_seconds, session_started_at,
+                       let_in_device, let_in_by, let_in_how, let_in_over)
+                   VALUES (?1, ?2, ?3, ?3, 'Linux', 'owner', 'file', zeroblob(32), 5, ?4, 'here', 60, 600, 6, ?5,
+                       ?6, ?7, ?8)";
+        let (name_of, how_of, over) = (by.map(|_| "phone"), by.map(|_| "number"), by.map(|_| "LAN"));
+        old.execute(sql, params![id, key, name, how, by, name_of, how_of, over]).unwrap();
+    }
+    old.execute("INSERT INTO audit (at, kind, device, text) VALUES (7, 'let-in', ?1, 'paired laptop')", [laptop])
+        .unwrap();
+    drop(old);
+    make_private(&path);
+    let database = Database::open(&path, Kind::Host).unwrap();
+    database
+        .write_blocking(move |conn| {
+            let row = devices::get(conn, &laptop)?.unwrap();
+            assert_eq!(row.let_in.map(|by| (by.device, by.how.as_str())), Some((Some(phone), "number")));
+            assert!(devices::get(conn, &phone)?.unwrap().let_in.is_none());
+            let (lines, earlier) = audit::of_device(conn, &laptop, 0, 9)?;
+            assert_eq!((lines.len(), earlier, audit::of_device(conn, &phone, 0, 9)?.0.len()), (1, 0, 0));
+            devices::set_invited_by(conn, &phone, &laptop, "laptop")?;
+            let by = devices::get(conn, &phone)?.unwrap().let_in.map(|by| (by.device, by.how.as_str()));
+            assert_eq!(by, Some((Some(laptop), "offer")));
+            audit::append_by(conn, 8, "offered", None, Some(&phone), "an offer")?;
+            assert_eq!(audit::of_device(conn, &phone, 8, 9)?.0.len(), 1);
+            assert_eq!(audit::of_device(conn, &phone, 9, 9)?.0.len(), 0, "before that time");
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// The device's version 2: a row of version 1 is not leaving.
+#[test]
+fn a_device_of_version_1_leaves_nobody() {
+    let (_dir, path) = place();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../schema/device-1.sql")).unwrap();
+    let sql =
+        "INSERT INTO machines (label, machine_id, name, name_key, machine_name, platform, pin, device_id, device_name,
+                   role, state, addresses, secret_store)
+               VALUES ('a', zeroblob(16), 'homebox', 'homebox', 'homebox', 'Linux', zeroblob(32), zeroblob(16), 'me',
+                   'owner', 'active', '[]', 'file')";
+    old.execute(sql, []).unwrap();
+    drop(old);
+    make_private(&path);
+    let database = Database::open(&path, Kind::Device).unwrap();
+    database
+        .write_blocking(|conn| {
+            let row = machines::list(conn)?.remove(0);
+            assert_eq!((row.name.as_str(), row.leaving_at), ("homebox", None));
+            machines::leave(conn, row.row, 5)?;
+            machines::leave(conn, row.row, 9)?;
+            assert_eq!(machines::get(conn, row.row)?.unwrap().leaving_at, Some(5), "the first time stands");
             Ok(())
         })
         .unwrap();

@@ -1,7 +1,7 @@
 //! An ask, its three kinds of facts apart, and what becomes of it.
 
 use pairpin_core::host::AskView;
-use pairpin_core::wire::{AskEnd, AskMessage};
+use pairpin_core::wire::{AnswerProof, AskEnd, AskMessage};
 use serde::{Deserialize, Serialize};
 
 use crate::output::time::Moment;
@@ -61,7 +61,7 @@ pub struct ClaimedRecord {
 impl AskRecord {
     /// What is shown of it, with this much time left.
     pub fn of(shown: AskMessage, left: std::time::Duration) -> Self {
-        let AskMessage { id, asked_at, expires_at, known, observed, claimed } = shown;
+        let AskMessage { id, asked_at, expires_at, known, observed, claimed, fresh: _ } = shown;
         Self {
             id,
             asked_at: Moment(asked_at),
@@ -104,6 +104,9 @@ pub enum AskEvent {
         answer: Answer,
         /// Its name.
         by: String,
+        /// With a yes: the statement that says so, for who does not take the daemon's word.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        proof: Option<Box<AnswerProof>>,
     },
     /// Nobody answered in time.
     Expired,
@@ -121,11 +124,12 @@ pub enum Answer {
     No,
 }
 
-impl From<AskEnd> for AskEvent {
-    fn from(end: AskEnd) -> Self {
+impl AskEvent {
+    /// The end of an ask.
+    pub fn of(end: AskEnd, proof: Option<AnswerProof>) -> Self {
         match end {
-            AskEnd::Yes { by } => Self::Answered { answer: Answer::Yes, by },
-            AskEnd::No { by } => Self::Answered { answer: Answer::No, by },
+            AskEnd::Yes { by } => Self::Answered { answer: Answer::Yes, by, proof: proof.map(Box::new) },
+            AskEnd::No { by } => Self::Answered { answer: Answer::No, by, proof: None },
             AskEnd::Expired => Self::Expired,
             AskEnd::Withdrawn | AskEnd::Unknown => Self::Withdrawn,
         }

@@ -1,7 +1,9 @@
 //! Devices, paired and revoked, and the audit log.
 
-use pairpin_core::host::{AuditView, DeviceView, RevokedView, TombstoneView};
+use pairpin_core::host::{Approver, AuditView, DeviceView, LossView, Lost, RevokedView, TombstoneView};
+use pairpin_core::identity::DeviceId;
 use pairpin_core::role::Role;
+use pairpin_core::store::host::devices::LetInHow;
 use serde::{Deserialize, Serialize};
 
 use crate::output::style::quoted;
@@ -45,6 +47,9 @@ pub struct DeviceRecord {
     pub expires_at: Moment,
     /// Whether it has ended.
     pub expired: bool,
+    /// It ends soon: "unused" (connecting is enough) or "age" (a fresh offer is needed); `null` where it does not.
+    #[serde(default)]
+    pub ending: Option<String>,
     /// Why it is suspended, if it is.
     pub suspended: Option<String>,
     /// What guards its approval key: "lock", "passphrase" or "nothing"; `null` where it has none.
@@ -65,7 +70,10 @@ impl From<DeviceView> for DeviceRecord {
             let_in: view.let_in.map(|let_in| {
                 // A device may be called as the shell is.
                 let by = if let_in.device.is_some() { quoted(&let_in.by) } else { let_in.by };
-                format!("{by}, by {}, {}", let_in.how.as_str(), let_in.over)
+                match let_in.how {
+                    LetInHow::Offer => format!("{by}, by an offer"),
+                    how => format!("{by}, by {}, {}", how.as_str(), let_in.over),
+                }
             }),
             last_seen: view.last_seen.map(Moment),
             last_address: view.last_address,
@@ -75,9 +83,27 @@ impl From<DeviceView> for DeviceRecord {
             absolute_seconds: view.absolute_seconds,
             expires_at: Moment(view.expires_at),
             expired: view.expired,
+            ending: view.ending.map(|ending| if ending.unused { "unused" } else { "age" }.to_owned()),
             suspended: view.suspended,
             approval_guard: view.approval.map(|guard| guard.as_str().to_owned()),
         }
+    }
+}
+
+/// A device that may answer, as a line of a list of approvers (`pairpin ask --approvers`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproverRecord {
+    /// The device's id.
+    pub device: String,
+    /// Its name.
+    pub name: String,
+    /// The line.
+    pub line: String,
+}
+
+impl From<(DeviceId, Approver)> for ApproverRecord {
+    fn from((device, approver): (DeviceId, Approver)) -> Self {
+        Self { device: device.text(), line: approver.line(), name: approver.name }
     }
 }
 
@@ -123,11 +149,57 @@ pub struct RevokedRecord {
     pub connections_cut: usize,
     /// It was the last owner.
     pub last_owner: bool,
+    /// Offers of its making that were withdrawn.
+    pub offers_withdrawn: usize,
+    /// Devices that it had let in and that had not finished: they are not in.
+    pub joins_taken_back: usize,
 }
 
 impl From<RevokedView> for RevokedRecord {
     fn from(view: RevokedView) -> Self {
-        Self { device: view.device.into(), connections_cut: view.connections_cut, last_owner: view.last_owner }
+        Self {
+            device: view.device.into(),
+            connections_cut: view.connections_cut,
+            last_owner: view.last_owner,
+            offers_withdrawn: view.offers_withdrawn,
+            joins_taken_back: view.joins_taken_back,
+        }
+    }
+}
+
+/// A lost device: what it did, and whom it let in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LossRecord {
+    /// The device; absent where it was revoked already.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device: Option<DeviceRecord>,
+    /// It is revoked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tombstone: Option<TombstoneRecord>,
+    /// Whom it let in, and whom those let in, as long as they are paired.
+    pub let_in: Vec<DeviceRecord>,
+    /// From when on the log was looked at.
+    pub since: Moment,
+    /// What it did since then, and what was done about it: the newest lines, oldest first.
+    pub acts: Vec<AuditRecord>,
+    /// How many lines there are before those.
+    pub earlier: usize,
+}
+
+impl From<LossView> for LossRecord {
+    fn from(view: LossView) -> Self {
+        let (device, tombstone) = match view.lost {
+            Lost::Paired(device) => (Some((*device).into()), None),
+            Lost::Revoked(tombstone) => (None, Some((*tombstone).into())),
+        };
+        Self {
+            device,
+            tombstone,
+            let_in: view.let_in.into_iter().map(Into::into).collect(),
+            since: Moment(view.since),
+            acts: view.acts.into_iter().map(Into::into).collect(),
+            earlier: view.earlier,
+        }
     }
 }
 

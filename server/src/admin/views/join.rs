@@ -29,6 +29,12 @@ pub struct JoinRecord {
     pub number: bool,
     /// Who revoked its key, if somebody did; it cannot be let in then.
     pub revoked_by: Option<String>,
+    /// The name under which its key is paired here already.
+    #[serde(default)]
+    pub known_as: Option<String>,
+    /// It asked before the machine restarted: it has to ask again.
+    #[serde(default)]
+    pub before_restart: bool,
 }
 
 impl From<JoinListed> for JoinRecord {
@@ -44,6 +50,8 @@ impl From<JoinListed> for JoinRecord {
             seconds_left: listed.seconds_left,
             number: listed.number,
             revoked_by: listed.revoked_by,
+            known_as: listed.known_as,
+            before_restart: listed.before_restart,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use pairpin_core::host::{HostStatus, ReachableAddress};
+use pairpin_core::host::{HostStatus, KeysView, ReachableAddress};
 use pairpin_core::identity::{MachineId, Pin};
 use pairpin_core::wire::{Address, AddressKind};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,15 @@ pub struct MachineRecord {
     pub key: KeyRecord,
     /// The key that a planned change would bring.
     pub next_key: KeyRecord,
+    /// The file that has it, where it is not in the state directory.
+    #[serde(default)]
+    pub next_key_kept: Option<String>,
+    /// Planned changes of the key so far.
+    #[serde(default)]
+    pub epoch: u64,
+    /// When the key was last changed, planned or not.
+    #[serde(default)]
+    pub key_changed_at: Option<Moment>,
     /// Paired devices.
     pub devices: usize,
     /// Paired owner devices.
@@ -84,12 +93,27 @@ pub struct DaemonRecord {
     pub started_at: Moment,
 }
 
+impl MachineRecord {
+    /// A machine of these keys and no more.
+    pub fn of_keys(keys: KeysView) -> Self {
+        Self {
+            running: false,
+            key: keys.pin.into(),
+            next_key: keys.next_pin.into(),
+            next_key_kept: keys.next_kept,
+            epoch: keys.epoch,
+            key_changed_at: keys.changed_at.map(Moment),
+            devices: 0,
+            owners: 0,
+            daemon: None,
+        }
+    }
+}
+
 impl From<HostStatus> for MachineRecord {
     fn from(view: HostStatus) -> Self {
         Self {
             running: true,
-            key: view.pin.into(),
-            next_key: view.next_pin.into(),
             devices: view.devices,
             owners: view.owners,
             daemon: Some(DaemonRecord {
@@ -104,6 +128,7 @@ impl From<HostStatus> for MachineRecord {
                 latest_welcome: view.latest_welcome.map(Moment),
                 started_at: Moment(view.started_at),
             }),
+            ..Self::of_keys(view.keys)
         }
     }
 }

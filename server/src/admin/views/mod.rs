@@ -2,24 +2,29 @@
 //! documented in docs/json.md. Made from the core's views; nothing is decided here.
 //!
 //! `machine` is the machine itself, `ask` an ask and what becomes of it, `device` the paired and the revoked ones and the audit
-//! log, `offer` an offer and what happens to it, `join` a device that asks without one.
+//! log, `offer` an offer and what happens to it, `join` a device that asks without one, `keys` a change of the machine's keys.
 
 mod ask;
 mod device;
 mod join;
+mod keys;
 mod machine;
 mod offer;
+mod sheet;
 
 pub use ask::{Answer, AskEvent, AskRecord};
-pub use device::{AuditRecord, DeviceRecord, RevokedRecord, TombstoneRecord};
+pub use device::{ApproverRecord, AuditRecord, DeviceRecord, LossRecord, RevokedRecord, TombstoneRecord};
 pub use join::{AcceptedRecord, JoinRecord};
+pub use keys::KeysChangedRecord;
 pub use machine::{AddressRecord, DaemonRecord, KeyRecord, MachineRecord};
 #[cfg(test)]
 pub use offer::Shown;
 pub use offer::{AlarmRecord, NewOfferRecord, OfferRecord, PairEvent, PairedRecord};
+pub use sheet::SheetRecord;
 
 #[cfg(test)]
 pub mod tests {
+    use pairpin_core::host::KeysView;
     use pairpin_core::identity::Pin;
     use pairpin_core::role::Role;
 
@@ -46,6 +51,7 @@ pub mod tests {
             absolute_seconds: 15_552_000,
             expires_at: Moment(1_802_592_060_000),
             expired: false,
+            ending: None,
             suspended: None,
             approval_guard: None,
         }
@@ -57,7 +63,7 @@ pub mod tests {
     fn the_documented_shapes_hold() {
         assert_eq!(
             serde_json::to_string(&device("Pixel", Role::Owner)).unwrap(),
-            r#"{"id":"mfrggzdfmztwq2lkmfrggzdfmy","name":"Pixel","platform":"Android 16","role":"owner","key_kind":"hardware","paired_at":"2027-01-15T08:00:00.000Z","paired_how":"scan","paired_from":"192.168.1.34","last_seen":"2027-01-15T08:01:00.000Z","last_address":null,"connected":0,"connection":null,"idle_seconds":2592000,"absolute_seconds":15552000,"expires_at":"2027-02-14T08:01:00.000Z","expired":false,"suspended":null,"approval_guard":null}"#
+            r#"{"id":"mfrggzdfmztwq2lkmfrggzdfmy","name":"Pixel","platform":"Android 16","role":"owner","key_kind":"hardware","paired_at":"2027-01-15T08:00:00.000Z","paired_how":"scan","paired_from":"192.168.1.34","last_seen":"2027-01-15T08:01:00.000Z","last_address":null,"connected":0,"connection":null,"idle_seconds":2592000,"absolute_seconds":15552000,"expires_at":"2027-02-14T08:01:00.000Z","expired":false,"ending":null,"suspended":null,"approval_guard":null}"#
         );
         let offer = NewOfferRecord {
             number: 3,
@@ -77,9 +83,9 @@ pub mod tests {
 
     #[test]
     fn a_stopped_machine_leaves_out_what_only_a_running_one_has() {
-        let key = KeyRecord::from(Pin::from_bytes([0; 32]));
-        let machine =
-            MachineRecord { running: false, key: key.clone(), next_key: key, devices: 1, owners: 0, daemon: None };
+        let (pin, next_pin) = (Pin::from_bytes([0; 32]), Pin::from_bytes([1; 32]));
+        let keys = KeysView { epoch: 0, pin, next_pin, next_kept: None, changed_at: None };
+        let machine = MachineRecord { devices: 1, ..MachineRecord::of_keys(keys) };
         let text = serde_json::to_string(&machine).unwrap();
         assert!(!text.contains("addresses") && text.starts_with(r#"{"running":false,"key":{"pin":""#));
         assert!(serde_json::from_str::<MachineRecord>(&text).unwrap().daemon.is_none());

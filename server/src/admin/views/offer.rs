@@ -17,6 +17,11 @@ use crate::output::time::Moment;
 pub struct Shown(Zeroizing<String>);
 
 impl Shown {
+    /// Wraps what is a secret already.
+    pub fn of(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
     /// Wraps a secret text, for tests.
     #[cfg(test)]
     pub fn new(text: &str) -> Self {

@@ -1,0 +1,158 @@
+//! The invariants, looked at when the weather is fair again. [`judge`] says all that is wrong.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use pairpin_core::identity::DeviceId;
+use pairpin_core::store::host::devices::PairedHow;
+use pairpin_core::wire::{AskEnd, JoinHow, RefusalCode};
+use pairpin_tests::swarm::joiner;
+use pairpin_tests::swarm::owner::Owner;
+use pairpin_tests::swarm::paired::{Lost, Paired};
+
+use crate::world::World;
+
+/// Everybody gets this long, in fair weather.
+const FAIR: Duration = Duration::from_secs(5);
+
+/// What is wrong; nothing, where all of this holds:
+///
+/// 1. *No device without its own yes*: every device that came by a join is one for which an owner signed a yes to
+///    exactly what stood on its screen, and into which the right digits were typed. So nothing is let in by silence, a
+///    crash or a restart.
+/// 2. *No yes without an answer*: an ask ended with yes only if a device signed one for it.
+/// 3. *Revoked is out*: no request that a device made after its revoke was answered is served, it has no row, is told
+///    the cause, and nobody whom it let in is in who acknowledged later.
+/// 4. *No lock-out*: who was told that it is in, and who was in before, comes in; who does not know comes in or
+///    is not listed; and a new joiner is let in.
+pub async fn judge(world: &World) -> Vec<String> {
+    let mut wrong = Vec::new();
+    approvals(world, &mut wrong).await;
+    asks(world, &mut wrong);
+    revoked(world, &mut wrong).await;
+    ways_in(world, &mut wrong).await;
+    // What is true must be true after one more crash.
+    let before = listed(world);
+    world.ends(true).await;
+    world.starts_again().await;
+    if listed(world) != before {
+        wrong.push(format!("a crash in fair weather changed who is paired: {before:?}, {:?}", listed(world)));
+    }
+    if let Err(why) = one_more(world).await {
+        wrong.push(format!("lock-out: a new joiner is not let in: {why}"));
+    }
+    wrong
+}
+
+fn listed(world: &World) -> Vec<DeviceId> {
+    let (host, _) = world.machine.host().expect("it runs");
+    let mut listed: Vec<DeviceId> = host.devices().iter().map(|device| device.id).collect();
+    listed.sort();
+    listed
+}
+
+async fn approvals(world: &World, wrong: &mut Vec<String>) {
+    let (host, _) = world.machine.host().expect("it runs");
+    let lines = host.audit_tail(500).await.unwrap_or_else(|error| panic!("{error}"));
+    let at = |kind: &str, device: DeviceId| {
+        lines.iter().find(|line| line.kind == kind && line.device == Some(device)).map(|line| line.seq)
+    };
+    let ledger = world.ledger();
+    for device in host.devices().into_iter().filter(|device| device.paired_how == PairedHow::Join) {
+        let yes = |yes: &&crate::world::Yes| yes.device == device.id && yes.right && ledger.typed.contains(&yes.join);
+        let Some(_) = ledger.yeses.iter().find(yes) else {
+            wrong.push(format!("unapproved: {} is a device, and nobody signed that or typed its digits", device.name));
+            continue;
+        };
+        let by = device.let_in.and_then(|let_in| let_in.device);
+        let right = ledger.yeses.iter().filter(yes).any(|yes| Some(yes.by) == by);
+        if !right {
+            wrong.push(format!("unapproved: {} is listed as let in by {by:?}, who signed no yes for it", device.name));
+        }
+        if let (Some(let_in), Some(out)) = (at("let-in", device.id), by.and_then(|by| at("revoked", by)))
+            && out < let_in
+        {
+            wrong.push(format!("revoked: {} came in by a device that was revoked before", device.name));
+        }
+    }
+}
+
+fn asks(world: &World, wrong: &mut Vec<String>) {
+    let ledger = world.ledger();
+    for (id, end) in &ledger.asks {
+        if matches!(end, Some(AskEnd::Yes { .. })) && !ledger.answers.contains(id) {
+            wrong.push(format!("yes: ask {id} ended with one, and nobody signed it"));
+        }
+    }
+}
+
+async fn revoked(world: &World, wrong: &mut Vec<String>) {
+    let out = world.ledger().revoked.clone();
+    for (device, at) in out {
+        for (_, began, what) in world.ledger().served.iter().filter(|(of, ..)| *of == device) {
+            if *began > at {
+                wrong.push(format!("revoked: {what} was served, {:?} after the revoke was answered", *began - at));
+            }
+        }
+        if listed(world).contains(&device) {
+            wrong.push("revoked: it has a row".to_owned());
+        }
+        let paired = world.devices.iter().find(|paired| paired.device == device).expect("one of ours");
+        match tokio::time::timeout(FAIR, paired.dial(world.door, Ipv4Addr::LOCALHOST)).await {
+            Ok(Err(Lost::Told(refusal))) if refusal.code == RefusalCode::Revoked => {}
+            other => wrong.push(format!("revoked: a dial was answered with {other:?}")),
+        }
+    }
+}
+
+async fn ways_in(world: &World, wrong: &mut Vec<String>) {
+    let asked = world.ledger().revoke_asked.clone();
+    let (told_in, unsure) = {
+        let mut ledger = world.ledger();
+        (std::mem::take(&mut ledger.told_in), std::mem::take(&mut ledger.unsure))
+    };
+    let listed = listed(world);
+    let before = world.devices.iter().filter(|paired| !asked.contains(&paired.device));
+    for paired in before.chain(&told_in) {
+        if let Err(lost) = comes_in(world, paired).await {
+            wrong.push(format!("lock-out: {:?} should be in, and is answered {lost}", paired.device));
+        }
+    }
+    for paired in &unsure {
+        let is_listed = listed.contains(&paired.device);
+        match (is_listed, comes_in(world, paired).await) {
+            (true, Ok(())) | (false, Err(_)) => {}
+            (is_listed, came) => wrong.push(format!("half in: listed {is_listed}, and a dial ended {came:?}")),
+        }
+    }
+}
+
+async fn comes_in(world: &World, paired: &Paired) -> Result<(), String> {
+    // Its heartbeat's time would be too long here: what was cut off is dialled again.
+    match tokio::time::timeout(FAIR, paired.dial(world.door, Ipv4Addr::LOCALHOST)).await {
+        Ok(Ok(mut session)) => session.round_trip().await.map_err(|lost| format!("{lost:?}")),
+        Ok(Err(lost)) => Err(format!("{lost:?}")),
+        Err(_) => Err("nothing".to_owned()),
+    }
+}
+
+/// A joiner in fair weather, let in by the first owner.
+async fn one_more(world: &World) -> Result<(), String> {
+    let told = |what: &'static str| move |why: &dyn std::fmt::Debug| format!("{what}: {why:?}");
+    let owner = Owner::connect(world.door, &world.devices[0], &world.approvals[0]).await;
+    let mut owner = owner.map_err(|why| told("the owner")(&why))?;
+    let asked = joiner::ask(world.door, Ipv4Addr::new(127, 0, 45, 1), "one more").await;
+    let asked = asked.map_err(|why| told("asked")(&why))?;
+    let (qr, key, until) = (asked.waiting.qr(), asked.public, Instant::now() + FAIR);
+    while owner.joins().await.map_err(|why| told("joins")(&why))?.iter().all(|listed| listed.join != qr.join) {
+        if Instant::now() > until {
+            return Err("it is not shown".to_owned());
+        }
+    }
+    let accepted = owner.approve(qr.join, key, JoinHow::Scan(qr.transcript)).await;
+    let accepted = accepted.map_err(|why| told("approved")(&why))?;
+    let held = asked.granted(FAIR).await.map_err(|why| told("granted")(&why))?;
+    let typed = held.typed(&accepted.digits).ok_or("other digits")?;
+    let (_, answer) = typed.acknowledge(FAIR).await;
+    answer.map(drop).map_err(|why| told("acknowledged")(&why))
+}
