@@ -52,6 +52,7 @@ async fn an_owner_revokes_another_device_which_is_told_who_and_why() {
     assert_eq!((told.by.as_deref(), told.reason.as_deref()), (Some("“laptop”"), Some("lost on a train")));
     assert!(machine.host().find_device("laptop 2").is_err());
     // The first thing that happened since is the enrolment's; it is nobody's event.
+    assert!(matches!(event(&mut here).await, DeviceEvent::Tombstone { .. }), "what owners keep comes first");
     assert!(
         matches!(event(&mut here).await, DeviceEvent::DeviceRevoked { device, by, .. } if device == id && by == "“laptop”")
     );

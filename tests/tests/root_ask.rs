@@ -219,7 +219,7 @@ fn pam_is_answered_as_root_alone_and_by_a_daemon_that_is_named() {
         bare
     };
     let whole = || pam(&mut scene.ask_at(&scene.socket()));
-    scene.refused(run(whole().env("PAIRPIN_STATE_DIR", "/home/ana"), ""), "PAIRPIN_STATE_DIR");
+    scene.refused(run(whole().env("PAIRPIN_STATE_DIR", "/srv/ana"), ""), "PAIRPIN_STATE_DIR");
     scene.refused(run(whole().uid(OTHER).gid(OTHER), ""), "seteuid");
     scene.refused(run(whole().env("PAM_RUSER", "nobody"), ""), "would be let through");
     scene.refused(run(whole().env("PAM_RUSER", "no-such-user"), ""), "no user in /etc/passwd");

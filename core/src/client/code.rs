@@ -11,11 +11,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::Client;
-use super::error::{ClientError, of_pairing_refusal};
+use super::error::ClientError;
 use super::ledger::{KeyDraft, Pairing};
 use super::line::{self, DialFailed};
 use super::pair::Paired;
 use super::preview::{PairQuestion, speaks_ours};
+use super::refused::of_pairing_refusal;
 use crate::handshake::{CodeAwaitShare, CodeMet, HandshakeError};
 use crate::identity::Pin;
 use crate::names;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use super::Client;
 use super::code::Waiting;
-use super::error::{ClientError, of_pairing_refusal};
+use super::error::ClientError;
 use super::ledger::{KeyDraft, Pairing};
 use super::line::{self, DialFailed};
 use super::pair::Paired;
 use super::preview::speaks_ours;
+use super::refused::of_pairing_refusal;
 use crate::handshake::{JoinDraft, JoinHeld, JoinWaiting};
 use crate::identity::Pin;
 use crate::join_qr::JoinQr;

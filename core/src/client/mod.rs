@@ -31,6 +31,7 @@ mod passphrase;
 mod preview;
 pub(crate) mod record;
 mod recovery;
+mod refused;
 mod resume;
 mod sealed;
 mod session;

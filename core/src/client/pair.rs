@@ -5,11 +5,12 @@
 //! anywhere in between is taken up by doing the same again. [`Client::accept`] serves flow (b) too.
 
 use super::Client;
-use super::error::{ClientError, Told, of_pairing_refusal};
+use super::error::{ClientError, Told};
 use super::ledger::Pairing;
 use super::line::{self, DialFailed, FirstAnswer};
 use super::machines::MachineView;
 use super::preview::{PairPreview, PairQuestion, ends_pairing, stranger};
+use super::refused::of_pairing_refusal;
 use crate::handshake::{DeviceDetails, GrantReceived, ScanDraft};
 use crate::identity::PublicKey;
 use crate::net::socket::Socket;

@@ -4,10 +4,11 @@
 //! an address. What the person is then asked is a [`PairQuestion`]; `pair` does what was agreed.
 
 use super::Client;
-use super::error::{ClientError, of_pairing_refusal};
+use super::error::ClientError;
 use super::ledger::UsedBefore;
 use super::line::{self, DialFailed, FirstAnswer};
 use super::pair::Paired;
+use super::refused::of_pairing_refusal;
 use crate::handshake::{AwaitPreview, MacKey, PreviewReceived};
 use crate::identity::{DeviceId, MachineId, Pin};
 use crate::link::Link;

@@ -246,7 +246,7 @@ fn refused_under_r(name: &str, token: TokenHash, refusal: &Refusal, now: UnixMil
             let skew_seconds = (skew.saturating_abs() > SKEW_SHOWN_MS).then_some(skew / 1000);
             Err(ClientError::Expired { name: name.to_owned(), skew_seconds })
         }
-        _ => Err(super::error::of_pairing_refusal(refusal, name)),
+        _ => Err(super::refused::of_pairing_refusal(refusal, name)),
     }
 }
 

@@ -12,10 +12,11 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use super::Client;
-use super::error::{ClientError, of_request_refusal};
+use super::error::ClientError;
 use super::line;
 use super::live::{self, Line};
 use super::own::Own;
+use super::refused::of_request_refusal;
 use crate::identity::{DeviceId, KeyPair, PublicKey};
 use crate::role::Role;
 use crate::store::device::machines::MachineRow;

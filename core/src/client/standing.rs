@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::Client;
-use super::error::{ClientError, of_pairing_refusal};
+use super::error::ClientError;
 use super::ledger::Kept;
 use super::line::{self, DialFailed, FirstAnswer};
+use super::refused::of_pairing_refusal;
 use super::resume::{Session, in_order, unproven};
 use crate::handshake::HandBackDraft;
 use crate::net::socket::Socket;

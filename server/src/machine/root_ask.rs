@@ -326,7 +326,7 @@ mod tests {
         };
         says(check(&PAM, 1000, socket), "seteuid");
         says(check(&PAM, 0, None), "--socket");
-        let with = [&PAM[..], &[("PAIRPIN_ASK_APPROVERS", "/home/ana/list")]].concat();
+        let with = [&PAM[..], &[("PAIRPIN_ASK_APPROVERS", "/srv/ana/list")]].concat();
         says(check(&with, 0, socket), "PAIRPIN_ASK_APPROVERS");
         says(check(&PAM[..2], 0, socket), "for whom");
         assert!(environment(&PAM).pam && !environment(&[("SUDO_USER", "ana")]).pam);

@@ -107,8 +107,12 @@ mod tests {
     fn arguments_behind_those_that_are_read_do_not_go_unsaid() {
         let looks_of = |arguments: &[&str]| {
             let mut shell = std::process::Command::new("sh");
-            shell.args(["-c", "read line", "sh"]).args(arguments).stdin(std::process::Stdio::piped());
-            let mut child = shell.spawn().unwrap();
+            shell.args(["-c", "echo; read line", "sh"]).args(arguments);
+            let mut child =
+                shell.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+            // A process that was just started has no arguments yet: this one says that it runs.
+            let mut said = [0];
+            std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
             let looks = super::system::looks(child.id()).unwrap();
             child.kill().unwrap();
             child.wait().unwrap();

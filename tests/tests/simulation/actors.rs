@@ -283,7 +283,12 @@ fn let_in(world: &World, waits: Vec<JoinListed>) {
                 absolute_seconds: 3_600,
                 let_in: Some(LetIn { device: None, by, how: LetInHow::Scan, over }),
             };
-            let written = db.write_blocking(move |connection| devices::insert(connection, &new).map(drop));
+            // One that an earlier restart has let in is listed still.
+            let id = DeviceId::of(&new.session_key);
+            let written = db.write_blocking(move |connection| match devices::get(connection, &id)? {
+                Some(_) => Ok(()),
+                None => devices::insert(connection, &new).map(drop),
+            });
             written.unwrap_or_else(|error| panic!("{error}"));
         }
     });
