@@ -242,9 +242,9 @@ impl From<ClientError> for PairpinError {
             }
             ClientError::Suspended { name, .. } => Self::Suspended { name },
             ClientError::Expired { name, skew_seconds } => Self::SessionEnded { name, skew_seconds },
-            ClientError::Restored { name, .. } | ClientError::Unfinished { name } | ClientError::UnknownDevice { name } => {
-                Self::PairAgain { name }
-            }
+            ClientError::Restored { name, .. }
+            | ClientError::Unfinished { name }
+            | ClientError::UnknownDevice { name } => Self::PairAgain { name },
             ClientError::Version { .. } | ClientError::Protocol => Self::Version,
             ClientError::CodeWrong { tries_left } => Self::CodeWrong { tries_left },
             ClientError::CodeClosed | ClientError::NoCode => Self::CodeClosed,

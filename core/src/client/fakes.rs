@@ -50,6 +50,7 @@ pub(super) fn machine_view() -> MachineView {
         last_online: None,
         expires_at: None,
         secret_store: KeyKind::Hardware,
+        restored: None,
     }
 }
 
@@ -57,7 +58,14 @@ pub(super) fn machine_view() -> MachineView {
 pub(super) fn ask_message(id: &str) -> String {
     let known = AskKnown { uid: 0, user: Some("root".into()), process: Some(1) };
     let claimed = AskClaimed { text: "Deploy?".into(), detail: None };
-    let message =
-        AskMessage { id: id.to_owned(), asked_at: 0, expires_at: 1, known, observed: AskObserved::default(), claimed };
+    let message = AskMessage {
+        id: id.to_owned(),
+        asked_at: 0,
+        expires_at: 1,
+        known,
+        observed: AskObserved::default(),
+        claimed,
+        fresh: None,
+    };
     message.encode().unwrap()
 }

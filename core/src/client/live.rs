@@ -16,7 +16,7 @@ use super::resume::Session;
 use super::session::Standing;
 use crate::handshake::KnownKeys;
 use crate::identity::DeviceId;
-use crate::wire::{DeviceEvent, Frame};
+use crate::wire::{DeviceEvent, Frame, WaitingApproval};
 
 /// Requests that wait for their answer, at most; and those that wait to be sent.
 const PENDING: usize = 32;
@@ -38,6 +38,8 @@ struct Asked {
 pub(super) struct Line {
     /// The key that the machine has proven on it.
     pub(super) keys: KnownKeys,
+    /// What waited when it connected.
+    pub(super) waiting: Arc<[WaitingApproval]>,
     standing: Arc<Mutex<Standing>>,
     asked: mpsc::Sender<Asked>,
     told: broadcast::Sender<DeviceEvent>,
@@ -55,18 +57,14 @@ pub(super) struct Served {
 
 /// A line for the connection of `session`.
 pub(super) fn open(device: DeviceId, session: &Session, told: broadcast::Sender<DeviceEvent>) -> (Line, Served) {
-    with(device, session.keys, Standing::of(&session.welcome), told)
+    let (line, served) = with(device, session.keys, Standing::of(&session.welcome), told);
+    (Line { waiting: session.welcome.approvals.clone().into(), ..line }, served)
 }
 
-fn with(
-    device: DeviceId,
-    keys: KnownKeys,
-    standing: Standing,
-    told: broadcast::Sender<DeviceEvent>,
-) -> (Line, Served) {
+fn with(device: DeviceId, keys: KnownKeys, standing: Standing, told: broadcast::Sender<DeviceEvent>) -> (Line, Served) {
     let (sender, asked) = mpsc::channel(PENDING);
     let standing = Arc::new(Mutex::new(standing));
-    let line = Line { keys, standing: Arc::clone(&standing), asked: sender, told: told.clone() };
+    let line = Line { keys, waiting: Arc::new([]), standing: Arc::clone(&standing), asked: sender, told: told.clone() };
     (line, Served { device, standing, asked, told, pending: BTreeMap::new(), next: 0 })
 }
 

@@ -12,7 +12,7 @@ use super::session::Standing;
 use super::standing::Heard;
 use crate::net::socket::Incoming;
 use crate::store::device::machines::MachineRow;
-use crate::wire::{CloseCode, Closing, DeviceEvent, Frame, Rotate};
+use crate::wire::{CloseCode, Closing, DeviceEvent, Frame, Rotate, WaitingApproval};
 
 /// Events kept while an answer is waited for, at most; more than that are told as missed.
 const EVENTS: usize = 256;
@@ -33,6 +33,10 @@ impl Own {
     pub(super) fn new(client: Client, row: MachineRow, session: Session) -> Self {
         let standing = Standing::of(&session.welcome);
         Self { client, row, session, standing, next: 0, events: VecDeque::new(), heard: Heard::new() }
+    }
+
+    pub(super) fn waiting(&self) -> &[WaitingApproval] {
+        &self.session.welcome.approvals
     }
 
     pub(super) async fn event(&mut self) -> Result<DeviceEvent, ClientError> {

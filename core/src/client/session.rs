@@ -20,7 +20,9 @@ use super::refused::of_request_refusal;
 use crate::identity::{DeviceId, KeyPair, PublicKey};
 use crate::role::Role;
 use crate::store::device::machines::MachineRow;
-use crate::wire::{ApprovalGuard, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Method, Welcome};
+use crate::wire::{
+    ApprovalGuard, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Method, WaitingApproval, Welcome,
+};
 
 /// Pages of the device list that are read, at most: what a machine may hold.
 const PAGES: usize = 128;
@@ -113,6 +115,14 @@ impl MachineSession {
     /// session key.
     pub fn approval_label(&self) -> String {
         format!("approval-{}", self.row.label)
+    }
+
+    /// What waited for this device's answer when it connected, as far as the welcome said.
+    pub fn waiting(&self) -> &[WaitingApproval] {
+        match &self.channel {
+            Channel::Own(own) => own.waiting(),
+            Channel::Kept(line, _) => &line.waiting,
+        }
     }
 
     /// The approval key that the machine has of this device.
