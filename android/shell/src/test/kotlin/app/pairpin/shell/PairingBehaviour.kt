@@ -41,7 +41,7 @@ class PairingBehaviour {
         withTimeout(20.seconds) { screen.filterIsInstance<T>().first() }
 
     @Test
-    fun `a machine is scanned, confirmed, listed, and gone once it is revoked`() = runBlocking {
+    fun `a machine is scanned, confirmed, listed, and gone once it is revoked`() = runBlocking<Unit> {
         val app = Phone(directory).open()
         val machines = MachinesPresenter(app, scope)
         assertEquals(MachinesScreen.Empty, machines.screen.value)
@@ -76,7 +76,7 @@ class PairingBehaviour {
         (screen as? MachinesScreen.Listed)?.machines?.singleOrNull()?.condition
 
     @Test
-    fun `an offer that another phone has used is refused with the cause`() = runBlocking {
+    fun `an offer that another phone has used is refused with the cause`() = runBlocking<Unit> {
         val link = machine.offer()
         val first = Phone(directory.resolve("first")).open()
         first.preview(link).pair()
@@ -86,7 +86,7 @@ class PairingBehaviour {
     }
 
     @Test
-    fun `a QR that is not ours is said to be none`() = runBlocking {
+    fun `a QR that is not ours is said to be none`() = runBlocking<Unit> {
         val presenter = PairingPresenter(Phone(directory).open(), scope)
         presenter.found("https://example.org/")
         assertIs<PairpinException.NotOurs>(presenter.reaches<PairingScreen.Failed>().error)
@@ -95,7 +95,7 @@ class PairingBehaviour {
     }
 
     @Test
-    fun `leaving uses nothing up`() = runBlocking {
+    fun `leaving uses nothing up`() = runBlocking<Unit> {
         val app = Phone(directory).open()
         val link = machine.offer()
         val presenter = PairingPresenter(app, scope)

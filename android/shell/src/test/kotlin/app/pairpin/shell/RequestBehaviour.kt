@@ -70,7 +70,7 @@ class RequestBehaviour {
     }
 
     @Test
-    fun `an ask is shown with its three kinds of facts, and a yes is the exit code 0`() = runBlocking {
+    fun `an ask is shown with its three kinds of facts, and a yes is the exit code 0`() = runBlocking<Unit> {
         val app = enrolled(paired())
         machine.starts("ask", "Deploy build 241?", "--timeout", "60s", "--json").use { ask ->
             val presenter = open(app)
@@ -87,7 +87,7 @@ class RequestBehaviour {
     }
 
     @Test
-    fun `a no needs no fingerprint and is the exit code 1`() = runBlocking {
+    fun `a no needs no fingerprint and is the exit code 1`() = runBlocking<Unit> {
         val app = enrolled(paired())
         machine.starts("ask", "Deploy?", "--timeout", "60s").use { ask ->
             val presenter = open(app)
@@ -99,7 +99,7 @@ class RequestBehaviour {
     }
 
     @Test
-    fun `a dismissed fingerprint sends nothing, and the request stays open`() = runBlocking {
+    fun `a dismissed fingerprint sends nothing, and the request stays open`() = runBlocking<Unit> {
         val app = enrolled(paired())
         machine.starts("ask", "Deploy?", "--timeout", "60s").use { ask ->
             val presenter = open(app)
@@ -114,7 +114,7 @@ class RequestBehaviour {
     }
 
     @Test
-    fun `a new fingerprint ends the approval key, which is said with the way back`() = runBlocking {
+    fun `a new fingerprint ends the approval key, which is said with the way back`() = runBlocking<Unit> {
         val app = enrolled(paired())
         machine.starts("ask", "Deploy?", "--timeout", "60s").use { _ ->
             val presenter = open(app)
@@ -126,7 +126,7 @@ class RequestBehaviour {
     }
 
     @Test
-    fun `answered on another phone while it is open here`() = runBlocking {
+    fun `answered on another phone while it is open here`() = runBlocking<Unit> {
         val app = enrolled(paired())
         val other = paired("Ben's phone")
         machine.starts("ask", "Deploy?", "--timeout", "60s").use { ask ->
@@ -140,7 +140,7 @@ class RequestBehaviour {
     }
 
     @Test
-    fun `a laptop is let in by its QR, and stored only when the digits are typed`() = runBlocking {
+    fun `a laptop is let in by its QR, and stored only when the digits are typed`() = runBlocking<Unit> {
         val app = paired()
         machine.joiner().use { laptop ->
             val asked = laptop.line("\"asked\"")
@@ -160,7 +160,7 @@ class RequestBehaviour {
     }
 
     @Test
-    fun `a laptop is let in by its number, and a wrong number is a no`() = runBlocking {
+    fun `a laptop is let in by its number, and a wrong number is a no`() = runBlocking<Unit> {
         val app = paired()
         machine.joiner().use { laptop ->
             val number = member(laptop.line("\"asked\""), "number")
@@ -181,7 +181,7 @@ class RequestBehaviour {
     }
 
     @Test
-    fun `a request that is withdrawn while it is open says so`() = runBlocking {
+    fun `a request that is withdrawn while it is open says so`() = runBlocking<Unit> {
         val app = enrolled(paired())
         val presenter =
             machine.starts("ask", "Deploy?", "--timeout", "60s").use { _ -> open(app) }

@@ -1,6 +1,8 @@
 // A command of the binary that waits: its lines as they come, and its exit code.
 package app.pairpin.testkit
 
+import java.io.IOException
+import java.io.InputStream
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import kotlin.concurrent.thread
@@ -10,9 +12,18 @@ class Running(private val process: Process) : AutoCloseable {
     private val said = StringBuilder()
 
     init {
-        thread(isDaemon = true) { process.inputStream.bufferedReader().forEachLine { lines.put(it) } }
-        thread(isDaemon = true) { process.errorStream.bufferedReader().forEachLine { synchronized(said) { said.appendLine(it) } } }
+        read(process.inputStream) { lines.put(it) }
+        read(process.errorStream) { synchronized(said) { said.appendLine(it) } }
     }
+
+    private fun read(stream: InputStream, line: (String) -> Unit) =
+        thread(isDaemon = true) {
+            try {
+                stream.bufferedReader().forEachLine(line)
+            } catch (_: IOException) {
+                // The process was ended, and its pipes with it.
+            }
+        }
 
     /** The next line on stdout that holds `text`. */
     fun line(text: String): String {
