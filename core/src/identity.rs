@@ -170,6 +170,41 @@ impl PublicKey {
     }
 }
 
+impl Signature {
+    /// Reads the DER form that chips give (SEC 1 section C.8: a SEQUENCE of the two INTEGERs r and s, each
+    /// positive and of 32 bytes at most). `None` for anything else.
+    pub fn from_der(der: &[u8]) -> Option<Self> {
+        const SEQUENCE: u8 = 0x30;
+        let [SEQUENCE, length, body @ ..] = der else { return None };
+        // Short lengths alone: two numbers of 33 bytes with their headers are 70.
+        if usize::from(*length) != body.len() || body.len() > 0x7F {
+            return None;
+        }
+        let (r, rest) = der_number(body)?;
+        let (s, rest) = der_number(rest)?;
+        let mut fixed = [0; 64];
+        fixed[..32].copy_from_slice(&r);
+        fixed[32..].copy_from_slice(&s);
+        rest.is_empty().then_some(Self(fixed))
+    }
+}
+
+/// One INTEGER as 32 bytes, and what follows it.
+fn der_number(der: &[u8]) -> Option<([u8; 32], &[u8])> {
+    const INTEGER: u8 = 0x02;
+    let [INTEGER, length, rest @ ..] = der else { return None };
+    let (number, rest) = rest.split_at_checked(usize::from(*length))?;
+    let number = match number {
+        // A leading zero stands only where the number would be negative without it (X.690 section 8.3.2).
+        [0, next, ..] if *next >= 0x80 => &number[1..],
+        [first, ..] if *first < 0x80 && (*first != 0 || number.len() == 1) => number,
+        _ => return None,
+    };
+    let mut fixed = [0; 32];
+    fixed.get_mut(32_usize.checked_sub(number.len())?..)?.copy_from_slice(number);
+    Some((fixed, rest))
+}
+
 /// A P-256 key pair held in memory: the machine's identity key, or a device's session key where no
 /// hardware holds it. It cannot be printed.
 pub struct KeyPair {
@@ -235,6 +270,37 @@ mod tests {
     fn a_fingerprint_is_eight_groups_of_four_letters() {
         let text = Pin::from_bytes([0xFF; 32]).fingerprint();
         assert_eq!(text, "7777 7777 7777 7777 7777 7777 7777 7777");
+    }
+
+    #[test]
+    fn a_chips_signature_is_read_and_a_damaged_one_is_not() {
+        use ring::signature::ECDSA_P256_SHA256_ASN1_SIGNING;
+        let key = KeyPair::generate().unwrap();
+        let random = SystemRandom::new();
+        let chip = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.pkcs8().expose(), &random).unwrap();
+        // Many, for numbers with and without a leading zero, and with fewer bytes.
+        for round in 0..600_u16 {
+            let message = round.to_be_bytes();
+            let der = chip.sign(&random, &message).unwrap();
+            let der = der.as_ref();
+            let signature = Signature::from_der(der).unwrap();
+            assert!(key.public_key().unwrap().verify(&message, &signature));
+            assert!(Signature::from_der(&der[..der.len() - 1]).is_none(), "cut short");
+            assert!(Signature::from_der(&[der, &[0]].concat()).is_none(), "with more behind");
+        }
+        let hostile: [&[u8]; 7] = [
+            &[],
+            &[0x30, 0],
+            &[0x30, 6, 2, 1, 1, 2, 1, 0x80],
+            &[0x30, 7, 2, 2, 0, 1, 2, 1, 1],
+            &[0x30, 5, 2, 0, 2, 1, 1],
+            &[0x30, 0x80, 2, 1, 1, 2, 1, 1],
+            &[0x31, 6, 2, 1, 1, 2, 1, 1],
+        ];
+        assert!(hostile.iter().all(|der| Signature::from_der(der).is_none()));
+        let long = [&[0x30, 38, 2, 33, 1][..], &[0; 32], &[2, 1, 1]].concat();
+        assert!(Signature::from_der(&long).is_none(), "33 bytes");
+        assert!(Signature::from_der(&[0x30, 6, 2, 1, 1, 2, 1, 1]).is_some(), "the control");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::install::{self, Tool};
 use crate::summary::Counts;
-use crate::{fuzz, models, supply, test, venv};
+use crate::{android, fuzz, models, supply, test, venv};
 
 /// One layer of tests.
 pub struct Layer {
@@ -170,6 +170,11 @@ pub const LAYERS: &[Layer] = &[
         name: "fuzz",
         about: "each fuzz target for 30 s, and a planted bug that must be found; needs g++",
         work: Work::Ours(fuzz::short),
+    },
+    Layer {
+        name: "android",
+        about: "the Kotlin side on a JVM, against the real core and the real binary; needs a JDK, Maven and, once, the network",
+        work: Work::Ours(android::check_all),
     },
     Layer {
         name: "models",

@@ -7,8 +7,10 @@
 //! measure. What a layer needs from outside is found or installed by [`install`], [`tools`] and
 //! [`venv`]; [`summary`] counts.
 
+mod android;
 mod bench;
 mod bench_qr;
+mod bindings;
 mod crashes;
 mod deny;
 mod dependencies;
@@ -133,6 +135,9 @@ USAGE
         cores; the last line is `N passed, N failed`. Not part of CI.
           --file PATH    only the mutants of this file; may be repeated; the default is .cargo/mutants.toml
 
+    cargo xtask bindings
+        Builds the core as phones embed it and writes its Kotlin side beside the build; prints where.
+
     cargo xtask help
         This text.
 
@@ -151,6 +156,7 @@ fn main() -> ExitCode {
         Some("guessing") if arguments.len() == 1 => guessing::run(),
         Some("bench") => bench::run(&arguments[1..]),
         Some("flood") => bench::flood(&arguments[1..]),
+        Some("bindings") if arguments.len() == 1 => bindings::run(),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),
         Some("sbom") => sbom::run(&arguments[1..]),

@@ -110,6 +110,36 @@ pub fn build_release(root: &Path, package: &str, binary: &str) -> Result<PathBuf
     build(root, &["--release", "--locked", "--package", package, "--bin", binary])
 }
 
+/// Builds a package with a feature; gives the paths of its shared library and of its one program.
+///
+/// # Errors
+/// It does not build, or has no such two.
+pub fn build_library(root: &Path, package: &str, feature: &str) -> Result<(PathBuf, PathBuf), String> {
+    let (mut shared, mut program) = (None, None);
+    let mut command = cargo(root);
+    command.args(["build", "--package", package, "--features", feature]);
+    command.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null());
+    let built = stream(&mut command, |line| {
+        shared = library(line).or(shared.take());
+        program = executable(line).or(program.take());
+    })?;
+    if !built {
+        return Err(format!("{package} did not build"));
+    }
+    shared.zip(program).ok_or_else(|| format!("cargo did not say where the library of {package} is"))
+}
+
+/// The path of a shared library in a line of cargo's JSON.
+fn library(line: &str) -> Option<PathBuf> {
+    let (_, files) = line.split_once("\"filenames\":[")?;
+    let (files, _) = files.split_once(']')?;
+    let mut files = files.split(',').map(|file| file.trim_matches('"'));
+    files
+        .find(|file| file.ends_with(".so") || file.ends_with(".dylib"))
+        .filter(|file| file.contains("pairpin"))
+        .map(PathBuf::from)
+}
+
 fn build(root: &Path, arguments: &[&str]) -> Result<PathBuf, String> {
     executable_of(cargo(root).arg("build").args(arguments).args(["--message-format", "json-render-diagnostics"]))
 }
@@ -190,6 +220,14 @@ mod tests {
         let line = r#"{"reason":"compiler-artifact","fresh":true,"executable":"/a \"b\"/pairpin","x":1}"#;
         assert_eq!(executable(line), Some(PathBuf::from("/a \"b\"/pairpin")));
         assert_eq!(executable(r#"{"reason":"compiler-artifact","executable":null}"#), None);
+    }
+
+    #[test]
+    fn a_library_is_where_cargo_says_and_nobody_elses_is_taken() {
+        let line = r#"{"reason":"compiler-artifact","filenames":["/t/libpairpin_ffi.a","/t/libpairpin_ffi.so"],"x":1}"#;
+        assert_eq!(library(line), Some(PathBuf::from("/t/libpairpin_ffi.so")));
+        assert_eq!(library(r#"{"filenames":["/t/libserde_derive.so"]}"#), None);
+        assert_eq!(library(r#"{"reason":"build-finished"}"#), None);
     }
 
     #[test]

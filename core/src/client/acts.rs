@@ -180,8 +180,16 @@ impl MachineSession {
     /// [`prepare`](Self::prepare).
     pub async fn submit(&mut self, prepared: Prepared, signature: Signature) -> Result<Value, ClientError> {
         let method = prepared.act.method();
+        let brought = match prepared.act {
+            Act::Enrol { key, guard } => Some((key, guard)),
+            _ => None,
+        };
         let params = prepared.act.params(prepared.statement.signed(signature))?;
-        self.ask(method, &params).await
+        let answer = self.ask(method, &params).await?;
+        if let Some((key, guard)) = brought {
+            self.now_enrolled(key, guard);
+        }
+        Ok(answer)
     }
 
     /// Submits the same statement twice, as whoever has recorded it would.
@@ -235,7 +243,6 @@ impl MachineSession {
         let prepared = self.prepare(Act::Enrol { key, guard }).await?;
         let signature = self.sign_here(&prepared).await?;
         self.submit(prepared, signature).await?;
-        self.now_enrolled(key, guard);
         Ok(brought)
     }
 

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Client;
 use super::error::Told;
+use super::live::Served;
 use super::machines::MachineState;
 use super::resume::Session;
 use super::standing;
@@ -41,10 +42,16 @@ struct Hint {
 
 impl Client {
     /// Stays on a session until it ends. The socket keeps its own heartbeat.
-    pub(super) async fn stay(&self, row: i64, session: Session, wish: &mut watch::Receiver<Wish>) -> End {
+    pub(super) async fn stay(
+        &self,
+        row: i64,
+        session: Session,
+        wish: &mut watch::Receiver<Wish>,
+        served: Served,
+    ) -> End {
         let mut hint = Hint { newest: None, due: Instant::now() };
         let mut heard = standing::Heard::new();
-        let end = self.listen(row, session, wish, (&mut hint, &mut heard)).await;
+        let end = self.listen(row, session, wish, (&mut hint, &mut heard), served).await;
         self.store(row, &mut hint).await;
         // Of a machine that has revoked this device nothing is kept.
         if heard.waits() && !matches!(end, End::Over(MachineState::Revoked(_))) {
@@ -69,6 +76,7 @@ impl Client {
         mut session: Session,
         wish: &mut watch::Receiver<Wish>,
         (hint, heard): (&mut Hint, &mut standing::Heard),
+        mut served: Served,
     ) -> End {
         let mut probe: Option<Instant> = None;
         loop {
@@ -84,6 +92,12 @@ impl Client {
                 }
                 () = sleep_until(heard.due), if heard.waits() => {
                     self.keep_heard(row, heard).await;
+                    continue;
+                }
+                request = served.next() => {
+                    if session.socket.send(request).await.is_err() {
+                        return self.lost(row, "the connection was lost").await;
+                    }
                     continue;
                 }
                 changed = wish.changed() => {
@@ -103,10 +117,16 @@ impl Client {
             match incoming {
                 Ok(Some(Incoming::Frame(Frame::Closing(closing)))) => return self.closing(row, &closing).await,
                 Ok(Some(Incoming::Frame(Frame::Addresses(addresses)))) => hint.newest = Some(addresses),
-                Ok(Some(Incoming::Frame(Frame::Event(DeviceEvent::KeyRotated { rotate })))) => {
-                    self.follow(row, rotate).await;
+                Ok(Some(Incoming::Frame(Frame::Answer { id, result }))) => {
+                    served.answered(id, result.map_err(|(code, _)| code));
                 }
-                Ok(Some(Incoming::Frame(Frame::Event(event)))) => drop(heard.take(&event)),
+                Ok(Some(Incoming::Frame(Frame::Event(event)))) => {
+                    if let DeviceEvent::KeyRotated { rotate } = &event {
+                        self.follow(row, rotate.clone()).await;
+                    }
+                    heard.take(&event);
+                    served.tell(event);
+                }
                 Ok(Some(Incoming::Frame(Frame::Request { id, .. }))) => {
                     let result = Err((METHOD_NOT_FOUND, "this device does not know that request".to_owned()));
                     if session.socket.send(Frame::Answer { id, result }).await.is_err() {
@@ -199,6 +219,7 @@ mod tests {
     use super::super::config::ClientConfig;
     use super::super::fakes::MemoryStore;
     use super::super::ledger::Pairing;
+    use super::super::live;
     use super::*;
     use crate::handshake::KnownKeys;
     use crate::identity::{MachineId, Pin};
@@ -296,7 +317,9 @@ mod tests {
     async fn to_the_end(scene: Scene) -> (Vec<Vec<Address>>, Vec<Address>) {
         let Scene { client, row, session, beside, _dir } = scene;
         let (_wish, mut wished) = watch::channel(Wish::default());
-        let end = client.stay(row, session, &mut wished).await;
+        let stored = client.durable(move |ledger| ledger.row(row)).await.unwrap();
+        let served = live::silent(stored.device_id, &session);
+        let end = client.stay(row, session, &mut wished, served).await;
         assert!(matches!(end, End::Over(MachineState::Offline { .. })));
         (written(&beside), client.durable(move |ledger| ledger.row(row)).await.unwrap().addresses)
     }

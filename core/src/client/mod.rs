@@ -6,6 +6,7 @@
 //! may be dropped at any await, since its durable steps run to their end by themselves.
 
 mod acts;
+pub mod app;
 mod code;
 mod config;
 mod connection;
@@ -22,7 +23,9 @@ mod join;
 mod joins;
 mod ledger;
 mod line;
+mod live;
 mod machines;
+mod own;
 mod pair;
 mod passphrase;
 mod preview;
@@ -49,14 +52,14 @@ use code::CodeFailures;
 use ledger::Ledger;
 
 pub use crate::store::device::kept::Restored;
-pub use acts::{Act, Prepared};
+pub use acts::{Act, Prepared, minted};
 pub use code::CodePreview;
 pub use config::ClientConfig;
 pub use error::{ClientError, ErrorKind, Told, Tried};
 pub use forget::Forgotten;
 pub use inbox::{AskItem, InboxItem, JoinItem, answered, clean_end};
 pub use join::{JoinAsked, JoinGranted};
-pub use joins::{JoinApproval, JoinTerms};
+pub use joins::{JoinApproval, JoinTerms, accepted};
 pub use machines::{MachineState, MachineView};
 pub use pair::Paired;
 pub use passphrase::PassphraseSet;

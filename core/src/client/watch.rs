@@ -6,15 +6,17 @@
 
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, broadcast, watch};
 use tokio::time::Instant;
 
 use super::Client;
 use super::connection::End;
 use super::error::ClientError;
+use super::live::{self, Line};
 use super::machines::{MachineState, MachineView};
+use super::session::MachineSession;
 use crate::secrets::random_bytes;
-use crate::wire::WaitingApproval;
+use crate::wire::{DeviceEvent, WaitingApproval};
 
 /// The first pause after a failed dial; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,6 +42,9 @@ pub struct MachineWatch {
     current: watch::Receiver<MachineState>,
     waiting: watch::Receiver<Vec<WaitingApproval>>,
     seen: Mutex<watch::Receiver<MachineState>>,
+    client: Client,
+    line: watch::Receiver<Option<Line>>,
+    told: Mutex<broadcast::Receiver<DeviceEvent>>,
 }
 
 impl MachineWatch {
@@ -65,6 +70,24 @@ impl MachineWatch {
         let mut seen = self.seen.lock().await;
         seen.changed().await.ok()?;
         Some(seen.borrow_and_update().clone())
+    }
+
+    /// A session over the connection that is kept, for requests and acts; it ends with that connection.
+    ///
+    /// # Errors
+    /// [`ClientError::Interrupted`]: there is no connection now. No such row.
+    pub async fn session(&self) -> Result<MachineSession, ClientError> {
+        let id = self.row;
+        let row = self.client.durable(move |ledger| ledger.row(id)).await?;
+        let line = self.line.borrow().clone();
+        let line = line.ok_or_else(|| ClientError::Interrupted { name: row.name.clone() })?;
+        Ok(MachineSession::over(self.client.clone(), row, line))
+    }
+
+    /// The next thing that the machine tells, over whichever connection; `None` once the watch has ended. What
+    /// nobody read in time is told as [`DeviceEvent::Missed`]. May be dropped and called again.
+    pub async fn event(&self) -> Option<DeviceEvent> {
+        live::next_event(&mut *self.told.lock().await).await
     }
 
     /// Closes the connection until [`resume`](Self::resume): the app goes to the background.
@@ -103,10 +126,15 @@ impl Client {
         let (wish, wished) = watch::channel(Wish::default());
         let (state, current) = watch::channel(MachineView::of(&stored).state);
         let seen = Mutex::new(current.clone());
+        let (kept, line) = watch::channel(None);
         let (waits, waiting) = watch::channel(Vec::new());
-        let mut keeper = Keeper { client: self.clone(), row, wish: wished, state, waits, failures: 0 };
+        let tell = live::events();
+        let told = Mutex::new(tell.subscribe());
+        let (client, wish_seen) = (self.clone(), wished);
+        let mut keeper =
+            Keeper { client: client.clone(), row, wish: wish_seen, state, waits, failures: 0, line: kept, tell };
         tokio::spawn(async move { while keeper.round().await.is_some() {} });
-        Ok(MachineWatch { row, wish, current, waiting, seen })
+        Ok(MachineWatch { row, wish, current, waiting, seen, client, line, told })
     }
 }
 
@@ -118,6 +146,9 @@ struct Keeper {
     state: watch::Sender<MachineState>,
     waits: watch::Sender<Vec<WaitingApproval>>,
     failures: u32,
+    /// The line of the present connection.
+    line: watch::Sender<Option<Line>>,
+    tell: broadcast::Sender<DeviceEvent>,
 }
 
 /// What to do after a connection or a dial has ended.
@@ -148,10 +179,17 @@ impl Keeper {
         let then = match dialled {
             Ok(session) => {
                 let since = Instant::now();
-                // Before the state: who hears of that looks for this.
+                let id = self.row;
+                let stored = self.client.durable(move |ledger| ledger.row(id)).await.ok();
+                // The row went meanwhile: the connection ends by that.
+                let Some(stored) = stored else { return Some(()) };
+                let (line, served) = live::open(stored.device_id, &session, self.tell.clone());
+                // Before the state: who hears of that asks on the one, and looks for the other.
+                self.line.send_replace(Some(line));
                 self.waits.send_replace(session.welcome.approvals.clone());
                 self.say(MachineState::Online { address: session.address.clone() });
-                let end = self.client.stay(self.row, session, &mut self.wish).await;
+                let end = self.client.stay(self.row, session, &mut self.wish, served).await;
+                self.line.send_replace(None);
                 if since.elapsed() >= STEADY {
                     self.failures = 0;
                 }

@@ -58,6 +58,22 @@ pub struct Address {
 pub struct UnreadableAddress(pub String);
 
 impl Address {
+    /// What its number alone says: whoever dials it knows no more of the network behind. 100.64/10 counts as a
+    /// tailnet's, a name as given by the person.
+    pub fn kind(&self) -> AddressKind {
+        match self.host.parse::<IpAddr>() {
+            Ok(IpAddr::V4(ip)) if ip.is_loopback() => AddressKind::Loopback,
+            Ok(IpAddr::V4(ip)) if ip.is_private() || ip.is_link_local() => AddressKind::Lan,
+            Ok(IpAddr::V4(ip)) if ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64 => AddressKind::Tailnet,
+            Ok(IpAddr::V6(ip)) if ip.is_loopback() => AddressKind::Loopback,
+            // Tailscale's own part of the unique local addresses.
+            Ok(IpAddr::V6(ip)) if ip.segments()[..3] == [0xFD7A, 0x115C, 0xA1E0] => AddressKind::Tailnet,
+            Ok(IpAddr::V6(ip)) if ip.is_unique_local() || ip.is_unicast_link_local() => AddressKind::Lan,
+            Ok(_) => AddressKind::Public,
+            Err(_) => AddressKind::Advertised,
+        }
+    }
+
     /// The IP address, where the host is one.
     pub fn ip(&self) -> Option<IpAddr> {
         self.host.parse().ok()
@@ -134,6 +150,26 @@ impl<'de> Deserialize<'de> for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_says_by_its_number_what_network_it_is_of() {
+        for (text, kind) in [
+            ("192.168.1.4", AddressKind::Lan),
+            ("169.254.0.9", AddressKind::Lan),
+            ("100.64.0.1", AddressKind::Tailnet),
+            ("100.127.255.1", AddressKind::Tailnet),
+            ("100.128.0.1", AddressKind::Public),
+            ("127.0.0.1", AddressKind::Loopback),
+            ("8.8.8.8", AddressKind::Public),
+            ("[fd7a:115c:a1e0::1]", AddressKind::Tailnet),
+            ("[fd00::1]", AddressKind::Lan),
+            ("[::1]", AddressKind::Loopback),
+            ("[2001:db8::1]", AddressKind::Public),
+            ("homebox.example", AddressKind::Advertised),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().kind(), kind, "{text}");
+        }
+    }
 
     #[test]
     fn addresses_read_as_people_write_them() {

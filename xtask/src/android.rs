@@ -1,0 +1,132 @@
+//! The layer `android`: the Kotlin side on a plain JVM, against the real core and the real `pairpin serve`.
+//!
+//! Maven compiles and runs it; versions are those of `android/gradle/libs.versions.toml`, and everything that is
+//! made goes into the target directory. [`crate::layers`] calls it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::bindings;
+use crate::install::{self, Tool};
+use crate::layers::Unready;
+use crate::summary::Counts;
+use crate::test;
+
+const TOOLS: &[Tool] = &[
+    Tool { program: "javac", package: "openjdk-17-jdk-headless", purpose: "runs the Kotlin side" },
+    Tool { program: "mvn", package: "maven", purpose: "compiles the Kotlin side" },
+];
+
+/// Builds everything and runs the tests of `android/`.
+///
+/// # Errors
+/// A tool is missing, or something of ours does not build.
+pub fn check_all(root: &Path) -> Result<Counts, Unready> {
+    install::ensure(TOOLS).map_err(Unready::Missing)?;
+    let made = bindings::make(root).map_err(Unready::Broken)?;
+    let binary = test::build_binary(root, &[]).map_err(Unready::Broken)?;
+    let out = made.library_dir.join("android");
+    let android = root.join("android");
+    let versions = versions(&android.join("gradle/libs.versions.toml")).map_err(Unready::Broken)?;
+    // Reports of an earlier run are not to be counted.
+    let _ = fs::remove_dir_all(&out);
+    eprintln!("xtask: Maven fetches the Kotlin compiler and libraries once, about 120 MB into its own cache");
+    let mut command = Command::new("mvn");
+    command.args(["-q", "-B", "-ntp", "-Dstyle.color=never", "test"]).args(versions);
+    for (name, path) in [("out", &out), ("generated", &made.kotlin), ("lib", &made.library_dir), ("bin", &binary)] {
+        command.arg(format!("-Dpairpin.{name}={}", path.display()));
+    }
+    // What fails is told by the reports: Maven goes on to the next module.
+    command.arg("--fail-at-end").current_dir(&android).stdin(Stdio::null());
+    let well = command.status().map_err(|error| Unready::Missing(format!("mvn did not start: {error}")))?.success();
+    let counts = reports(&out).map_err(Unready::Broken)?;
+    if !well && counts.failed == 0 {
+        return Err(Unready::Broken("the Kotlin side does not build".to_owned()));
+    }
+    Ok(counts)
+}
+
+/// The versions as properties for Maven.
+fn versions(path: &Path) -> Result<Vec<String>, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let versions: Vec<String> = text.lines().filter_map(property).collect();
+    if versions.is_empty() { Err(format!("{} names no version", path.display())) } else { Ok(versions) }
+}
+
+/// `name = "version"`.
+fn property(line: &str) -> Option<String> {
+    let (name, version) = line.split_once('=')?;
+    let version = version.trim().strip_prefix('"')?.strip_suffix('"')?;
+    Some(format!("-Dv.{}={version}", name.trim()))
+}
+
+/// Sums what the modules' reports say, and prints each test.
+fn reports(out: &Path) -> Result<Counts, String> {
+    let mut counts = Counts::default();
+    let modules = fs::read_dir(out).map_err(|error| format!("{}: {error}", out.display()))?;
+    let mut files: Vec<_> = modules
+        .filter_map(|module| fs::read_dir(module.ok()?.path().join("surefire-reports")).ok())
+        .flat_map(|reports| reports.filter_map(|report| Some(report.ok()?.path())))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "xml"))
+        .collect();
+    files.sort();
+    for file in files {
+        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        counts += of_report(&text);
+    }
+    Ok(counts)
+}
+
+/// Counts the test cases of one report, printing each.
+fn of_report(text: &str) -> Counts {
+    let mut counts = Counts::default();
+    // A case is a tag of its own, or one that holds why it failed or was left out.
+    for case in text.split("<testcase ").skip(1) {
+        let (tag, rest) = case.split_once('>').unwrap_or((case, ""));
+        let inside = if tag.ends_with('/') { "" } else { rest.split("</testcase>").next().unwrap_or_default() };
+        let outcome = if inside.contains("<failure") || inside.contains("<error") {
+            counts.failed += 1;
+            "FAILED"
+        } else if inside.contains("<skipped") {
+            counts.skipped += 1;
+            "ignored"
+        } else {
+            counts.passed += 1;
+            "ok"
+        };
+        let name = |attribute: &str| {
+            let (_, rest) = tag.split_once(&format!("{attribute}=\""))?;
+            rest.split('"').next()
+        };
+        let class = name("classname").unwrap_or_default();
+        println!(
+            "test {}: {} ... {outcome}",
+            class.rsplit('.').next().unwrap_or(class),
+            name(" name").or_else(|| name("name")).unwrap_or_default()
+        );
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_counted_case_by_case() {
+        let report = r#"<testsuite tests="4"><testcase name="one" classname="a.B" time="1"/>
+            <testcase name="two" classname="a.B"><failure message="x">y</failure></testcase>
+            <testcase name="three" classname="a.B"><error/></testcase>
+            <testcase name="four" classname="a.B"><skipped/></testcase>
+            <testcase name="five" classname="a.B"><system-out>failure</system-out></testcase></testsuite>"#;
+        assert_eq!(of_report(report), Counts { passed: 2, failed: 2, skipped: 1 });
+        assert_eq!(of_report("<testsuite/>"), Counts::default());
+    }
+
+    #[test]
+    fn versions_become_properties_and_nothing_else_does() {
+        assert_eq!(property("kotlin = \"2.4.21\"").as_deref(), Some("-Dv.kotlin=2.4.21"));
+        assert!(["[versions]", "# a = b", ""].iter().all(|line| property(line).is_none()));
+    }
+}

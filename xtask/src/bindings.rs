@@ -1,0 +1,41 @@
+//! `cargo xtask bindings`: builds the face for phones and writes its Kotlin and Swift sides beside the build,
+//! never into the checkout. The layer `android` of [`crate::layers`] calls it too.
+
+use std::path::{Path, PathBuf};
+
+use crate::test;
+
+/// The built library, and where what was generated from it is.
+pub struct Bindings {
+    /// The directory of the library, for JNA.
+    pub library_dir: PathBuf,
+    /// The root of the Kotlin sources.
+    pub kotlin: PathBuf,
+}
+
+/// Builds and generates, and says where.
+///
+/// # Errors
+/// It does not build, or cannot be generated.
+pub fn run() -> Result<bool, String> {
+    let made = make(&crate::root())?;
+    println!("library: {}\nKotlin:  {}", made.library_dir.display(), made.kotlin.display());
+    Ok(true)
+}
+
+/// Builds the library and writes the sources.
+///
+/// # Errors
+/// As [`run`].
+pub fn make(root: &Path) -> Result<Bindings, String> {
+    // Together: apart, the core would be compiled for each.
+    let (built, generator) = test::build_library(root, "pairpin-ffi", "bindgen")?;
+    let library_dir = built.parent().map(Path::to_path_buf).ok_or("the library has no directory")?;
+    let kotlin = library_dir.join("bindings/kotlin");
+    // What an earlier surface had is not to stay behind.
+    let _ = std::fs::remove_dir_all(&kotlin);
+    let mut command = std::process::Command::new(generator);
+    command.args(["generate", "--no-format", "--language", "kotlin", "--out-dir"]).arg(&kotlin).arg(&built);
+    let status = command.current_dir(root).status().map_err(|error| format!("uniffi-bindgen: {error}"))?;
+    if status.success() { Ok(Bindings { library_dir, kotlin }) } else { Err("uniffi-bindgen failed".to_owned()) }
+}
