@@ -156,7 +156,7 @@ fn outcome(changed: &KeysChangedRecord, kind: KeyChangeKind) -> Vec<String> {
         }
         _ => {
             let (online, away) = (changed.online, changed.devices.saturating_sub(changed.online));
-            format!("changed, {online} devices told, {away} will follow when they connect")
+            format!("changed; devices told at once: {online}, those that follow when they connect: {away}")
         }
     });
     if changed.offers_withdrawn + changed.joins_ended > 0 {
@@ -213,7 +213,10 @@ mod tests {
     #[test]
     fn who_follows_and_where_the_next_key_is_are_said() {
         let said = outcome(&changed(), KeyChangeKind::Planned).join("\n");
-        assert!(said.contains("1 devices told, 2 will follow") && !said.contains("--next-key"), "{said}");
+        assert!(
+            said.contains("told at once: 1, those that follow when they connect: 2") && !said.contains("--next-key"),
+            "{said}"
+        );
         let kept = KeysChangedRecord { next_key_kept: Some("/media/k".into()), ..changed() };
         let said = outcome(&kept, KeyChangeKind::Compromised).join("\n");
         assert!(said.contains("--next-key /media/k") && said.contains("pairpin pair"), "{said}");
