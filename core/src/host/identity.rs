@@ -173,7 +173,7 @@ fn clear_coming_next(dir: &StateDir, state: &KeyState) -> Result<(), HostError> 
 /// What was put beside the keys goes when each of them is in its place, also where the change never came about.
 fn clear(dir: &StateDir, state: &KeyState, file: &str) -> Result<(), HostError> {
     let has_next = state.next_kept.is_some() || is_in(dir, NEXT_KEY_FILE, &state.next_pin)?;
-    if is_settled(dir, state)? && has_next && dir.path(file).exists() {
+    if is_settled(dir, state)? && has_next && dir.is_there(file) {
         dir.delete_private(file)?;
     }
     Ok(())

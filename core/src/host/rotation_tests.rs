@@ -70,6 +70,17 @@ impl Scene {
     }
 }
 
+/// A crash in the middle of a write leaves a file that has no name yet: it holds a key, and goes too.
+#[test]
+fn what_a_crash_leaves_of_a_file_that_was_being_written_goes_at_the_next_start() {
+    let scene = Scene::new(false);
+    for file in [identity::COMING_IDENTITY_FILE, identity::COMING_NEXT_FILE] {
+        std::fs::write(scene.dir.as_path().join(format!(".{file}.new")), b"half a key").unwrap();
+        assert!(scene.dir.is_there(file) && !scene.dir.path(file).exists());
+        scene.start("killed while a file was written");
+    }
+}
+
 /// Every kind of change: of which kind, with a file, on a machine whose next key was there before.
 const CHANGES: [(KeyChangeKind, bool, bool); 7] = [
     (KeyChangeKind::Planned, false, false),

@@ -55,6 +55,11 @@ impl StateDir {
         self.handle().sync_all().map_err(io)
     }
 
+    /// Whether there is the file `name`, or what a crash has left of a newer one.
+    pub fn is_there(&self, name: &str) -> bool {
+        [name, &fresh_name(name)].iter().any(|name| self.path(name).exists())
+    }
+
     /// Removes the file `name`, and what a crash may have left of a newer one; no error if there is
     /// none. On return that is on the disk.
     ///
