@@ -26,9 +26,9 @@ const FAIR: Duration = Duration::from_secs(5);
 ///    the cause, and nobody whom it let in is in who acknowledged later.
 /// 4. *No lock-out*: who was told that it is in, and who was in before, comes in; who does not know comes in or
 ///    is not listed afterwards; and a new joiner is let in.
-/// 5. *No key but the announced one*: the machine's epochs go up by one, each to the key announced before; what a device
-///    trusts is a key of that line, to which it was led by the change that both keys signed, or by a person's
-///    scan; and a device stops hard, so that it needs one, only where it slept through two changes.
+/// 5. *No key but the announced one*: the machine's epochs go up by one, each to the key announced before; what a
+///    device trusts is a key of that line, to which it was led by the change that both keys signed, or by a
+///    person's scan; and a device stops hard, so that it needs one, only where it slept through two changes.
 pub async fn judge(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     let known = known(world);
