@@ -242,7 +242,10 @@ pub async fn weather(world: Arc<World>, mut chance: Chance) {
                 let waits: Vec<JoinListed> = world.machine.host().map(|(host, _)| host.joins()).unwrap_or_default();
                 if !first && chance.below(3) == 0 {
                     begins_change(&world);
-                    pause(&mut chance, 6).await;
+                    // It takes some milliseconds: done, or somewhere in it.
+                    if chance.below(3) == 0 {
+                        pause(&mut chance, 6).await;
+                    }
                 }
                 world.ends(kind == 3).await;
                 if world.twin == Twin::RestartLetsIn {
