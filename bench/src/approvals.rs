@@ -27,7 +27,7 @@ pub fn measure(form: Form) -> Vec<Figure> {
     let mut machine = Machine::new();
     machine.arguments = ["--join-from", "loopback"].map(Into::into).into();
     let (mut machine, mut devices) = rows::with_devices(machine, count + 1);
-    let (door, approval) = (Door::of(&machine), Approval::on(&machine));
+    let (door, approval) = (Door::of(&machine), Approval::generate());
     let owner = devices.remove(0);
     let devices: Vec<Arc<Paired>> = devices.into_iter().map(Arc::new).collect();
     let (mut ready, mut trips) = (Vec::new(), Vec::new());

@@ -79,7 +79,7 @@ fn record(machine: &Machine, victim: &Paired, trial: &Trial, ask: &mut Backgroun
 fn an_owner_that_is_revoked_in_the_middle_of_its_work_is_out_at_once_with_what_it_began() {
     let trials = if env::var_os("PAIRPIN_FLOOD").is_some_and(|form| form == "long") { 50 } else { 5 };
     let (mut machine, mut paired) = owners(trials + 1);
-    let (first, approval) = (paired.remove(0), Approval::on(&machine));
+    let (first, approval) = (paired.remove(0), Approval::generate());
     let (mut chance, mut closes, mut kinds, mut joined) = (Chance::from_environment(), Vec::new(), Vec::new(), 0);
     for (number, victim) in paired.into_iter().map(Arc::new).enumerate() {
         if number > 0 && number % ROUND == 0 {
@@ -110,7 +110,7 @@ fn an_owner_that_is_revoked_in_the_middle_of_its_work_is_out_at_once_with_what_i
 #[test]
 fn the_judge_catches_a_revocation_that_only_marks_the_row() {
     let (machine, mut paired) = owners(2);
-    let (first, approval) = (paired.remove(0), Approval::on(&machine));
+    let (first, approval) = (paired.remove(0), Approval::generate());
     let came = (Ipv4Addr::new(127, 0, 48, 1), Duration::from_millis(5));
     let victim = Arc::new(paired.remove(0));
     let trial = block_on(owner_out::trial(&machine, (&first, &approval), victim, came, How::OnlyMark));

@@ -79,9 +79,9 @@ USAGE
         CI does 40 of each, and 10 of each kind of approval. The seed is printed; with --seed the same points are hit again.
 
     cargo xtask simulate [--seeds N] [--seed S]
-        Joins, asks and revocations under partitions, cuts, crashes, restarts and leaps of the clock, over
-        the real engine and real sockets, N times (default 200) from seed S on; and broken twins that must
-        be found. A seed that fails is printed. CI runs twelve. About three minutes.
+        Joins, asks and revocations under partitions, cuts, crashes, restarts, leaps of the clock and planned
+        key changes, over the real engine and real sockets, N times (default 200) from seed S on; and broken
+        twins that must be found. A seed that fails is printed. CI runs twelve. About three minutes.
 
     cargo xtask powercut [--cycles N] [--seed S] [--kvm]
         Takes the power from a virtual machine N times (default 15) while the real binary pairs and

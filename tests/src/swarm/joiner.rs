@@ -5,8 +5,8 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use pairpin_core::handshake::{DeviceDetails, JoinDraft, JoinHeld, JoinWaiting};
-use pairpin_core::identity::{DeviceId, KeyPair, PublicKey};
+use pairpin_core::handshake::{DeviceDetails, JoinDraft, JoinHeld, JoinWaiting, KnownKeys};
+use pairpin_core::identity::{DeviceId, KeyPair, Pin, PublicKey};
 use pairpin_core::net::socket::{Incoming, Socket};
 use pairpin_core::net::tls::{self, PinCheck};
 use pairpin_core::net::upgrade::{self, Response};
@@ -15,6 +15,7 @@ use pairpin_core::wire::{Envelope, Flow, Frame, JoinFresh};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::keys::Keys;
 use super::paired::{Door, Lost, Paired, STEP, Session};
 use crate::peer::tcp_from;
 
@@ -26,6 +27,7 @@ pub struct Asked {
     /// Its public key.
     pub public: PublicKey,
     key: KeyPair,
+    pin: Pin,
     socket: Socket,
 }
 
@@ -35,6 +37,7 @@ pub struct Held {
     /// What was granted.
     pub held: JoinHeld,
     key: KeyPair,
+    pin: Pin,
     socket: Socket,
 }
 
@@ -70,7 +73,7 @@ pub async fn ask(door: Door, source: Ipv4Addr, name: &str) -> Result<Asked, Lost
     let signature = key.sign(&signing.to_sign())?;
     let (reveal, waiting) = signing.signed(signature);
     socket.send(Frame::Handshake(reveal)).await?;
-    Ok(Asked { waiting, public, key, socket })
+    Ok(Asked { waiting, public, key, pin: channel.pin, socket })
 }
 
 impl Asked {
@@ -83,7 +86,7 @@ impl Asked {
             match timeout(time, self.socket.recv()).await?? {
                 Some(Incoming::Frame(Frame::Handshake(grant))) => {
                     let held = self.waiting.receive(&grant)?;
-                    return Ok(Held { held, key: self.key, socket: self.socket });
+                    return Ok(Held { held, key: self.key, pin: self.pin, socket: self.socket });
                 }
                 Some(Incoming::Frame(Frame::Refused(refused))) => {
                     return Err(Lost::Told(Box::new(self.waiting.refused(&refused)?)));
@@ -104,8 +107,11 @@ impl Held {
         let acknowledge = serde_json::to_value(received.acknowledge()).ok()?;
         let grant = received.grant;
         let (device, token, recognition) = (grant.device, grant.token, grant.recognition_key);
-        let paired = Paired { number: 0, key: self.key, device, token, recognition };
-        Some(Typed { paired, acknowledge, session: Session::over(self.socket) })
+        let (machine, pin, next_pin, epoch) = (grant.machine, self.pin, Some(grant.next_pin), grant.epoch);
+        let keys = Keys::scanned(KnownKeys { machine, pin, next_pin, epoch });
+        let session = Session::under(self.socket, &keys);
+        let paired = Paired { number: 0, key: self.key, device, token, recognition, keys };
+        Some(Typed { paired, acknowledge, session })
     }
 
     /// The id that it has if it is let in.

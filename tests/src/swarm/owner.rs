@@ -5,11 +5,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use pairpin_core::handshake::{Addressee, ApprovedJoin, Stated, Statement, request_hash};
-use pairpin_core::host::DATABASE_FILE;
-use pairpin_core::identity::{DeviceId, KeyPair, MachineId, Pin, PublicKey};
+use pairpin_core::identity::{DeviceId, KeyPair, PublicKey};
 use pairpin_core::role::Role;
-use pairpin_core::store::host::meta;
-use pairpin_core::store::{Database, Kind};
 use pairpin_core::wire::{
     AcceptAsk, ApprovalGuard, ApproveJoin, AskAnswered, AskMessage, DenyJoin, Enrol, Inbox, JoinAccepted, JoinHow,
     JoinId, JoinListed, MintRequest, MintedOffer, NonceGiven, PendingAsk, RefuseAsk, RevokeRequest, Signed,
@@ -19,47 +16,28 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::paired::{Door, Lost, Paired, Session};
-use crate::machine::Machine;
 
-/// An approval key, and the machine that its statements are for. It outlives the session.
+/// An approval key. It outlives the session.
 #[derive(Debug, Clone)]
-pub struct Approval(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    key: KeyPair,
-    addressee: Addressee,
-}
+pub struct Approval(Arc<KeyPair>);
 
 impl Approval {
-    /// A new one, for this machine.
-    ///
-    /// # Panics
-    /// The machine has no database yet.
-    #[track_caller]
-    pub fn on(machine: &Machine) -> Self {
-        let db = Database::open(&machine.file(DATABASE_FILE), Kind::Host).unwrap_or_else(|error| panic!("{error}"));
-        let id = db.write_blocking(meta::machine_id).unwrap_or_else(|error| panic!("{error}"));
-        Self::for_machine(machine.pin(), id)
-    }
-
-    /// A new one, for the machine of this pin and id.
+    /// A new one.
     ///
     /// # Panics
     /// No random bytes.
     #[track_caller]
-    pub fn for_machine(pin: Pin, machine: MachineId) -> Self {
-        let key = KeyPair::generate().unwrap_or_else(|error| panic!("{error}"));
-        Self(Arc::new(Parts { key, addressee: Addressee { pin, machine, epoch: 0 } }))
+    pub fn generate() -> Self {
+        Self(Arc::new(KeyPair::generate().unwrap_or_else(|error| panic!("{error}"))))
     }
 
-    /// Signs, under a nonce of the machine's.
+    /// Signs for a machine, under a nonce of its own.
     ///
     /// # Panics
     /// No random bytes.
-    pub fn sign(&self, given: NonceGiven, stated: &Stated<'_>) -> Signed {
-        let statement = Statement::new(&self.0.addressee, given, stated);
-        statement.signed(self.0.key.sign(statement.to_sign()).unwrap_or_else(|error| panic!("{error}")))
+    pub fn sign(&self, addressee: &Addressee, given: NonceGiven, stated: &Stated<'_>) -> Signed {
+        let statement = Statement::new(addressee, given, stated);
+        statement.signed(self.0.sign(statement.to_sign()).unwrap_or_else(|error| panic!("{error}")))
     }
 }
 
@@ -102,7 +80,7 @@ impl Owner {
     }
 
     async fn enrol(&mut self) -> Result<(), NotDone> {
-        let key = self.approval.0.key.public_key().unwrap_or_else(|error| panic!("{error}"));
+        let key = self.approval.0.public_key().unwrap_or_else(|error| panic!("{error}"));
         let guard = ApprovalGuard::Nothing;
         let signed = self.sign(&Stated::Enrol { device: self.device, key, guard }).await?;
         self.ask::<Value>("enrol", Enrol { key, guard, signed }).await.map(drop)
@@ -132,9 +110,15 @@ impl Owner {
     ///
     /// # Errors
     /// See [`NotDone`].
+    ///
+    /// # Panics
+    /// The connection is to a bare machine.
     pub async fn sign(&mut self, stated: &Stated<'_>) -> Result<Signed, NotDone> {
         let given: NonceGiven = self.ask("nonce", Value::Null).await?;
-        Ok(self.approval.sign(given, stated))
+        let keys = self.session.keys().unwrap_or_else(|| panic!("it has no row on this machine"));
+        // Those of the connection, which a change of the machine's keys leaves alone.
+        let addressee = Addressee { pin: keys.pin, machine: keys.machine, epoch: keys.epoch };
+        Ok(self.approval.sign(&addressee, given, stated))
     }
 
     /// The joins that wait.

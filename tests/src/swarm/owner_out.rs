@@ -108,7 +108,7 @@ pub async fn trial(
     let stage = Arc::new(Stage {
         door,
         victim: Arc::clone(&victim),
-        approval: Approval::on(machine),
+        approval: Approval::generate(),
         revoked: AtomicBool::new(false),
         screen: Mutex::default(),
         before: Mutex::default(),

@@ -5,17 +5,18 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use pairpin_core::handshake::ResumeDraft;
+use pairpin_core::handshake::{KnownKeys, ResumeDraft};
 use pairpin_core::identity::{DeviceId, KeyPair, Pin};
 use pairpin_core::net::socket::{Incoming, Socket};
-use pairpin_core::net::tls::{self, PinCheck};
+use pairpin_core::net::tls::{self, PinCheck, TlsError};
 use pairpin_core::net::upgrade::{self, Response};
 use pairpin_core::secrets::RecognitionKey;
 use pairpin_core::token::SessionToken;
-use pairpin_core::wire::{CloseCode, Envelope, Flow, Frame, Refusal, RefusalCode, Welcome};
+use pairpin_core::wire::{CloseCode, DeviceEvent, Envelope, Flow, Frame, Refusal, RefusalCode, Welcome};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::keys::Keys;
 use crate::machine::Machine;
 use crate::peer::tcp_from;
 
@@ -27,7 +28,7 @@ pub const STEP: Duration = Duration::from_secs(10);
 pub struct Door {
     /// Its address.
     pub address: SocketAddr,
-    /// Its pin.
+    /// Its pin, for who has no row on it; a paired device goes by its own [`Keys`].
     pub pin: Pin,
     /// Whether it asks for a proof and answers with a welcome. The broken twin does not.
     pub guarded: bool,
@@ -54,6 +55,8 @@ pub struct Paired {
     pub token: SessionToken,
     /// R.
     pub recognition: RecognitionKey,
+    /// What it knows of the machine's keys.
+    pub keys: Keys,
 }
 
 /// A session, with the request numbers it has used.
@@ -62,6 +65,8 @@ pub struct Session {
     /// The connection.
     pub socket: Socket,
     next: u64,
+    /// Whose it is, and the keys that it goes under.
+    under: Option<(Keys, KnownKeys)>,
 }
 
 /// How a dial or a request ended without what was wanted.
@@ -73,6 +78,8 @@ pub enum Lost {
     Told(Box<Refusal>),
     /// Refused as a stranger.
     Stranger,
+    /// A hard stop for a device that knew these: another key, or the announced one without its change.
+    Stopped(KnownKeys),
 }
 
 impl Lost {
@@ -80,7 +87,7 @@ impl Lost {
     pub fn code(&self) -> Option<RefusalCode> {
         match self {
             Self::Told(refusal) => Some(refusal.code),
-            Self::Cut(_) | Self::Stranger => None,
+            Self::Cut(_) | Self::Stranger | Self::Stopped(_) => None,
         }
     }
 }
@@ -111,7 +118,14 @@ impl Paired {
     /// See [`Lost`].
     pub async fn dial_for(&self, door: Door, source: Ipv4Addr) -> Result<(Session, Option<Welcome>), Lost> {
         let tcp = timeout(STEP, tcp_from(source, door.address)).await??;
-        let (mut stream, channel) = tls::connect(tcp, PinCheck::Exact(vec![door.pin]), STEP).await?;
+        let known = self.keys.known();
+        // The announced key too: it may have slept through the change to it.
+        let pins = if door.guarded { [known.pin].into_iter().chain(known.next_pin).collect() } else { vec![door.pin] };
+        let (mut stream, channel) = match tls::connect(tcp, PinCheck::Exact(pins), STEP).await {
+            Err(TlsError::WrongKey { .. }) if door.guarded => return Err(Lost::Stopped(known)),
+            connected => connected?,
+        };
+        let pin = channel.pin;
         let draft = ResumeDraft::new(&channel, self.device, &self.token)?;
         let signature = self.key.sign(&draft.to_sign())?;
         let (envelope, wait) = draft.signed(signature, &self.recognition);
@@ -123,9 +137,18 @@ impl Paired {
                 }
                 let answer = timeout(STEP, session.handshake()).await??;
                 let welcome = wait.receive(&answer)?;
+                let under = self.keys.welcomed(known, pin, &welcome).ok_or(Lost::Stopped(known))?;
+                session.under = Some((self.keys.clone(), under));
                 Ok((session, Some(welcome)))
             }
-            Response::Refused(envelope) => Err(Lost::Told(Box::new(wait.refused(&envelope)?))),
+            Response::Refused(envelope) => {
+                let refusal = wait.refused(&envelope)?;
+                match self.keys.refused(known, pin, refusal.rotated.as_deref()) || !door.guarded {
+                    true => Err(Lost::Told(Box::new(refusal))),
+                    false => Err(Lost::Stopped(known)),
+                }
+            }
+            Response::Stranger { .. } if door.guarded && pin != known.pin => Err(Lost::Stopped(known)),
             Response::Stranger { .. } => Err(Lost::Stranger),
             Response::Answered(_) => Err(Lost::Cut(io::Error::other("answered instead of welcomed"))),
         }
@@ -135,7 +158,28 @@ impl Paired {
 impl Session {
     /// One on a connection that has been welcomed, or has paired.
     pub fn over(socket: Socket) -> Self {
-        Self { socket, next: 0 }
+        Self { socket, next: 0, under: None }
+    }
+
+    /// The same, of a device that knows these keys, which are those of the connection too.
+    pub fn under(socket: Socket, keys: &Keys) -> Self {
+        Self { under: Some((keys.clone(), keys.known())), ..Self::over(socket) }
+    }
+
+    /// The keys of the connection, which do not change with the machine's; `None` where it is a bare one.
+    pub fn keys(&self) -> Option<KnownKeys> {
+        self.under.as_ref().map(|(_, keys)| *keys)
+    }
+
+    /// The next that comes; follows what it tells of the machine's key.
+    async fn recv(&mut self) -> Result<Option<Incoming>, Lost> {
+        let come = self.socket.recv().await?;
+        if let (Some(Incoming::Frame(Frame::Event(DeviceEvent::KeyRotated { rotate }))), Some((keys, _))) =
+            (&come, &self.under)
+        {
+            keys.told(rotate);
+        }
+        Ok(come)
     }
 
     /// Asks for something, and waits for its answer or its refusal; passes over what comes between.
@@ -147,7 +191,7 @@ impl Session {
         let (id, method) = (self.next, method.to_owned());
         self.socket.send(Frame::Request { id, method, params }).await?;
         loop {
-            match self.socket.recv().await? {
+            match self.recv().await? {
                 Some(Incoming::Frame(Frame::Answer { id: of, result })) if of == id => return Ok(result),
                 Some(Incoming::Closed { .. }) | None => {
                     return Err(Lost::Cut(io::Error::other("closed in place of an answer")));
@@ -158,7 +202,7 @@ impl Session {
     }
 
     async fn handshake(&mut self) -> Result<Envelope, Lost> {
-        match self.socket.recv().await? {
+        match self.recv().await? {
             Some(Incoming::Frame(Frame::Handshake(envelope))) => Ok(envelope),
             other => Err(Lost::Cut(io::Error::other(format!("no welcome but {other:?}")))),
         }
@@ -181,7 +225,7 @@ impl Session {
     /// The connection was lost.
     pub async fn answer(&mut self) -> Result<Option<u64>, Lost> {
         loop {
-            match self.socket.recv().await? {
+            match self.recv().await? {
                 Some(Incoming::Frame(Frame::Answer { id, .. })) => return Ok(Some(id)),
                 Some(Incoming::Closed { .. }) | None => return Ok(None),
                 Some(_) => {}
@@ -203,7 +247,7 @@ impl Session {
 
     /// Reads to the connection's end, answering its heartbeat.
     pub async fn end(&mut self) {
-        while let Ok(Some(_)) = self.socket.recv().await {}
+        while let Ok(Some(_)) = self.recv().await {}
     }
 
     /// Says goodbye.

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use pairpin_core::handshake::KnownKeys;
 use pairpin_core::host::DATABASE_FILE;
 use pairpin_core::identity::{DeviceId, KeyPair};
 use pairpin_core::role::Role;
@@ -14,6 +15,7 @@ use pairpin_core::store::{Database, Kind};
 use pairpin_core::token::{SessionToken, TokenHash};
 use pairpin_core::wire::limits;
 
+use super::keys::Keys;
 use super::paired::Paired;
 use crate::machine::Machine;
 
@@ -47,14 +49,15 @@ pub fn with_devices(mut machine: Machine, count: usize) -> (Machine, Vec<Paired>
 /// The state cannot be written.
 #[track_caller]
 pub fn fill(database: &Path, count: usize) -> Vec<Paired> {
+    let known = Keys::of(database).known();
     let db = Database::open(database, Kind::Host).unwrap_or_else(|error| panic!("{error}"));
     let written = db.write_blocking(move |connection| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(now.as_millis()).unwrap_or_default();
-        let known = devices::count(connection)?;
-        (known..known + count)
+        let there = devices::count(connection)?;
+        (there..there + count)
             .map(|number| {
-                let paired = fresh(number);
+                let paired = fresh(number, known);
                 let new = NewDevice {
                     session_key: paired.key.public_key().unwrap_or_else(|error| panic!("{error}")),
                     name: format!("device {number}"),
@@ -78,10 +81,10 @@ pub fn fill(database: &Path, count: usize) -> Vec<Paired> {
     written.unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn fresh(number: usize) -> Paired {
+fn fresh(number: usize, known: KnownKeys) -> Paired {
     let key = KeyPair::generate().unwrap_or_else(|error| panic!("{error}"));
     let device = DeviceId::of(&key.public_key().unwrap_or_else(|error| panic!("{error}")));
     let token = SessionToken::generate().unwrap_or_else(|error| panic!("{error}"));
     let recognition = RecognitionKey::generate().unwrap_or_else(|error| panic!("{error}"));
-    Paired { number, key, device, token, recognition }
+    Paired { number, key, device, token, recognition, keys: Keys::scanned(known) }
 }

@@ -39,7 +39,7 @@ impl Judge {
         world.machine.stop().expect(0);
         let owner = rows::fill(&world.machine.file(DATABASE_FILE), 1).remove(0);
         world.machine.start();
-        let approval = Approval::on(&world.machine);
+        let approval = Approval::generate();
         // Its key is enrolled by that.
         let connected = block_on(Owner::connect(Door::of(&world.machine), &owner, &approval));
         connected.unwrap_or_else(|why| panic!("the owner: {why:?}"));

@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pairpin_core::host::Question;
+use pairpin_core::host::{KeyChange, KeyChangeKind, Question};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::store::host::devices::{self, LetIn, LetInHow, NewDevice, PairedHow};
+use pairpin_core::store::host::keys::{self, KeyState};
 use pairpin_core::store::host::tombstones;
 use pairpin_core::store::{Database, Kind};
 use pairpin_core::wire::{AskClaimed, AskEnd, AskKnown, JoinHow, JoinListed, JoinNumber, JoinTranscript, PendingAsk};
@@ -17,7 +18,7 @@ use pairpin_tests::swarm::owner::{NotDone, Owner, id_of};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::world::{Card, Twin, World, Yes, pause};
+use crate::world::{Card, Twin, World, Yes, pause, start};
 
 /// Nobody waits longer for one answer.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -58,8 +59,7 @@ pub async fn device(world: Arc<World>, which: usize, mut chance: Chance) {
     let mut decided = Vec::new();
     while !world.is_over() {
         let began = Instant::now();
-        let paired = &world.devices[which];
-        let connected = timeout(PATIENCE, Owner::connect(world.door, paired, &world.approvals[which])).await;
+        let connected = timeout(PATIENCE, world.connects(which)).await;
         let Ok(Ok(mut owner)) = connected else {
             pause(&mut chance, 8).await;
             continue;
@@ -213,8 +213,7 @@ pub async fn revoker(world: Arc<World>, mut chance: Chance) {
         return;
     }
     loop {
-        let revoking =
-            async { Owner::connect(world.door, &world.devices[0], &world.approvals[0]).await?.revoke(victim).await };
+        let revoking = async { world.connects(0).await?.revoke(victim).await };
         match timeout(2 * PATIENCE, revoking).await {
             // 4: not there any more. It was done, and the answer was lost.
             Ok(Ok(()) | Err(NotDone::Refused(4))) => break,
@@ -224,14 +223,15 @@ pub async fn revoker(world: Arc<World>, mut chance: Chance) {
     world.ledger().revoked.push((victim, Instant::now()));
 }
 
-/// Partitions, cuts, crashes, restarts and time.
+/// Partitions, cuts, crashes, restarts, time, and planned changes of the machine's key: told to whoever is connected,
+/// slept through, and begun right before an end.
 pub async fn weather(world: Arc<World>, mut chance: Chance) {
     let first = world.twin == Twin::RestartForgets;
     let database = world.machine.database();
     let kept = first.then(|| std::fs::read(&database).expect("a database"));
     for _ in 0..8 {
         pause(&mut chance, 30).await;
-        match chance.below(7) {
+        match chance.below(9) {
             0 | 1 => {
                 world.relay.pass(false);
                 pause(&mut chance, 40).await;
@@ -240,16 +240,38 @@ pub async fn weather(world: Arc<World>, mut chance: Chance) {
             2 => world.relay.cut(),
             kind @ (3 | 4) => {
                 let waits: Vec<JoinListed> = world.machine.host().map(|(host, _)| host.joins()).unwrap_or_default();
+                if !first && chance.below(3) == 0 {
+                    begins_change(&world);
+                    // It takes some milliseconds: done, or somewhere in it.
+                    if chance.below(3) == 0 {
+                        pause(&mut chance, 6).await;
+                    }
+                }
                 world.ends(kind == 3).await;
                 if world.twin == Twin::RestartLetsIn {
                     let_in(&world, waits);
                 }
+                change_of_a_twin(&world).await;
                 pause(&mut chance, 10).await;
                 world.starts_again().await;
             }
             5 => world.machine.clock.ahead(Duration::from_secs(1 + chance.below(3) as u64)),
-            _ => world.machine.clock.ahead(Duration::from_secs(130)),
-            // A planned key change goes here: `key rotate`, live or slept through.
+            6 => world.machine.clock.ahead(Duration::from_secs(130)),
+            // The state that this twin goes back to would not fit the keys.
+            _ if first => {}
+            // Who is connected is told.
+            7 => world.changes_keys().await,
+            // Everybody sleeps through one, seldom through two.
+            _ => {
+                world.relay.pass(false);
+                world.relay.cut();
+                world.changes_keys().await;
+                if chance.below(4) == 0 {
+                    world.changes_keys().await;
+                }
+                pause(&mut chance, 10).await;
+                world.relay.pass(true);
+            }
         }
     }
     if let Some(kept) = kept {
@@ -259,6 +281,42 @@ pub async fn weather(world: Arc<World>, mut chance: Chance) {
         }
         std::fs::write(&database, kept).expect("it is put back");
         world.starts_again().await;
+    }
+}
+
+/// A planned change that may not be done when the machine ends.
+fn begins_change(world: &World) {
+    if let Some((host, runtime)) = world.machine.host() {
+        let change = KeyChange { kind: KeyChangeKind::Planned, next_key: None };
+        drop(runtime.spawn(async move { host.change_keys(change).await }));
+    }
+}
+
+/// What the twins that change keys wrongly do while nobody can connect.
+async fn change_of_a_twin(world: &World) {
+    let machine = Arc::clone(&world.machine);
+    match world.twin {
+        Twin::ChangesToAnother | Twin::DevicesBelieveAnything => {
+            let starting = tokio::task::spawn_blocking(move || machine.start_with_another_next());
+            starting.await.unwrap_or_else(|error| panic!("{error}"));
+        }
+        Twin::ChangesUntold => drop(start(&machine).await),
+        _ => return,
+    }
+    // A change that was begun before the end may have come about.
+    world.notes_keys();
+    world.changes_keys().await;
+    world.ends(false).await;
+    if world.twin == Twin::ChangesUntold {
+        let database = world.machine.database();
+        let untold = tokio::task::spawn_blocking(move || {
+            let db = Database::open(&database, Kind::Host)?;
+            db.write_blocking(|connection| match keys::get(connection)? {
+                Some(state) => keys::put(connection, &KeyState { rotated: None, ..state }),
+                None => Ok(()),
+            })
+        });
+        untold.await.expect("it is written").unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pairpin_core::clock::{Clock, SystemClock, UnixMillis};
-use pairpin_core::host::{DATABASE_FILE, Host, HostConfig};
+use pairpin_core::host::{DATABASE_FILE, Host, HostConfig, NEXT_KEY_FILE};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -61,6 +61,11 @@ impl Machine {
 
     /// Starts it; gives where it listens. Blocks: call it where that is allowed.
     pub fn start(&self) -> SocketAddr {
+        self.start_as(false)
+    }
+
+    /// The same; with `new_key` it makes the keys that it does not find, as a person may ask it to.
+    fn start_as(&self, new_key: bool) -> SocketAddr {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let config = HostConfig {
@@ -70,7 +75,7 @@ impl Machine {
             name: Some("homebox".into()),
             platform: "a test".into(),
             advertise: Vec::new(),
-            new_key: false,
+            new_key,
             place: pairpin_core::host::Place::default(),
             join_from: "loopback".parse().expect("a network"),
             clock: self.clock.clone(),
@@ -79,6 +84,12 @@ impl Machine {
         let address = host.status().listening[0];
         *self.inside() = Some(Inside { runtime, host });
         address
+    }
+
+    /// Starts it where it stopped, with another next key than it has announced. Blocks.
+    pub fn start_with_another_next(&self) {
+        std::fs::remove_file(self.dir.path().join("state").join(NEXT_KEY_FILE)).expect("its next key");
+        self.start_as(true);
     }
 
     /// Ends it: as asked to, or where it stands. Blocks.

@@ -1,6 +1,9 @@
-//! Joins, asks and revocations in bad weather: partitions, cuts, crashes, restarts and leaps of the clock by a seed,
-//! over the real engine of the machine, real TLS over real sockets, real SQLite. [`judge`] states the
-//! invariants.
+//! Joins, asks and revocations in bad weather: partitions, cuts, crashes, restarts, leaps of the clock and planned
+//! changes of the machine's key by a seed, over the real engine of the machine, real TLS over real sockets, real
+//! SQLite. [`judge`] states the invariants.
+//!
+//! A device follows a change as the protocol says (section 15): told by its session, or by the Welcome where it
+//! slept. Slept through two, it stops hard, and its person scans the machine's present keys.
 //!
 //! `cargo xtask simulate [--seeds N] [--seed S]` runs 200 seeds; without, as in CI, it is 12 from a fixed one. A seed
 //! decides what everybody wants and when; where in a request a cut lands is the system's doing too, so a seed
@@ -18,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use pairpin_tests::block_on;
 use pairpin_tests::chance::{self, Chance};
+use pairpin_tests::swarm::keys::Came;
 use tokio::task::JoinSet;
 
 use world::{Twin, World};
@@ -38,6 +42,10 @@ struct Seen {
     yes_asks: usize,
     revoked: usize,
     served: usize,
+    changes: usize,
+    told: usize,
+    slept: usize,
+    scans: usize,
 }
 
 /// One seed; gives what is wrong.
@@ -79,7 +87,17 @@ async fn simulate(seed: u64, twin: Twin, seen: &mut Seen) -> Vec<String> {
         seen.revoked += ledger.revoked.len();
         seen.served += ledger.served.len();
     }
-    judge::judge(&world).await
+    // By who dials in fair weather too.
+    let known = judge::known(&world);
+    let wrong = judge::judge(&world).await;
+    let ledger = world.ledger();
+    seen.changes += ledger.keys.len().saturating_sub(1);
+    seen.scans += ledger.stops.len();
+    for trusted in known.iter().flat_map(|(_, keys)| keys.trusted()) {
+        seen.told += usize::from(matches!(trusted.came, Came::Told(_)));
+        seen.slept += usize::from(matches!(trusted.came, Came::Asleep(_)));
+    }
+    wrong
 }
 
 #[test]
@@ -93,7 +111,7 @@ fn no_seed_breaks_an_invariant() {
     }
     println!("{count} seeds from {first} in {:.0} s: {seen:?}", began.elapsed().as_secs_f32());
     if count >= SEEDS {
-        let each = [seen.joined, seen.yes_asks, seen.revoked, seen.served];
+        let each = [seen.joined, seen.yes_asks, seen.revoked, seen.served, seen.changes, seen.told, seen.slept];
         assert!(each.iter().all(|count| *count > 0), "nothing happened: {seen:?}");
     }
 }
@@ -130,4 +148,19 @@ fn control_a_revoke_that_only_marks_the_row_is_found() {
 #[test]
 fn control_a_restart_that_forgets_is_found() {
     is_found(Twin::RestartForgets, "lock-out");
+}
+
+#[test]
+fn control_a_change_to_a_key_that_was_not_announced_is_found() {
+    is_found(Twin::ChangesToAnother, "stopped");
+}
+
+#[test]
+fn control_a_change_that_the_welcome_does_not_tell_is_found() {
+    is_found(Twin::ChangesUntold, "stopped");
+}
+
+#[test]
+fn control_a_device_that_believes_any_key_is_found() {
+    is_found(Twin::DevicesBelieveAnything, "followed");
 }

@@ -1,20 +1,22 @@
 //! What the simulation's people and programs share, and what they write down for the judge: each thing before
 //! it is done, since whoever is cut off does not know whether it was.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use pairpin_core::identity::DeviceId;
+use pairpin_core::handshake::KnownKeys;
+use pairpin_core::host::{KeyChange, KeyChangeKind, KeysView};
+use pairpin_core::identity::{DeviceId, MachineId};
 use pairpin_core::role::Role;
 use pairpin_core::store::host::{devices, meta};
 use pairpin_core::store::{Database, Kind};
 use pairpin_core::wire::{AskEnd, JoinId, JoinNumber, JoinTranscript};
 use pairpin_tests::chance::Chance;
-use pairpin_tests::swarm::owner::Approval;
-use pairpin_tests::swarm::paired::{Door, Paired};
+use pairpin_tests::swarm::owner::{Approval, NotDone, Owner};
+use pairpin_tests::swarm::paired::{Door, Lost, Paired, Session};
 use pairpin_tests::swarm::rows;
 use tokio::sync::oneshot;
 
@@ -33,7 +35,12 @@ pub enum Twin {
     RevokeOnlyMarks,
     /// A restart goes back to the state that the first start left.
     RestartForgets,
-    // A machine that rotates its key to any other belongs here, beside the weather's planned key change.
+    /// A planned change leads to a key that was announced to nobody, though both keys sign it.
+    ChangesToAnother,
+    /// A planned change is not told with the Welcome.
+    ChangesUntold,
+    /// As the one before the last, and each device believes whatever key the machine has now.
+    DevicesBelieveAnything,
 }
 
 /// What stands on a joiner's screen, and the way back for the digits on the approver's.
@@ -75,10 +82,15 @@ pub struct Ledger {
     pub revoke_asked: Vec<DeviceId>,
     /// Requests that were answered, and when they were made.
     pub served: Vec<(DeviceId, Instant, &'static str)>,
+    /// The machine's keys, one after the other, by its own word to the test.
+    pub keys: Vec<KeysView>,
+    /// Devices that stopped hard, what they knew, and the epoch of the keys that the person then scanned.
+    pub stops: Vec<(DeviceId, KnownKeys, u64)>,
 }
 
 pub struct World {
     pub machine: Arc<Machine>,
+    id: MachineId,
     pub relay: Relay,
     pub door: Door,
     pub twin: Twin,
@@ -105,9 +117,11 @@ impl World {
         relay.leads_to(Some(address));
         let id = machine_id(&machine.database());
         let door = Door { address: relay.address, pin, guarded: true };
-        let approvals = [(); 3].map(|()| Approval::for_machine(pin, id));
+        let approvals = [(); 3].map(|()| Approval::generate());
         let (over, ledger, cards) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
-        Arc::new(Self { machine, relay, door, twin, devices, approvals, over, ledger, cards })
+        let world = Self { machine, id, relay, door, twin, devices, approvals, over, ledger, cards };
+        world.notes_keys();
+        Arc::new(world)
     }
 
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -130,7 +144,54 @@ impl World {
     /// Starts the machine again where it stopped or died.
     pub async fn starts_again(&self) {
         let address: SocketAddr = start(&self.machine).await;
+        self.notes_keys();
         self.relay.leads_to(Some(address));
+    }
+
+    /// Writes down which keys the machine has now, where they are others than before.
+    pub fn notes_keys(&self) {
+        let Some((host, _)) = self.machine.host() else { return };
+        let mut ledger = self.ledger();
+        let keys = host.keys();
+        if ledger.keys.last().is_none_or(|last| (last.epoch, last.pin) != (keys.epoch, keys.pin)) {
+            ledger.keys.push(keys);
+        }
+    }
+
+    /// A planned change of the machine's key, while it runs; returns when it is done, or the machine died in it.
+    pub async fn changes_keys(&self) {
+        let Some((host, runtime)) = self.machine.host() else { return };
+        let change = KeyChange { kind: KeyChangeKind::Planned, next_key: None };
+        if let Ok(changed) = runtime.spawn(async move { host.change_keys(change).await }).await {
+            changed.unwrap_or_else(|error| panic!("{error}"));
+            self.notes_keys();
+        }
+    }
+
+    /// One of the devices dials. A hard stop is one: its person scans, and the next dial is after that.
+    pub async fn dials(&self, paired: &Paired) -> Result<Session, Lost> {
+        let dialled = paired.dial(self.door, Ipv4Addr::LOCALHOST).await;
+        dialled.inspect_err(|lost| self.stopped(paired, lost))
+    }
+
+    /// The same for one of the three, to decide.
+    pub async fn connects(&self, which: usize) -> Result<Owner, NotDone> {
+        let connected = Owner::connect(self.door, &self.devices[which], &self.approvals[which]).await;
+        connected.inspect_err(|why| {
+            if let NotDone::Lost(lost) = why {
+                self.stopped(&self.devices[which], lost);
+            }
+        })
+    }
+
+    /// From the machine's own screen, while it runs.
+    fn stopped(&self, paired: &Paired, lost: &Lost) {
+        let (Lost::Stopped(known), Some((host, _))) = (lost, self.machine.host()) else { return };
+        let KeysView { epoch, pin, next_pin, .. } = host.keys();
+        let present = KnownKeys { machine: self.id, pin, next_pin: Some(next_pin), epoch };
+        if paired.keys.scans(*known, present) && self.twin != Twin::DevicesBelieveAnything {
+            self.ledger().stops.push((paired.device, *known, epoch));
+        }
     }
 
     pub async fn ends(&self, crash: bool) {
@@ -149,7 +210,7 @@ async fn end(machine: &Arc<Machine>, crash: bool) {
     tokio::task::spawn_blocking(move || machine.end(crash)).await.unwrap_or_else(|error| panic!("{error}"));
 }
 
-fn machine_id(database: &Path) -> pairpin_core::identity::MachineId {
+fn machine_id(database: &Path) -> MachineId {
     let db = Database::open(database, Kind::Host).unwrap_or_else(|error| panic!("{error}"));
     tokio::task::block_in_place(|| db.write_blocking(meta::machine_id)).unwrap_or_else(|error| panic!("{error}"))
 }
