@@ -86,7 +86,7 @@ impl Scene {
             Fault::AnotherSessions => elsewhere,
             _ => hand.nonce().await,
         };
-        let mut addressee = hand.addressee.clone();
+        let mut addressee = hand.addressee;
         match fault {
             Fault::AnotherMachines => addressee.machine = MachineId::from_bytes([9; 16]),
             Fault::AnotherEpochs => addressee.epoch += 1,
