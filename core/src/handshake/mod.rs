@@ -10,6 +10,7 @@ mod code;
 mod hand_back;
 mod join;
 mod keys;
+mod paired;
 mod pake;
 mod preview;
 mod recovery;

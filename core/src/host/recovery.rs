@@ -171,9 +171,10 @@ impl Host {
             Outcome::Spent => return Err(spent(shared, &sheet)),
         };
         let closing = Closing { code: CloseCode::Revoked, by: Some(SHEET.into()), at: now, reason: None };
+        let cuts: Vec<_> = rows.iter().map(|row| (row.id, closing.clone())).collect();
+        let counts = shared.book.registry.cut_each(&cuts).await;
         let mut revoked = Vec::new();
-        for row in &rows {
-            let connections_cut = shared.book.registry.cut(row.id, &closing).await;
+        for (row, connections_cut) in rows.iter().zip(counts) {
             let (device, name, by) = (row.id, row.name.clone(), SHEET.to_owned());
             self.revoked(DeviceEvent::DeviceRevoked { device, name, by, at: now, reason: None });
             revoked.push(RecoveryRevoked { device, name: row.name.clone(), role: row.role, connections_cut });

@@ -84,6 +84,22 @@ impl Registry {
         Self::wait(gone).await
     }
 
+    /// The same for several devices: each is told before any is waited for, so that one that does not listen keeps
+    /// no other connected. Gives the counts in their order.
+    pub(super) async fn cut_each(&self, cuts: &[(DeviceId, Closing)]) -> Vec<usize> {
+        let (mut gone, mut counts) = (Vec::new(), Vec::with_capacity(cuts.len()));
+        {
+            let all = self.lock();
+            for (device, closing) in cuts {
+                let list = all.by_device.get(device).map(Vec::as_slice).unwrap_or_default();
+                gone.extend(list.iter().map(|connection| Self::close(connection, closing)));
+                counts.push(list.len());
+            }
+        }
+        Self::wait(gone).await;
+        counts
+    }
+
     /// The same for every connection there is.
     pub(super) async fn cut_all(&self, closing: &Closing) -> usize {
         let gone: Vec<_> = {
@@ -170,6 +186,30 @@ mod tests {
         assert_eq!(cut.await.unwrap(), 1);
         assert_eq!((registry.count(DEVICE), registry.count(OTHER)), (0, 1));
         drop(other);
+    }
+
+    /// Waited for one after the other, the last of them would stay for as long as those before it do not listen.
+    #[tokio::test(start_paused = true)]
+    async fn of_several_that_are_cut_each_is_told_before_any_is_waited_for() {
+        let registry = Registry::default();
+        let mut all: Vec<_> = (0..20).map(|id| registry.register(DeviceId::from_bytes([id; 16]), 0)).collect();
+        let cuts: Vec<_> = (0..20).map(|id| (DeviceId::from_bytes([id; 16]), closing())).collect();
+        let begun = tokio::time::Instant::now();
+        let cut = tokio::spawn({
+            let (registry, cuts) = (registry.clone(), cuts.clone());
+            async move { registry.cut_each(&cuts).await }
+        });
+        // The last one hears of it while nobody has closed.
+        assert_eq!(all[19].closing().await, closing());
+        assert_eq!(begun.elapsed(), std::time::Duration::ZERO);
+        assert_eq!(cut.await.unwrap(), [1; 20]);
+        assert_eq!(begun.elapsed(), CUT_DEADLINE, "one bound for all");
+        // The control: one after the other.
+        let begun = tokio::time::Instant::now();
+        for (device, closing) in &cuts[..2] {
+            registry.cut(*device, closing).await;
+        }
+        assert_eq!(begun.elapsed(), CUT_DEADLINE * 2);
     }
 
     #[tokio::test]

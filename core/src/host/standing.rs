@@ -161,15 +161,11 @@ impl Host {
                 return Err(RequestError::Failed);
             }
         };
+        let (mut cuts, mut events) = (Vec::new(), Vec::new());
         for row in &stored.revoked {
             let Some(Known::Tombstone(tombstone)) = shared.book.find(row.id) else { continue };
-            let Tombstone { revoked_by, revoked_at, reason, .. } = *tombstone;
-            let closing = Closing {
-                code: CloseCode::Revoked,
-                by: Some(revoked_by.clone()),
-                at: revoked_at,
-                reason: reason.clone(),
-            };
+            let Tombstone { revoked_by: by, revoked_at: at, reason, .. } = *tombstone;
+            let closing = Closing { code: CloseCode::Revoked, by: Some(by.clone()), at, reason: reason.clone() };
             if row.id == device {
                 // Its own connection cannot wait for itself.
                 let registry = shared.book.registry.clone();
@@ -177,10 +173,13 @@ impl Host {
                     registry.cut(device, &closing).await;
                 });
             } else {
-                shared.book.registry.cut(row.id, &closing).await;
+                cuts.push((row.id, closing));
             }
-            let (name, by, at) = (row.name.clone(), revoked_by, revoked_at);
-            self.revoked(DeviceEvent::DeviceRevoked { device: row.id, name, by, at, reason });
+            events.push(DeviceEvent::DeviceRevoked { device: row.id, name: row.name.clone(), by, at, reason });
+        }
+        shared.book.registry.cut_each(&cuts).await;
+        for event in events {
+            self.revoked(event);
         }
         // To the others: they may have lost it as well.
         let is_row = |id: &DeviceId| stored.revoked.iter().any(|row| row.id == *id);
