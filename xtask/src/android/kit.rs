@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::catalogue::{Catalogue, Library};
 use super::maven::{Along, Wanted, fetch};
-use super::tools::{empty, java, joined, run, under, write};
+use super::tools::{empty, jar_of, java, joined, run, under, write};
 
 /// The package of the app's own `R`.
 const NAMESPACE: &str = "app.pairpin.app";
@@ -82,10 +82,12 @@ pub fn make(root: &Path, out: &Path) -> Result<Kit, String> {
     let packaged = [catalogue.bundle("packaged-aars")?, vec![fetched.jna.clone()]].concat();
     let aars = unpacked(&fetched.libraries, &packaged, &directory.join("aars"))?;
     let tested = unpacked(&fetched.libraries, &catalogue.bundle("tested-aars")?, &directory.join("tested"))?;
-    let jars = classes(&aars, &fetched.jars);
-    in_one(&jars, &directory.join("libs.jar"))?;
-    in_one(&classes(&tested, &[]), &directory.join("test-libs.jar"))?;
     let jna = aars.last().cloned().ok_or("JNA was not unpacked")?;
+    let jars = classes(&aars, &fetched.jars);
+    // On a plain JVM JNA's own jar serves, which carries its part for the host.
+    let others: Vec<_> = jars.iter().filter(|jar| !jar.starts_with(&jna)).cloned().collect();
+    in_one(&others, &directory.join("libs.jar"))?;
+    in_one(&classes(&tested, &[]), &directory.join("test-libs.jar"))?;
     let kit = Kit {
         jars,
         jna,
@@ -208,9 +210,7 @@ fn in_one(jars: &[PathBuf], to: &Path) -> Result<(), String> {
 
 /// Packs a directory into a jar.
 pub fn jar(to: &Path, directory: &Path) -> Result<(), String> {
-    let mut command = Command::new("jar");
-    command.args(["--create", "--no-manifest", "--file"]).arg(to).arg("-C").arg(directory).arg(".");
-    run("jar", &mut command).map(drop)
+    run("jar", jar_of("--create", to).arg("-C").arg(directory).arg(".")).map(drop)
 }
 
 /// Merges the libraries' manifests into the app's, as Gradle does, with Gradle's own merger.
@@ -288,7 +288,7 @@ fn link(root: &Path, kit: &Kit, framework: &Path) -> Result<(), String> {
     command.args(["--release", "17", "-nowarn", "-d"]).arg(&built).args(under(&sources, "java"));
     run("javac", &mut command)?;
     jar(&kit.r_jar(), &built)?;
-    let tests = kit.directory.join("robolectric/com/android/tools");
+    let tests = kit.directory.join("com/android/tools");
     fs::create_dir_all(&tests).map_err(|error| format!("{}: {error}", tests.display()))?;
     let merged = kit.directory.join("merged.xml");
     let text = format!(

@@ -77,3 +77,10 @@ pub fn empty(directory: &Path) -> Result<(), String> {
 pub fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
+
+/// The JDK's `jar` in this mode (`--create`, `--update`) on a file.
+pub fn jar_of(mode: &str, file: &Path) -> Command {
+    let mut command = Command::new("jar");
+    command.args([mode, "--no-manifest", "--file"]).arg(file);
+    command
+}
