@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::archive::{Archive, PAGE};
 use super::kit::{self, Kit};
-use super::tools::{SIGNERS, TOOLS, empty, java, jar_of, run};
+use super::tools::{SIGNERS, TOOLS, empty, jar_of, java, run};
 use super::{elf, least, licences};
 use crate::{bindings, install};
 
@@ -224,13 +224,20 @@ fn weighed(whole: u64, sizes: &[(String, u64)]) -> (String, bool) {
     let sum = |of: fn(&str) -> bool| sizes.iter().filter(|(name, _)| of(name)).map(|(_, size)| size).sum::<u64>();
     let native = sum(|name| name.starts_with("lib/"));
     let dex = sum(|name| name.ends_with(".dex"));
-    let resources = sum(|name| name.starts_with("res/") || name.starts_with("assets/") || name.starts_with("resources"));
+    let resources =
+        sum(|name| name.starts_with("res/") || name.starts_with("assets/") || name.starts_with("resources"));
     let without = whole - native;
     let mb = |bytes: u64| bytes as f64 / 1e6;
     let well = without <= BAR;
     let text = format!(
         "{:.2} MB: dex {:.2}, resources {:.2}, native {:.2}, the rest {:.2}; without native {:.2}, the bar is {:.2} MB{}",
-        mb(whole), mb(dex), mb(resources), mb(native), mb(without - dex - resources), mb(without), mb(BAR),
+        mb(whole),
+        mb(dex),
+        mb(resources),
+        mb(native),
+        mb(without - dex - resources),
+        mb(without),
+        mb(BAR),
         if well { "" } else { ": TOO LARGE" }
     );
     (text, well)

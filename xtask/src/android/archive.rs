@@ -73,9 +73,8 @@ impl Archive {
 
     /// A native library that is packed, or lies beside a page.
     pub fn off_page(&self) -> Option<&str> {
-        let off = |entry: &&Entry| {
-            entry.name.ends_with(".so") && !(entry.stored && (entry.data as u64).is_multiple_of(PAGE))
-        };
+        let off =
+            |entry: &&Entry| entry.name.ends_with(".so") && !(entry.stored && (entry.data as u64).is_multiple_of(PAGE));
         self.entries.iter().find(off).map(|entry| entry.name.as_str())
     }
 
@@ -97,7 +96,8 @@ impl Archive {
             made.extend_from_slice(header);
             // Sizes may stand after the data, as `jar` writes them: they are written where they belong.
             made[start + 6..start + 8].copy_from_slice(&(flags & !8).to_le_bytes());
-            made[start + 14..start + 26].copy_from_slice(self.bytes.get(entry.record.start + 16..entry.record.start + 28)?);
+            made[start + 14..start + 26]
+                .copy_from_slice(self.bytes.get(entry.record.start + 16..entry.record.start + 28)?);
             made.extend_from_slice(entry.name.as_bytes());
             let multiple = match (entry.stored, entry.name.ends_with(".so")) {
                 (true, true) => usize::try_from(PAGE).ok()?,

@@ -107,24 +107,26 @@ impl Catalogue {
     pub fn properties(&self) -> Vec<String> {
         self.versions.iter().map(|(name, version)| format!("-Dv.{name}={version}")).collect()
     }
-
-    /// Whether Gradle's `libs.NAME` exists: a library, a version, a bundle or a plugin, with dots for dashes.
-    pub fn has(&self, accessor: &str) -> bool {
-        let among = |name: &str, mut names: Box<dyn Iterator<Item = &String> + '_>| {
-            names.any(|known| known.replace(['-', '_'], ".") == name)
-        };
-        match accessor.split_once('.') {
-            Some(("versions", name)) => among(name, Box::new(self.versions.keys())),
-            Some(("bundles", name)) => among(name, Box::new(self.bundles.keys())),
-            Some(("plugins", name)) => among(name, Box::new(self.plugins.iter())),
-            _ => among(accessor, Box::new(self.libraries.keys())),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Catalogue {
+        /// Whether Gradle's `libs.NAME` exists: a library, a version, a bundle or a plugin, with dots for dashes.
+        pub fn has(&self, accessor: &str) -> bool {
+            let among = |name: &str, mut names: Box<dyn Iterator<Item = &String> + '_>| {
+                names.any(|known| known.replace(['-', '_'], ".") == name)
+            };
+            match accessor.split_once('.') {
+                Some(("versions", name)) => among(name, Box::new(self.versions.keys())),
+                Some(("bundles", name)) => among(name, Box::new(self.bundles.keys())),
+                Some(("plugins", name)) => among(name, Box::new(self.plugins.iter())),
+                _ => among(accessor, Box::new(self.libraries.keys())),
+            }
+        }
+    }
 
     const SMALL: &str = "# one\n[versions]\na-b = \"1.2\"\n[libraries]\nx-y = { module = \"g.h:x\", version.ref = \"a-b\" }\n\
         [bundles]\nall = [\n    \"x-y\",\n]\n[plugins]\np = { id = \"q\", version.ref = \"a-b\" }\n";
@@ -152,7 +154,8 @@ mod tests {
         let root = crate::root();
         let made = Catalogue::read(&root).unwrap();
         let mut named = 0;
-        for file in ["build.gradle.kts", "app/build.gradle.kts", "shell/build.gradle.kts", "bindings/build.gradle.kts"] {
+        for file in ["build.gradle.kts", "app/build.gradle.kts", "shell/build.gradle.kts", "bindings/build.gradle.kts"]
+        {
             let text = fs::read_to_string(root.join("android").join(file)).unwrap();
             for name in accessors(&text) {
                 assert!(made.has(&name), "{file} names libs.{name}");

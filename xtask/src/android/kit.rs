@@ -236,7 +236,9 @@ fn merge(root: &Path, kit: &Kit, catalogue: &Catalogue, merger: &[PathBuf]) -> R
 fn version_of(root: &Path) -> Result<String, String> {
     let text = fs::read_to_string(root.join("Cargo.toml")).map_err(|error| format!("Cargo.toml: {error}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("version = \""));
-    line.and_then(|line| line.strip_suffix('"')).map(str::to_owned).ok_or_else(|| "Cargo.toml has no version".to_owned())
+    line.and_then(|line| line.strip_suffix('"'))
+        .map(str::to_owned)
+        .ok_or_else(|| "Cargo.toml has no version".to_owned())
 }
 
 /// `1.2.3` as a number that grows with it.

@@ -20,8 +20,7 @@ pub struct Wanted {
 impl Wanted {
     /// Names one that is no library of the app.
     pub fn new(group: &str, artifact: &str, version: &str, kind: &'static str) -> Self {
-        let library =
-            Library { group: group.to_owned(), artifact: artifact.to_owned(), version: version.to_owned() };
+        let library = Library { group: group.to_owned(), artifact: artifact.to_owned(), version: version.to_owned() };
         Self { library, kind }
     }
 
