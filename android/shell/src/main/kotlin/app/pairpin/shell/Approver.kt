@@ -7,7 +7,6 @@ import app.pairpin.core.Decision
 import app.pairpin.core.Done
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
-import app.pairpin.core.approvalStanding
 
 /** What came of a person's yes. */
 sealed interface Approval {

@@ -1,9 +1,8 @@
 // A person's hands and a phone's platform in the tests: approval keys in memory, a camera of pictures, preferences.
 package app.pairpin.shell
 
+import app.pairpin.testkit.Frame
 import app.pairpin.testkit.MemorySigner
-import app.pairpin.testkit.frameOf
-import java.nio.file.Path
 import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.concurrent.thread
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -49,8 +48,8 @@ class MemoryApprovalKeys : ApprovalKeys {
     }
 }
 
-/** A camera that sees pictures, one after the other, over and over, as long as it is open. */
-class PictureCamera(access: CameraAccess, private vararg val pictures: Path) : Camera {
+/** A camera that sees one thing, over and over, as long as it is open. */
+class PictureCamera(access: CameraAccess, @Volatile var sees: Frame? = null) : Camera {
     override val access = MutableStateFlow(access)
     override val hasTorch = true
 
@@ -80,10 +79,8 @@ class PictureCamera(access: CameraAccess, private vararg val pictures: Path) : C
         val mine = opened
         thread(isDaemon = true) {
             while (open && opened == mine) {
-                for (picture in pictures) {
-                    val frame = frameOf(picture)
-                    if (open && opened == mine) see(CameraFrame(frame.plane, frame.width, frame.height, frame.stride))
-                }
+                val frame = sees ?: continue
+                see(CameraFrame(frame.plane, frame.width, frame.height, frame.stride))
             }
         }
     }

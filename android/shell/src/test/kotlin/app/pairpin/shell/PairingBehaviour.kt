@@ -8,6 +8,7 @@ import app.pairpin.core.RoleName
 import app.pairpin.core.StoreException
 import app.pairpin.testkit.Machine
 import app.pairpin.testkit.Phone
+import app.pairpin.testkit.frameOf
 import app.pairpin.testkit.member
 import kotlin.test.Test
 import kotlin.test.assertContains
@@ -23,7 +24,7 @@ class PairingBehaviour : Scene() {
     fun `pair - a machine is scanned, confirmed, listed and connected`() = scene {
         val machine = machine()
         val hand = phone()
-        val camera = PictureCamera(CameraAccess.Allowed, machine.offerPicture())
+        val camera = PictureCamera(CameraAccess.Allowed, frameOf(machine.offerPicture()))
         val scan = ScanPresenter(hand.app, camera, scope).apply { enter() }
         val found = scan.screen.becomes("found") { it.found != null }.found as Found.Offer
         val pairing = hand.pairing(found.link)

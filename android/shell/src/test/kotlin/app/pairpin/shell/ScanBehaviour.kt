@@ -3,8 +3,9 @@ package app.pairpin.shell
 
 import app.pairpin.core.PairQuestion
 import app.pairpin.core.PairpinException
+import app.pairpin.core.qrModules
 import app.pairpin.testkit.frameOf
-import java.nio.file.Path
+import app.pairpin.testkit.wholeFrameOf
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertIs
@@ -12,8 +13,6 @@ import kotlin.test.assertNull
 import kotlin.test.assertTrue
 
 class ScanBehaviour : Scene() {
-    private fun picture(name: String): Path = directory.resolve("$name.png")
-
     @Test
     fun `first-start - the list is empty, and nobody was asked anything`() = scene {
         val start = StartPresenter(scope, { phone().app }, {})
@@ -26,7 +25,7 @@ class ScanBehaviour : Scene() {
     fun `camera-refused - pasting leads on, and once it is allowed the camera looks`() = scene {
         val machine = machine()
         for (answer in listOf(CameraAccess.Refused, CameraAccess.RefusedForGood)) {
-            val camera = PictureCamera(CameraAccess.NotAsked, machine.offerPicture()).apply { this.answer = answer }
+            val camera = PictureCamera(CameraAccess.NotAsked, frameOf(machine.offerPicture())).apply { this.answer = answer }
             val scan = ScanPresenter(phone("of $answer").app, camera, scope)
             scan.enter()
             scan.screen.becomes("refused") { it.camera == answer }
@@ -45,7 +44,7 @@ class ScanBehaviour : Scene() {
     @Test
     fun `scan-offer - a turned and noisy QR is found once, and the camera stops`() = scene {
         val machine = machine()
-        val camera = PictureCamera(CameraAccess.Allowed, machine.offerPicture())
+        val camera = PictureCamera(CameraAccess.Allowed, frameOf(machine.offerPicture()))
         val scan = ScanPresenter(phone().app, camera, scope)
         assertEquals(0, camera.opened, "nothing is looked at before somebody looks")
         scan.enter()
@@ -62,20 +61,22 @@ class ScanBehaviour : Scene() {
     @Test
     fun `scan-not-ours - it says what it was, and goes on looking`() = scene {
         val machine = machine()
-        val owner = paired(machine)
-        val scan = ScanPresenter(owner.app, PictureCamera(CameraAccess.Refused), scope)
+        val camera = PictureCamera(CameraAccess.Allowed, frameOf(qrModules("https://example.org/")!!))
+        val scan = ScanPresenter(phone().app, camera, scope)
         scan.enter()
-        scan.paste("https://example.org/")
-        assertIs<PairpinException.NotOurs>(scan.screen.value.problem)
+        scan.screen.becomes("not ours") { it.problem is PairpinException.NotOurs }
+        val page = directory.resolve("sheet.png")
+        machine.run("recovery", "print", "--yes", "--out", page.toString())
+        camera.sees = wholeFrameOf(page)
+        scan.screen.becomes("a sheet") { it.problem is PairpinException.IsSheet }
         val link = machine.offer()
-        scan.paste(link.dropLast(3))
-        assertIs<PairpinException.DamagedLink>(scan.screen.value.problem)
-        machine.run("recovery", "print", "--qr-out", picture("sheet").toString(), "--qr-format", "png", "--yes")
-        val sheet = checkNotNull(frameOf(picture("sheet")).scan()) { "the sheet's QR is not read" }
-        scan.paste(link)
-        assertEquals(Found.Offer(link), scan.screen.value.found)
-        assertNull(scan.screen.value.problem)
-        assertIs<PairpinException.IsSheet>(assertIs<app.pairpin.core.Scanned.Unusable>(sheet).why)
+        camera.sees = frameOf(qrModules(link.dropLast(3))!!)
+        scan.screen.becomes("damaged") { it.problem is PairpinException.DamagedLink }
+        camera.sees = frameOf(qrModules(link)!!)
+        val found = scan.screen.becomes("found") { it.found != null }
+        assertEquals(Found.Offer(link), found.found)
+        assertNull(found.problem)
+        assertEquals(1, camera.opened, "it never stopped looking")
     }
 
     @Test

@@ -94,5 +94,5 @@ class Phone(
 
     /** Opens the app, as its start does. */
     suspend fun open(): PairpinApp =
-        PairpinApp.open(AppSettings(state.toString(), name, "JVM"), store, signer)
+        PairpinApp.open(AppSettings(state.toString(), name, "JVM"), store, signer, null)
 }
