@@ -8,23 +8,26 @@ import androidx.compose.foundation.layout.BoxWithConstraints
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.ColumnScope
 import androidx.compose.foundation.layout.PaddingValues
+import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.RowScope
+import androidx.compose.foundation.layout.WindowInsets
+import androidx.compose.foundation.layout.WindowInsetsSides
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.imePadding
+import androidx.compose.foundation.layout.only
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.layout.safeDrawing
 import androidx.compose.foundation.layout.widthIn
+import androidx.compose.foundation.layout.windowInsetsPadding
 import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.verticalScroll
-import androidx.compose.material3.ExperimentalMaterial3Api
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Scaffold
 import androidx.compose.material3.Text
-import androidx.compose.material3.TopAppBar
-import androidx.compose.material3.TopAppBarDefaults
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
@@ -32,7 +35,6 @@ import androidx.compose.ui.graphics.Color
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
-import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import app.pairpin.app.R
 import app.pairpin.app.theme.Icons
@@ -44,7 +46,6 @@ internal val ReadableWidth = 600.dp
  * A screen with a name. `actions` stand in the bar, `end` at the foot: at the bottom of the screen where there is room,
  * after the content where there is none.
  */
-@OptIn(ExperimentalMaterial3Api::class)
 @Composable
 fun ScreenFrame(
     title: String,
@@ -59,27 +60,7 @@ fun ScreenFrame(
     Scaffold(
         containerColor = colour,
         floatingActionButton = floating,
-        topBar = {
-            TopAppBar(
-                title = {
-                    Text(
-                        title,
-                        Modifier.semantics { heading() },
-                        maxLines = 2,
-                        overflow = TextOverflow.Ellipsis,
-                        style = MaterialTheme.typography.titleLarge,
-                    )
-                },
-                navigationIcon = {
-                    if (back != null) {
-                        val word = stringResource(if (leaving) R.string.close else R.string.back)
-                        IconButton(back) { Icon(if (leaving) Icons.Close else Icons.Back, word) }
-                    }
-                },
-                actions = actions,
-                colors = TopAppBarDefaults.topAppBarColors(containerColor = colour, scrolledContainerColor = colour),
-            )
-        },
+        topBar = { Bar(title, back, leaving, actions) },
     ) { around ->
         BoxWithConstraints(Modifier.fillMaxSize().padding(around).imePadding(), Alignment.TopCenter) {
             Column(
@@ -101,6 +82,30 @@ fun ScreenFrame(
                 }
             }
         }
+    }
+}
+
+/** As high as its text needs, however large that is. */
+@Composable
+private fun Bar(title: String, back: (() -> Unit)?, leaving: Boolean, actions: @Composable RowScope.() -> Unit) {
+    Row(
+        Modifier
+            .fillMaxWidth()
+            .windowInsetsPadding(WindowInsets.safeDrawing.only(WindowInsetsSides.Top + WindowInsetsSides.Horizontal))
+            .heightIn(min = 64.dp)
+            .padding(start = if (back == null) 20.dp else 4.dp, end = 8.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        if (back != null) {
+            val word = stringResource(if (leaving) R.string.close else R.string.back)
+            IconButton(back) { Icon(if (leaving) Icons.Close else Icons.Back, word) }
+        }
+        Text(
+            title,
+            Modifier.weight(1f).padding(start = if (back == null) 0.dp else 8.dp, top = 8.dp, bottom = 8.dp).semantics { heading() },
+            style = if (back == null) MaterialTheme.typography.headlineMedium else MaterialTheme.typography.titleLarge,
+        )
+        actions()
     }
 }
 

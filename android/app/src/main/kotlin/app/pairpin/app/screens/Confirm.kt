@@ -4,7 +4,6 @@ package app.pairpin.app.screens
 
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.ColumnScope
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.material3.CircularProgressIndicator
@@ -17,6 +16,7 @@ import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.graphics.vector.ImageVector
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
@@ -208,7 +208,7 @@ internal fun PairedContent(paired: Paired, done: () -> Unit) {
 
 /** The picture and the sentence that a screen is about. */
 @Composable
-internal fun ColumnScope.Headline(icon: androidx.compose.ui.graphics.vector.ImageVector, tone: Tone?, text: String) {
+internal fun Headline(icon: ImageVector, tone: Tone?, text: String) {
     Column(
         Modifier.fillMaxWidth().padding(vertical = 16.dp),
         Arrangement.spacedBy(14.dp),
