@@ -8,6 +8,7 @@
 //! [`venv`]; [`summary`] counts.
 
 mod android;
+mod api;
 mod bench;
 mod bench_qr;
 mod bindings;
@@ -138,6 +139,11 @@ USAGE
     cargo xtask bindings
         Builds the core as phones embed it and writes its Kotlin side beside the build; prints where.
 
+    cargo xtask api [--write]
+        Compares ffi/api.txt, which lists what Kotlin and Swift see of the core, with the built library;
+        the layer android does so too. Fails with the lines that differ.
+          --write        makes the listing anew, for a change that is meant
+
     cargo xtask help
         This text.
 
@@ -156,6 +162,7 @@ fn main() -> ExitCode {
         Some("guessing") if arguments.len() == 1 => guessing::run(),
         Some("bench") => bench::run(&arguments[1..]),
         Some("flood") => bench::flood(&arguments[1..]),
+        Some("api") => api::run(&arguments[1..]),
         Some("bindings") if arguments.len() == 1 => bindings::run(),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),
