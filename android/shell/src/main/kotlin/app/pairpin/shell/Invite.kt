@@ -8,8 +8,6 @@ import app.pairpin.core.PairpinException
 import app.pairpin.core.QrModules
 import app.pairpin.core.RoleName
 import app.pairpin.core.ScreenState
-import app.pairpin.core.news
-import app.pairpin.core.number
 import app.pairpin.core.qrModules
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job

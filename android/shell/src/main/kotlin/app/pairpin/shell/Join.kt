@@ -9,7 +9,6 @@ import app.pairpin.core.Paired
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
 import app.pairpin.core.QrModules
-import app.pairpin.core.askToJoin
 import app.pairpin.core.qrModules
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job

@@ -3,8 +3,6 @@ package app.pairpin.shell
 
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
-import app.pairpin.core.diagnostics
-import app.pairpin.core.setDeviceName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
