@@ -15,6 +15,7 @@ import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
 import kotlin.test.assertIs
+import kotlin.test.assertNotNull
 import kotlin.test.assertTrue
 
 class LossBehaviour : Scene() {
@@ -29,12 +30,13 @@ class LossBehaviour : Scene() {
         val broken = again.reaches<MachineCondition.Broken>()
         assertTrue(broken.why.isNotBlank())
         assertEquals(0, restored.signer.keys.size, "no key was made silently")
-        val pairing = PairingPresenter(again.app, scope)
-        pairing.found(machine.offer())
-        pairing.screen.reaches<PairingScreen.Confirming>()
-        pairing.confirm()
-        pairing.screen.reaches<PairingScreen.Done>()
-        again.state.becomes("connected") { state -> state.machines.any { it.condition is MachineCondition.Online } }
+        assertEquals(0, restored.store.secrets.size)
+        val old = MachinePresenter(again.app, scope, again.row)
+        old.forget()
+        old.forgetForSure()
+        assertNotNull(old.screen.reaches<MachineScreen.Over>().forgotten.stillListed, "nobody could tell the machine")
+        again.state.becomes("an empty list") { it.machines.isEmpty() }
+        again.pairs(machine)
         assertEquals(1, again.app.state().machines.size)
     }
 

@@ -11,6 +11,7 @@ import app.pairpin.core.RoleName
 import app.pairpin.testkit.frameOf
 import java.util.concurrent.atomic.AtomicLong
 import kotlin.test.Test
+import kotlin.test.assertContains
 import kotlin.test.assertEquals
 import kotlin.test.assertIs
 import kotlin.test.assertNotNull
@@ -84,7 +85,8 @@ class RolesBehaviour : Scene() {
         devices.revoke(ben.id, "lost")
         devices.screen.becomes("gone") { it is DevicesScreen.Listed && it.working == null && it.device("Ben's phone") == null }
         val told = other.reaches<MachineCondition.Revoked>()
-        assertEquals(listOf("Ana's phone", "lost"), listOf(told.by, told.reason))
+        assertContains(told.by.orEmpty(), "Ana's phone")
+        assertEquals("lost", told.reason)
         assertEquals(listOf("Ana's phone"), machine.devices())
     }
 
@@ -111,8 +113,13 @@ class RolesBehaviour : Scene() {
         devices.screen.becomes("working") { (it as? DevicesScreen.Listed)?.working != null }
         devices.screen.becomes("done") { (it as? DevicesScreen.Listed)?.working == null }
         assertNull((devices.screen.value as DevicesScreen.Listed).hint)
-        val ask = machine.starts("ask", "Deploy?", "--timeout", "60s").ends()
-        assertTrue(ask.exit() in listOf(3, 4), "nobody is there who may answer")
+        machine.asks("Deploy?")
+        val item = other.waits()
+        val request = RequestPresenter(other.app, other.approver, scope, item.row, item.id)
+        other.keys.prompts.clear()
+        request.yes()
+        request.screen.reaches<RequestScreen.Over>()
+        assertEquals(listOf(Prompt.BringKey, Prompt.SayYes), other.keys.prompts)
     }
 
     @Test
@@ -144,7 +151,7 @@ class RolesBehaviour : Scene() {
         val elapsed = { System.nanoTime() / 1_000_000 + passed.get() }
         val invite = InvitePresenter(owner.app, owner.approver, scope, owner.row, elapsed)
         invite.invite(RoleName.VIEWER, seconds = 60u)
-        invite.screen.becomes("60 s") { (it as? InviteScreen.Shown)?.secondsLeft == 60L }
+        invite.screen.becomes("59 s") { (it as? InviteScreen.Shown)?.secondsLeft == 59L }
         passed.set(50_000)
         invite.screen.becomes("10 s or less") { it is InviteScreen.Shown && it.secondsLeft in 1..10 }
         passed.set(60_000)
