@@ -69,21 +69,29 @@ class KeystoreApprovalKeys(private val context: Context, private val activity: (
 
     override suspend fun sign(label: String, message: ByteArray, why: Prompt): Signing {
         val prepared =
-            withContext(Dispatchers.IO) {
-                try {
-                    val key = keystore().getKey(alias(label), null) as PrivateKey?
-                    key?.let { Signature.getInstance("SHA256withECDSA").apply { initSign(it) } to isBiometric(it) }
-                } catch (_: KeyPermanentlyInvalidatedException) {
-                    null
-                } catch (_: UnrecoverableKeyException) {
-                    null
-                }
-            } ?: return Signing.KeyEnded
+            try {
+                withContext(Dispatchers.IO) { prepare(label) } ?: return Signing.KeyEnded
+            } catch (_: KeyPermanentlyInvalidatedException) {
+                return Signing.KeyEnded
+            } catch (_: UnrecoverableKeyException) {
+                return Signing.KeyEnded
+            } catch (_: GeneralSecurityException) {
+                // The Keystore does not answer: nothing was signed, and it can be tried again.
+                return Signing.Cancelled
+            } catch (_: ProviderException) {
+                return Signing.Cancelled
+            }
         val (signature, biometric) = prepared
         return when (withContext(Dispatchers.Main) { ask(signature, biometric, why) }) {
             null -> Signing.Cancelled
             else -> withContext(Dispatchers.IO) { finish(signature, message) }
         }
+    }
+
+    /** A signature that waits for the person, and what it asks them for. */
+    private fun prepare(label: String): Pair<Signature, Boolean>? {
+        val key = keystore().getKey(alias(label), null) as PrivateKey? ?: return null
+        return Signature.getInstance("SHA256withECDSA").apply { initSign(key) } to isBiometric(key)
     }
 
     private fun finish(signature: Signature, message: ByteArray): Signing =
