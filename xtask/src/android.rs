@@ -21,11 +21,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::bindings;
 use crate::install::{self, Tool};
 use crate::layers::Unready;
 use crate::summary::Counts;
 use crate::test;
+use crate::{api, bindings};
 
 const TOOLS: &[Tool] = &[
     Tool { program: "javac", package: "openjdk-17-jdk-headless", purpose: "runs the Kotlin side" },
@@ -81,10 +81,11 @@ pub fn check_all(root: &Path) -> Result<Counts, Unready> {
     // What fails is told by the reports: Maven goes on to the next module.
     command.arg("--fail-at-end").current_dir(&android).stdin(Stdio::null());
     let well = command.status().map_err(|error| Unready::Missing(format!("mvn did not start: {error}")))?.success();
-    let counts = reports(&out).map_err(Unready::Broken)?;
+    let mut counts = reports(&out).map_err(Unready::Broken)?;
     if !well && counts.failed == 0 {
         return Err(Unready::Broken("the Kotlin side does not build".to_owned()));
     }
+    counts += api::check(root, &made).map_err(Unready::Broken)?;
     Ok(counts)
 }
 

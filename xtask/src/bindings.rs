@@ -7,6 +7,10 @@ use crate::test;
 
 /// The built library, and where what was generated from it is.
 pub struct Bindings {
+    /// The library, with its symbols.
+    pub library: PathBuf,
+    /// The program that reads it.
+    pub generator: PathBuf,
     /// The directory of the library, for JNA.
     pub library_dir: PathBuf,
     /// The root of the Kotlin sources.
@@ -34,8 +38,11 @@ pub fn make(root: &Path) -> Result<Bindings, String> {
     let kotlin = library_dir.join("bindings/kotlin");
     // What an earlier surface had is not to stay behind.
     let _ = std::fs::remove_dir_all(&kotlin);
-    let mut command = std::process::Command::new(generator);
+    let mut command = std::process::Command::new(&generator);
     command.args(["generate", "--no-format", "--language", "kotlin", "--out-dir"]).arg(&kotlin).arg(&built);
     let status = command.current_dir(root).status().map_err(|error| format!("uniffi-bindgen: {error}"))?;
-    if status.success() { Ok(Bindings { library_dir, kotlin }) } else { Err("uniffi-bindgen failed".to_owned()) }
+    if !status.success() {
+        return Err("uniffi-bindgen failed".to_owned());
+    }
+    Ok(Bindings { library: built, generator, library_dir, kotlin })
 }

@@ -8,6 +8,7 @@
 //! [`venv`]; [`summary`] counts.
 
 mod android;
+mod api;
 mod behaviours;
 mod bench;
 mod bench_qr;
@@ -143,6 +144,10 @@ USAGE
     cargo xtask bindings
         Builds the core as phones embed it and writes its Kotlin side beside the build; prints where.
 
+    cargo xtask api [--write]
+        Compares ffi/api.txt, which lists what Kotlin and Swift see of the core, with the built library;
+        the layer android does so too. Fails with the lines that differ.
+          --write        makes the listing anew, for a change that is meant
     cargo xtask android apk [--jni-libs DIR] [--out FILE] [--bindings DIR]
         Makes an APK without Gradle: resources, Kotlin, R8, signed with a key that is thrown away, verified
         and weighed. Maven fetches what it is made of (500 MB once), Debian has the signer. Two minutes.
@@ -176,6 +181,7 @@ fn main() -> ExitCode {
         Some("guessing") if arguments.len() == 1 => guessing::run(),
         Some("bench") => bench::run(&arguments[1..]),
         Some("flood") => bench::flood(&arguments[1..]),
+        Some("api") => api::run(&arguments[1..]),
         Some("behaviours") if arguments.len() == 1 => behaviours::run(),
         Some("android") => android::run(&arguments[1..]),
         Some("bindings") if arguments.len() == 1 => bindings::run(),
