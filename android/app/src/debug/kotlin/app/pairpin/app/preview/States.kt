@@ -173,6 +173,6 @@ val Looks: List<Look> =
         ),
         settings("all", SettingsScreen("Ana’s phone", stayConnected = false, screenLock = true), key = true),
         settings("no-lock", SettingsScreen("Ana’s phone", stayConnected = true, screenLock = false)),
-        settings("diagnostics", SettingsScreen("Ana’s phone", false, true, null, "pairpin 0.1.0, protocol 1\nAndroid 16\nmachines: 2, connected: 1\nkeys: hardware")),
+        settings("diagnostics", SettingsScreen("Ana’s phone", false, true, "pairpin 0.1.0, protocol 1\nAndroid 16\nmachines: 2, connected: 1\nkeys: hardware")),
         Look("settings-licences") { LicencesContent("Jetpack Compose\tApache License 2.0\nrustls\tApache License 2.0, ISC or MIT", {}) },
     )

@@ -101,13 +101,11 @@ fun SettingsContent(state: SettingsScreen, protection: KeyProtection, version: S
 private fun DeviceName(state: SettingsScreen, rename: (String) -> Unit) {
     var name by rememberSaveable(state.deviceName) { mutableStateOf(state.deviceName) }
     GroupTitle(stringResource(R.string.settings_phone))
-    state.problem?.let { Problem(it) }
     Typed(
         name,
         { name = it },
         stringResource(R.string.settings_name),
         stringResource(R.string.settings_name_note),
-        wrong = state.problem != null,
         done = { rename(name) },
     )
     if (name != state.deviceName) OtherButton(stringResource(R.string.save), { rename(name) })
@@ -134,9 +132,10 @@ private fun Diagnostics(text: String, can: SettingsActions) {
 fun LicencesContent(licences: String, back: () -> Unit) {
     ScreenFrame(stringResource(R.string.licences), back) {
         Text(stringResource(R.string.licences_text), style = MaterialTheme.typography.bodyLarge)
-        for (entry in licences.lines().filter { it.isNotBlank() }) {
-            val (name, terms) = entry.split('\t', limit = 2).let { it[0] to it.getOrElse(1) { "" } }
-            Card { Fact(name, terms) }
+        Card {
+            for (entry in licences.lines().filter { it.isNotBlank() }) {
+                Fact(entry.substringBefore('\t'), entry.substringAfter('\t'))
+            }
         }
     }
 }
