@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::archive::{Archive, PAGE};
 use super::kit::{self, Kit};
 use super::tools::{SIGNERS, TOOLS, empty, jar_of, java, run};
-use super::{elf, least, licences};
+use super::{elf, least};
 use crate::{bindings, install};
 
 /// The kinds of processor that are built for, as Android calls them.
@@ -60,7 +60,6 @@ pub fn make(arguments: &[String]) -> Result<bool, String> {
         None => bindings::make(&root)?.kotlin,
     };
     let out = super::out()?;
-    licences::write(&root, &out)?;
     let step = |what: &str| eprintln!("xtask: {:>4} s  {what}", started.elapsed().as_secs());
     step("resources and manifest");
     let kit = kit::make(&root, &out)?;
@@ -129,6 +128,8 @@ fn shrink(root: &Path, kit: &Kit, classes: &Path, work: &Path) -> Result<PathBuf
     kit::jar(&ours, classes)?;
     let mut command = java("3g", std::slice::from_ref(&kit.r8), "com.android.tools.r8.R8");
     command.args(["--release", "--min-api", super::MIN_API, "--lib"]).arg(&kit.framework);
+    // The framework's jar is without Java's own classes.
+    command.arg("--lib").arg(java_home()?);
     let mut rules = vec![
         root.join("android/app/proguard-rules.pro"),
         root.join("android/bindings/consumer-rules.pro"),
@@ -141,6 +142,14 @@ fn shrink(root: &Path, kit: &Kit, classes: &Path, work: &Path) -> Result<PathBuf
     command.arg("--pg-map-output").arg(work.join("mapping.txt")).arg("--output").arg(&dex);
     run("R8", command.arg(&ours).arg(kit.r_jar()).args(&kit.jars))?;
     Ok(dex)
+}
+
+/// The JDK that `java` is of.
+fn java_home() -> Result<PathBuf, String> {
+    let java = install::find("java").ok_or("java is not on the PATH")?;
+    let real = fs::canonicalize(&java).map_err(|error| format!("{}: {error}", java.display()))?;
+    let home = real.parent().and_then(Path::parent).map(Path::to_path_buf);
+    home.ok_or_else(|| format!("{} is in no JDK", real.display()))
 }
 
 /// Lays code and native libraries beside the resources, and aligns all of it.

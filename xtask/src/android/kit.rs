@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::catalogue::{Catalogue, Library};
+use super::licences;
 use super::maven::{Along, Wanted, fetch};
 use super::tools::{empty, jar_of, java, joined, run, under, write};
 
@@ -62,8 +63,7 @@ impl Kit {
     /// A Kotlin compilation of these roots on this class path.
     pub fn compile(&self, roots: &[PathBuf], class_path: &[PathBuf], to: &Path) -> Command {
         let mut command = java("1500m", &self.kotlinc, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler");
-        // The framework brings the classes of Java too: what Android does not have is not to be called.
-        command.args(["-no-stdlib", "-no-reflect", "-no-jdk", "-jvm-target", "17", "-nowarn"]);
+        command.args(["-no-stdlib", "-no-reflect", "-jvm-target", "17", "-nowarn"]);
         command.arg(format!("-Xplugin={}", self.compose().display()));
         command.arg("-cp").arg(joined(class_path)).arg("-d").arg(to).args(roots);
         command
@@ -99,6 +99,7 @@ pub fn make(root: &Path, out: &Path) -> Result<Kit, String> {
         aapt2: fetched.aapt2,
         directory,
     };
+    licences::write(root, &catalogue, &kit.directory.join("made"), &kit.directory.join("assets"))?;
     merge(root, &kit, &catalogue, &fetched.merger)?;
     link(root, &kit, &fetched.resources)?;
     Ok(kit)
@@ -137,15 +138,22 @@ impl Fetched {
         libraries.extend(of_kind(catalogue.bundle("tested-aars")?, "aar"));
         libraries.extend(jars.iter().cloned());
         libraries.push(jna.clone());
-        let tools = [&framework, &least, &r8, &apktool, &compose].map(Clone::clone);
-        eprintln!("xtask: Maven fetches libraries (40 MB), the framework's classes (280 MB) and tools (150 MB) once");
+        let tools = [&framework, &r8, &apktool, &compose].map(Clone::clone);
         let at = directory.join("fetched");
-        fetch(&at.join("libraries"), &libraries, Along::Nothing, plugin)?;
-        fetch(&at.join("tools"), &tools, Along::Nothing, plugin)?;
+        fetch("libraries, 40 MB", &at.join("libraries"), &libraries, Along::Nothing, plugin)?;
+        fetch("the framework's classes and tools, 240 MB", &at.join("tools"), &tools, Along::Nothing, plugin)?;
+        // On its own: of two versions of one artifact Maven takes one.
+        fetch(
+            "the framework's classes of the least level, 120 MB",
+            &at.join("least"),
+            std::slice::from_ref(&least),
+            Along::Nothing,
+            plugin,
+        )?;
         let compiler = [Wanted::new("org.jetbrains.kotlin", "kotlin-compiler-embeddable", version("kotlin")?, "jar")];
-        let kotlinc = fetch(&at.join("kotlinc"), &compiler, Along::Needs, plugin)?;
+        let kotlinc = fetch("the Kotlin compiler, 70 MB", &at.join("kotlinc"), &compiler, Along::Needs, plugin)?;
         let merger = Wanted::new("com.android.tools.build", "manifest-merger", version("manifest-merger")?, "jar");
-        let merger = fetch(&at.join("merger"), &[merger], Along::Needs, plugin)?;
+        let merger = fetch("the manifest merger, 50 MB", &at.join("merger"), &[merger], Along::Needs, plugin)?;
         let tool = |wanted: &Wanted| at.join("tools").join(wanted.file());
         fs::copy(tool(&compose), directory.join("compose-compiler.jar")).map_err(|error| error.to_string())?;
         let prebuilt = directory.join("apktool/prebuilt");
@@ -158,7 +166,7 @@ impl Fetched {
             libraries: at.join("libraries"),
             jna: jna.library,
             framework: tool(&framework),
-            framework_least: tool(&least),
+            framework_least: at.join("least").join(least.file()),
             kotlinc,
             merger,
             r8: tool(&r8),
@@ -275,7 +283,9 @@ fn link(root: &Path, kit: &Kit, framework: &Path) -> Result<(), String> {
     empty(&sources)?;
     empty(&built)?;
     let assets = kit.directory.join("assets");
-    fs::create_dir_all(&assets).map_err(|error| format!("{}: {error}", assets.display()))?;
+    let made = compiled.join("made.zip");
+    let from = kit.directory.join("made");
+    run("aapt2", Command::new(&kit.aapt2).arg("compile").arg("--dir").arg(from).arg("-o").arg(&made))?;
     let mut command = Command::new(&kit.aapt2);
     command.arg("link").arg("-I").arg(framework).arg("--manifest").arg(kit.directory.join("merged.xml"));
     // What the app has no texts for, its libraries need none for.
@@ -285,7 +295,7 @@ fn link(root: &Path, kit: &Kit, framework: &Path) -> Result<(), String> {
     for zip in &theirs {
         command.arg("-R").arg(zip);
     }
-    run("aapt2", command.arg("-R").arg(&ours).arg("-o").arg(kit.base()))?;
+    run("aapt2", command.arg("-R").arg(&ours).arg("-R").arg(&made).arg("-o").arg(kit.base()))?;
     let mut command = Command::new("javac");
     command.args(["--release", "17", "-nowarn", "-d"]).arg(&built).args(under(&sources, "java"));
     run("javac", &mut command)?;

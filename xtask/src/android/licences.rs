@@ -1,5 +1,6 @@
-//! `licences.txt`, which the settings screen shows: every crate of the core and every library of the app with its
-//! licence, and the texts of those licences as their authors ship them. Made at each build, never checked in.
+//! What the app is made of: `raw/licences.txt`, which the settings show, names every crate of the core and every
+//! library with its licence, a line each; `licence-texts.txt` beside it has the texts as their authors ship them. Made
+//! at each build, never checked in. [`super::kit`] calls it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,9 +12,6 @@ use serde_json::Value;
 use super::catalogue::{Catalogue, Library};
 use crate::test;
 
-/// Where a kit keeps what goes into the APK as it is.
-pub const ASSETS: &str = "kit/assets";
-
 /// Licences of the Android side's libraries, by the beginning of their group.
 const LIBRARIES: &[(&str, &str)] = &[
     ("androidx.", "Apache-2.0"),
@@ -23,22 +21,24 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("net.java.dev.jna", "Apache-2.0 OR LGPL-2.1-or-later"),
 ];
 
-/// Writes it into the kit's assets.
+/// Writes both: the list among these resources, the texts among these assets.
 ///
 /// # Errors
 /// Cargo could not be asked, or a library's licence is not known.
-pub fn write(root: &Path, out: &Path) -> Result<(), String> {
-    let catalogue = Catalogue::read(root)?;
+pub fn write(root: &Path, catalogue: &Catalogue, resources: &Path, assets: &Path) -> Result<(), String> {
     let libraries = [catalogue.bundle("packaged-aars")?, catalogue.bundle("packaged-jars")?].concat();
     let jna = Library {
         group: "net.java.dev.jna".to_owned(),
         artifact: "jna".to_owned(),
         version: catalogue.version("jna")?.to_owned(),
     };
-    let text = text(&crates(root)?, &[libraries, vec![jna]].concat())?;
-    let assets = out.join(ASSETS);
-    fs::create_dir_all(&assets).map_err(|error| format!("{}: {error}", assets.display()))?;
-    super::tools::write(&assets.join("licences.txt"), &text)
+    let crates = crates(root)?;
+    let raw = resources.join("raw");
+    for directory in [&raw, &assets.to_path_buf()] {
+        fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    }
+    super::tools::write(&raw.join("licences.txt"), &list(&crates, &[libraries, vec![jna]].concat())?)?;
+    super::tools::write(&assets.join("licence-texts.txt"), &texts(&crates))
 }
 
 /// A crate that is in the core as phones have it.
@@ -79,30 +79,37 @@ fn package(line: &str) -> Option<(&str, &str)> {
     Some((words.next()?, words.next()?.strip_prefix('v')?))
 }
 
-fn text(crates: &[Crate], libraries: &[Library]) -> Result<String, String> {
-    let mut lines = String::from("Pairpin: Apache-2.0 OR MIT\n\n");
+/// A line for each: its name, a tab, its licence.
+fn list(crates: &[Crate], libraries: &[Library]) -> Result<String, String> {
+    let mut lines = String::from("Pairpin\tApache-2.0 OR MIT\n");
     for Library { group, artifact, version } in libraries {
         let known = LIBRARIES.iter().find(|(start, _)| group.starts_with(start));
         let (_, licence) =
             known.ok_or_else(|| format!("say the licence of {group} in xtask/src/android/licences.rs"))?;
-        let _ = writeln!(lines, "{group}:{artifact} {version}: {licence}");
+        let _ = writeln!(lines, "{group}:{artifact} {version}\t{licence}");
     }
-    // The same text is that of many: it stands once, below all that it is of.
-    let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    lines.push('\n');
-    for Crate { name, version, licence, directory } in crates {
-        let _ = writeln!(lines, "{name} {version}: {licence}");
-        for file in licence_files(directory) {
-            let text = fs::read_to_string(&file).unwrap_or_default().trim().to_owned();
-            texts.entry(text).or_default().push(name.clone());
-        }
-    }
-    let mut texts: Vec<(String, Vec<String>)> = texts.into_iter().filter(|(text, _)| !text.is_empty()).collect();
-    texts.sort_by(|one, other| one.1.cmp(&other.1));
-    for (text, of) in texts {
-        let _ = write!(lines, "\n{}\n{}\n\n{text}\n", "-".repeat(40), of.join(", "));
+    for Crate { name, version, licence, .. } in crates {
+        let _ = writeln!(lines, "{name} {version}\t{licence}");
     }
     Ok(lines)
+}
+
+/// The texts; the same text is that of many, and stands once, below all that it is of.
+fn texts(crates: &[Crate]) -> String {
+    let mut texts: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for Crate { name, directory, .. } in crates {
+        for file in licence_files(directory) {
+            let text = fs::read_to_string(&file).unwrap_or_default().trim().to_owned();
+            texts.entry(text).or_default().insert(name);
+        }
+    }
+    let mut texts: Vec<_> = texts.into_iter().filter(|(text, _)| !text.is_empty()).collect();
+    texts.sort_by(|one, other| one.1.cmp(&other.1));
+    let mut lines = String::new();
+    for (text, of) in texts {
+        let _ = write!(lines, "{}\n{}\n\n{text}\n\n", "-".repeat(40), of.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    lines
 }
 
 fn licence_files(directory: &Path) -> Vec<PathBuf> {
@@ -124,8 +131,8 @@ mod tests {
     #[test]
     fn every_library_has_a_licence_or_is_asked_for() {
         let of = |group: &str| Library { group: group.to_owned(), artifact: "a".to_owned(), version: "1".to_owned() };
-        assert!(text(&[], &[of("androidx.core")]).unwrap().contains("androidx.core:a 1: Apache-2.0"));
-        assert!(text(&[], &[of("com.example")]).unwrap_err().contains("com.example"));
+        assert!(list(&[], &[of("androidx.core")]).unwrap().contains("androidx.core:a 1\tApache-2.0\n"));
+        assert!(list(&[], &[of("com.example")]).unwrap_err().contains("com.example"));
     }
 
     #[test]

@@ -40,16 +40,24 @@ pub enum Along {
     Needs,
 }
 
-/// Fetches everything into `directory`, unless it is there, and gives every file.
+/// Fetches everything into `directory`, unless it is there, and gives every file. `what` tells a person what and how
+/// large.
 ///
 /// # Errors
 /// Maven does not start or does not find something.
-pub fn fetch(directory: &Path, wanted: &[Wanted], along: Along, plugin: &str) -> Result<Vec<PathBuf>, String> {
+pub fn fetch(
+    what: &str,
+    directory: &Path,
+    wanted: &[Wanted],
+    along: Along,
+    plugin: &str,
+) -> Result<Vec<PathBuf>, String> {
     let project = project(wanted, along);
     let done = directory.join("fetched.xml");
     if fs::read_to_string(&done).is_ok_and(|text| text == project) {
         return files(directory);
     }
+    eprintln!("xtask: Maven fetches {what}, once");
     let _ = fs::remove_dir_all(directory);
     fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     fs::write(directory.join("pom.xml"), &project).map_err(|error| format!("pom.xml: {error}"))?;

@@ -22,7 +22,7 @@ class MainActivity : ComponentActivity() {
         val dependencies = (application as PairpinApplication).dependencies
         dependencies.attach(this)
         lifecycleScope.launch {
-            val app = dependencies.open()
+            val app = dependencies.core()
             val machines = MachinesPresenter(app, lifecycleScope)
             setContent {
                 PairpinTheme {

@@ -3,8 +3,10 @@
 package app.pairpin.testkit
 
 import java.io.File
+import java.io.IOException
 import java.net.InetAddress
 import java.net.ServerSocket
+import java.net.Socket
 import java.nio.file.Files
 import java.nio.file.Path
 import java.util.concurrent.TimeUnit
@@ -41,11 +43,20 @@ class Machine(
         val log = home.resolve("serve.log").toFile()
         val started = serve.redirectErrorStream(true).redirectOutput(log).start()
         daemon = started
+        // No command is run before it listens: one that finds no daemon may hold the state while it looks into it.
         eventually("the machine listens") {
             check(started.isAlive) { "serve ended: ${log.readText()}" }
-            runCatching { run("status", "--json") }.getOrNull()?.contains("\"running\":true")
+            listens() && run("status", "--json").contains("\"running\":true")
         }
     }
+
+    private fun listens(): Boolean =
+        try {
+            Socket(InetAddress.getByName("127.0.0.1"), port).close()
+            true
+        } catch (_: IOException) {
+            false
+        }
 
     /** Ends the daemon as a person does, and waits for it. */
     fun stop() {
