@@ -14,8 +14,12 @@ import java.util.concurrent.TimeUnit
 private const val DEADLINE_SECONDS = 30L
 
 /** A machine that runs. Another one at the `port` of a stopped one answers in its place. */
-class Machine(val name: String = "homebox", val port: Int = freePort(), private val clock: String? = null) :
-    AutoCloseable {
+class Machine(
+    val name: String = "homebox",
+    val port: Int = freePort(),
+    private val clock: String? = null,
+    private val advertised: String? = null,
+) : AutoCloseable {
     private val binary = checkNotNull(System.getenv("PAIRPIN_BIN")) { "run: cargo xtask test --layer android" }
     private val home: Path = Files.createTempDirectory("pairpin-machine")
     private var daemon: Process? = null
@@ -33,7 +37,7 @@ class Machine(val name: String = "homebox", val port: Int = freePort(), private 
             command(
                 listOf(
                     "serve", "--name", name, "--bind", "127.0.0.1", "--port", "$port",
-                    "--advertise", address, "--join-from", "loopback", *more,
+                    "--advertise", advertised ?: address, "--join-from", "loopback", *more,
                 ),
             )
         val log = home.resolve("serve.log").toFile()
