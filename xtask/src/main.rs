@@ -19,6 +19,9 @@ mod fuzz;
 mod guessing;
 mod guest;
 mod install;
+mod ios;
+mod ios_app;
+mod ios_chroot;
 mod layers;
 mod limited;
 mod models;
@@ -136,7 +139,7 @@ USAGE
           --file PATH    only the mutants of this file; may be repeated; the default is .cargo/mutants.toml
 
     cargo xtask bindings
-        Builds the core as phones embed it and writes its Kotlin side beside the build; prints where.
+        Builds the core as phones embed it and writes its Kotlin and Swift sides beside the build; prints where.
 
     cargo xtask help
         This text.
