@@ -7,10 +7,14 @@ use pairpin_core::client::app::App;
 use pairpin_core::client::{Client, ClientConfig};
 use pairpin_core::clock::SystemClock;
 use pairpin_core::link::Link;
+use pairpin_core::secrets::TypedCode;
+use pairpin_core::wire::Address;
 
 use crate::error::PairpinError;
+use crate::joining::Joining;
 use crate::keys::{SecretStore, SessionSigner, Signer, Store};
 use crate::listener::{ScreenState, StateListener, tell};
+use crate::log::{self, Log};
 use crate::machines::MachineView;
 use crate::pairing::{Forgotten, Pairing};
 
@@ -43,13 +47,16 @@ impl PairpinApp {
     /// Opens the app's state and begins to connect to the paired machines.
     ///
     /// # Errors
-    /// The directory or the key store cannot be used: [`PairpinError::State`], [`PairpinError::Keys`].
+    /// The directory or the key store cannot be used: [`PairpinError::State`], [`PairpinError::Keys`];
+    /// [`PairpinError::StateDamaged`].
     #[uniffi::constructor]
     pub async fn open(
         settings: AppSettings,
         store: Arc<dyn SecretStore>,
         signer: Arc<dyn SessionSigner>,
+        log: Option<Arc<dyn Log>>,
     ) -> Result<Arc<Self>, PairpinError> {
+        log::send_to(log);
         let config = ClientConfig {
             state_dir: PathBuf::from(settings.state_dir),
             secret_store: Arc::new(Store(store)),
@@ -103,7 +110,41 @@ impl PairpinApp {
         let link = Link::parse(&link).map_err(PairpinError::of_link)?;
         let client = self.app.client().clone();
         let preview = client.preview(&link).await?;
-        Ok(Arc::new(Pairing::new(client, preview)))
+        Ok(Arc::new(Pairing::of_offer(client, preview)))
+    }
+
+    /// Shows the machine at an address that this phone knows the eight digits on its screen. What comes back knows
+    /// them too.
+    ///
+    /// # Errors
+    /// [`PairpinError::Address`]; [`PairpinError::CodeWrong`] says how many tries are left;
+    /// [`PairpinError::CodeClosed`]; the machine cannot be reached.
+    pub async fn begin_code(&self, address: String, code: String) -> Result<Arc<Pairing>, PairpinError> {
+        let address = read_address(&address)?;
+        // Not eight digits: nothing is sent, and no try is spent.
+        let code = TypedCode::parse(&code).ok_or(PairpinError::NotACode)?;
+        let client = self.app.client().clone();
+        let preview = client.begin_code(address, code).await?;
+        Ok(Arc::new(Pairing::of_code(client, preview)))
+    }
+
+    /// Asks the machine at an address to be let in, without an offer.
+    ///
+    /// # Errors
+    /// [`PairpinError::Address`]; [`PairpinError::JoinRefused`]: it takes nobody from here; it cannot be reached.
+    pub async fn ask_to_join(&self, address: String) -> Result<Arc<Joining>, PairpinError> {
+        let asked = self.app.client().ask_to_join(read_address(&address)?).await?;
+        Ok(Arc::new(Joining::new(asked)))
+    }
+
+    /// The name that this phone gives itself when it pairs from now on; machines that are paired keep theirs.
+    pub fn set_device_name(&self, name: String) {
+        self.app.client().set_device_name(&name);
+    }
+
+    /// A few lines for whoever helps this phone's person: no secret, no name, no address, no key.
+    pub fn diagnostics(&self) -> String {
+        self.app.diagnostics()
     }
 
     /// Gives a machine another name on this phone.
@@ -121,4 +162,17 @@ impl PairpinApp {
     pub async fn forget(&self, row: i64) -> Result<Forgotten, PairpinError> {
         Ok(self.app.client().forget(row).await?.into())
     }
+}
+
+fn read_address(text: &str) -> Result<Address, PairpinError> {
+    text.trim().parse().map_err(|_| PairpinError::Address)
+}
+
+/// Moves a damaged list aside, after the person said so: [`PairpinApp::open`] then begins with an empty one.
+///
+/// # Errors
+/// [`PairpinError::State`]: it is not damaged, and stays; or it cannot be moved.
+#[uniffi::export]
+pub fn start_anew(state_dir: String) -> Result<(), PairpinError> {
+    Ok(pairpin_core::client::start_anew(std::path::Path::new(&state_dir))?)
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pairpin_core::client::{Act, InboxItem, JoinTerms, MachineSession, Prepared, accepted, answered, minted};
+use pairpin_core::client::{self, Act, InboxItem, JoinTerms, MachineSession, Prepared, accepted, answered, minted};
 use pairpin_core::identity::{PublicKey, Signature};
 use pairpin_core::join_qr::JoinQr;
 use pairpin_core::role::Role;
@@ -56,6 +56,43 @@ pub enum And {
     CloseJoining,
 }
 
+/// Where the request of a scanned joiner is.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct ScannedJoin {
+    /// The machine's row.
+    pub row: i64,
+    /// Its name here.
+    pub machine: String,
+    /// The id of its item in the inbox, where the machine still lists it.
+    pub id: String,
+}
+
+/// How an approval key of this phone stands to what a machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum ApprovalStanding {
+    /// It may sign.
+    Ready,
+    /// The machine has none of this phone: bring one first.
+    ToBring,
+    /// The machine has another one: a fresh offer, another owner, or its shell lets this phone bring another.
+    Gone,
+}
+
+impl From<client::ApprovalStanding> for ApprovalStanding {
+    fn from(standing: client::ApprovalStanding) -> Self {
+        match standing {
+            client::ApprovalStanding::Ready => Self::Ready,
+            client::ApprovalStanding::ToBring => Self::ToBring,
+            client::ApprovalStanding::Gone => Self::Gone,
+        }
+    }
+}
+
+fn approval_key(key: &[u8]) -> Result<PublicKey, PairpinError> {
+    let why = || "the approval key cannot be read: make it anew".to_owned();
+    PublicKey::from_slice(key).ok_or_else(|| PairpinError::Keys { why: why() })
+}
+
 /// What a decision came to.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
 pub enum Done {
@@ -81,6 +118,8 @@ pub enum Done {
     Changed,
     /// An offer to show; its texts are secrets until it is used.
     Invited {
+        /// The offer's number: the news of the device that comes by it says the same.
+        number: u32,
         /// What the QR holds.
         link: Option<String>,
         /// What is typed instead.
@@ -149,7 +188,12 @@ fn done(act: &Act, answer: serde_json::Value) -> Result<Done, PairpinError> {
         Act::SetRole { .. } | Act::Lift { .. } | Act::ForgetKey { .. } => Ok(Done::Changed),
         Act::Invite { .. } => {
             let mut offer = minted(answer)?;
-            Ok(Done::Invited { link: offer.link.take(), code: offer.code.take(), seconds: offer.expires_in_seconds })
+            Ok(Done::Invited {
+                number: offer.number,
+                link: offer.link.take(),
+                code: offer.code.take(),
+                seconds: offer.expires_in_seconds,
+            })
         }
     }
 }
@@ -164,13 +208,13 @@ impl PairpinApp {
         Ok(self.app().session(row).await?.approval_label())
     }
 
-    /// The approval key that the machine has of this phone: 65 bytes, or none.
+    /// How the approval key that this phone holds for a machine, 65 bytes or none, stands to what the machine has.
     ///
     /// # Errors
     /// The machine is not connected now.
-    pub async fn enrolled_key(&self, row: i64) -> Result<Option<Vec<u8>>, PairpinError> {
-        let enrolled = self.app().session(row).await?.enrolled();
-        Ok(enrolled.map(|key| key.as_bytes().to_vec()))
+    pub async fn approval_standing(&self, row: i64, own: Option<Vec<u8>>) -> Result<ApprovalStanding, PairpinError> {
+        let own = own.as_deref().map(approval_key).transpose()?;
+        Ok(self.app().session(row).await?.approval_standing(own).into())
     }
 
     /// Brings this phone's approval key, 65 bytes, guarded by the phone's lock.
@@ -178,8 +222,7 @@ impl PairpinApp {
     /// # Errors
     /// As every decision; the key cannot be read.
     pub async fn prepare_enrol(&self, row: i64, key: Vec<u8>) -> Result<Arc<Decision>, PairpinError> {
-        let key = PublicKey::from_slice(&key)
-            .ok_or_else(|| PairpinError::Keys { why: "the approval key cannot be read: make it anew".to_owned() })?;
+        let key = approval_key(&key)?;
         Decision::prepare(self.app().session(row).await?, Act::Enrol { key, guard: ApprovalGuard::Lock }).await
     }
 
@@ -194,13 +237,14 @@ impl PairpinApp {
         }
     }
 
-    /// The machine that a scanned joiner asks: its row.
+    /// The request of a scanned joiner: the machine that it asks, and its item there.
     ///
     /// # Errors
     /// [`PairpinError::NotOurMachine`].
-    pub async fn machine_of_join(&self, text: String) -> Result<i64, PairpinError> {
+    pub async fn join_of_scan(&self, text: String) -> Result<ScannedJoin, PairpinError> {
         let qr = JoinQr::parse(&text).map_err(|_| PairpinError::NotOurs)?;
-        Ok(self.app().client().machine_of_join(&qr).await?.row)
+        let machine = self.app().client().machine_of_join(&qr).await?;
+        Ok(ScannedJoin { row: machine.row, machine: machine.name, id: qr.join.text() })
     }
 
     /// Lets a scanned joiner in.

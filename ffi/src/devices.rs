@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pairpin_core::client::Act;
+use pairpin_core::client::app::{DeviceAction as CoreAction, WhyNotDevice};
 use pairpin_core::identity::DeviceId;
 use pairpin_core::wire::DeviceListed;
 
@@ -32,20 +33,78 @@ pub struct DeviceView {
     pub suspended: Option<String>,
     /// Whether its session has ended.
     pub expired: bool,
+    /// When its session ends, where that is soon.
+    pub ends_soon: Option<i64>,
+    /// It is this phone.
+    pub this_phone: bool,
+    /// What may be done with it, in the order of a screen.
+    pub actions: Vec<DevicePossible>,
 }
 
-impl From<DeviceListed> for DeviceView {
-    fn from(device: DeviceListed) -> Self {
+/// Something that the screen of a device offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum DeviceAction {
+    /// Take its access away.
+    Revoke,
+    /// Give it another role.
+    SetRole,
+    /// Let it connect again after a suspension.
+    Lift,
+    /// Let it bring another approval key.
+    ForgetKey,
+}
+
+/// An action, and whether it is to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
+pub struct DevicePossible {
+    /// The action.
+    pub action: DeviceAction,
+    /// Why not; none where it is.
+    pub why_not: Option<DeviceHindrance>,
+}
+
+/// Why an action on a device is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum DeviceHindrance {
+    /// It is this phone: forget the machine instead, or another owner does it.
+    OnItself,
+    /// The machine would be left without an owner.
+    LastOwner,
+    /// Nothing is wrong that it would mend.
+    NotNeeded,
+}
+
+fn possible(action: CoreAction, listed: &DeviceListed, own: DeviceId, all: &[DeviceListed]) -> DevicePossible {
+    let why_not = action.allowed(listed, own, all).err().map(|why| match why {
+        WhyNotDevice::OnItself => DeviceHindrance::OnItself,
+        WhyNotDevice::LastOwner => DeviceHindrance::LastOwner,
+        WhyNotDevice::NotNeeded => DeviceHindrance::NotNeeded,
+    });
+    let action = match action {
+        CoreAction::Revoke => DeviceAction::Revoke,
+        CoreAction::SetRole => DeviceAction::SetRole,
+        CoreAction::Lift => DeviceAction::Lift,
+        CoreAction::ForgetKey => DeviceAction::ForgetKey,
+    };
+    DevicePossible { action, why_not }
+}
+
+impl DeviceView {
+    /// One of `all`, as the phone `own` sees it.
+    fn of(device: &DeviceListed, own: DeviceId, all: &[DeviceListed]) -> Self {
         Self {
             id: device.id.text(),
-            name: device.name,
-            platform: device.platform,
+            name: device.name.clone(),
+            platform: device.platform.clone(),
             role: device.role.into(),
             connected: u32::try_from(device.connected).unwrap_or(u32::MAX),
             paired_at: device.paired_at,
             last_seen: device.last_seen,
-            suspended: device.suspended,
+            suspended: device.suspended.clone(),
             expired: device.expired,
+            ends_soon: device.ends_at,
+            this_phone: device.id == own,
+            actions: CoreAction::ALL.iter().map(|action| possible(*action, device, own, all)).collect(),
         }
     }
 }
@@ -57,8 +116,9 @@ impl PairpinApp {
     /// # Errors
     /// [`PairpinError::NotAllowed`] unless this phone is an owner there; it is not connected now.
     pub async fn devices(&self, row: i64) -> Result<Vec<DeviceView>, PairpinError> {
-        let devices = self.app().session(row).await?.devices().await?;
-        Ok(devices.into_iter().map(DeviceView::from).collect())
+        let mut session = self.app().session(row).await?;
+        let all = session.devices().await?;
+        Ok(all.iter().map(|device| DeviceView::of(device, session.device(), &all)).collect())
     }
 
     /// Takes a device's access away; it is told why.

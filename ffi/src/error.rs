@@ -117,6 +117,9 @@ pub enum PairpinError {
         /// How often it may be tried again.
         tries_left: u32,
     },
+    /// What was typed is not eight digits; no try was spent.
+    #[error("not a code")]
+    NotACode,
     /// No more tries, or no code is open.
     #[error("no code is open")]
     CodeClosed,
@@ -173,6 +176,12 @@ pub enum PairpinError {
     /// The machine could not store it.
     #[error("the machine could not store it")]
     MachineFailed,
+    /// The person said no, or left.
+    #[error("cancelled")]
+    Cancelled,
+    /// What was typed is no address: a host, a host and a port, or a bracketed IPv6 address and a port.
+    #[error("not an address")]
+    Address,
     /// The name is empty, too long or taken.
     #[error("not a name")]
     Name,
@@ -188,6 +197,12 @@ pub enum PairpinError {
     /// The phone's key store failed.
     #[error("{why}")]
     Keys {
+        /// The cause and the next step.
+        why: String,
+    },
+    /// The app's own list is damaged, and was left as it is: `start_anew` moves it aside, if the person says so.
+    #[error("{why}")]
+    StateDamaged {
         /// The cause and the next step.
         why: String,
     },
@@ -214,6 +229,13 @@ impl PairpinError {
             LinkError::Newer => Self::Version,
         }
     }
+}
+
+/// Whether the same step may simply be tried again: it was the connection, or the machine, that failed. After every
+/// other error something has to be another first.
+#[uniffi::export]
+pub fn again_helps(error: PairpinError) -> bool {
+    matches!(error, PairpinError::NotReachable { .. } | PairpinError::Interrupted { .. } | PairpinError::MachineFailed)
 }
 
 impl From<ClientError> for PairpinError {
@@ -284,6 +306,7 @@ impl From<ClientError> for PairpinError {
             | ClientError::SheetSpent { .. }
             | ClientError::SheetUnproven) => Self::State { why: error.to_string() },
             ClientError::Secrets(why) => Self::Keys { why },
+            ClientError::Damaged(why) => Self::StateDamaged { why },
             ClientError::State(why) => Self::State { why },
         }
     }

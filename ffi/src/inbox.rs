@@ -1,14 +1,14 @@
 //! What waits for an answer, as a screen shows it: what the machine knows, what it saw, what is claimed, apart.
 
-use pairpin_core::client::app::{Ended, How, Waiting};
-use pairpin_core::client::{AskItem, InboxItem, JoinItem};
+use pairpin_core::client::app::{Action, Ended, How, Waiting};
+use pairpin_core::client::{AskItem, InboxItem as CoreItem, JoinItem, MachineView};
 use pairpin_core::wire::{AskEnd, JoinEnd};
 
-use crate::machines::AddressWord;
+use crate::machines::{AddressWord, Hindrance, why_not};
 
 /// Something that waits. Times are milliseconds since 1970 UTC.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct InboxView {
+pub struct InboxItem {
     /// The machine's row.
     pub row: i64,
     /// Its name here.
@@ -19,6 +19,8 @@ pub struct InboxView {
     pub asked_at: i64,
     /// When it ends by itself, by this phone's clock.
     pub until: i64,
+    /// Why this phone cannot decide it now; none where it can.
+    pub why_not: Option<Hindrance>,
     /// What it is.
     pub request: Request,
 }
@@ -144,18 +146,21 @@ impl From<&Ended> for EndedView {
     }
 }
 
-impl From<&Waiting> for InboxView {
-    fn from(waiting: &Waiting) -> Self {
-        let (asked_at, request) = match &waiting.item {
-            InboxItem::Ask(ask) => (ask.shown.asked_at, of_ask(ask)),
-            InboxItem::Join(join) => (join.listed.asked_at, of_join(join)),
+impl InboxItem {
+    /// As the app shows it, beside its machines.
+    pub(crate) fn of(waiting: &Waiting, machines: &[MachineView]) -> Self {
+        let (asked_at, action, request) = match &waiting.item {
+            CoreItem::Ask(ask) => (ask.shown.asked_at, Action::Answer, of_ask(ask)),
+            CoreItem::Join(join) => (join.listed.asked_at, Action::Decide, of_join(join)),
         };
+        let machine = machines.iter().find(|machine| machine.row == waiting.row);
         Self {
             row: waiting.row,
             machine: waiting.machine.clone(),
             id: waiting.item.id().to_owned(),
             asked_at,
             until: waiting.until,
+            why_not: machine.and_then(|machine| action.allowed(machine).err()).map(why_not),
             request,
         }
     }

@@ -8,25 +8,34 @@
 
 mod app;
 mod camera;
+mod cancel;
 mod decisions;
 mod devices;
 mod error;
 mod inbox;
+mod joining;
 mod keys;
 mod listener;
+mod log;
 mod machines;
+mod news;
 mod pairing;
+mod picture;
 
-pub use app::{AppSettings, PairpinApp};
+pub use app::{AppSettings, PairpinApp, start_anew};
 pub use camera::{Scanned, scan_luma, scan_text};
-pub use decisions::{And, Decision, Done, Terms};
-pub use devices::DeviceView;
-pub use error::PairpinError;
-pub use inbox::{ClaimedFacts, EndedView, Ending, InboxView, KnownFacts, ObservedFacts, Request};
+pub use decisions::{And, ApprovalStanding, Decision, Done, ScannedJoin, Terms};
+pub use devices::{DeviceAction, DeviceHindrance, DevicePossible, DeviceView};
+pub use error::{PairpinError, again_helps};
+pub use inbox::{ClaimedFacts, EndedView, Ending, InboxItem, KnownFacts, ObservedFacts, Request};
+pub use joining::{JoinAsked, JoinGrant, Joining};
 pub use keys::{KeyHolder, SecretStore, SessionSigner, StoreError};
 pub use listener::{ScreenState, StateListener};
+pub use log::{Log, LogLevel};
 pub use machines::{ActionView, AddressWord, Hindrance, MachineCondition, MachineView, Possible, RoleName};
-pub use pairing::{Forgotten, PairQuestion, Paired, Pairing};
+pub use news::{News, NewsView};
+pub use pairing::{Forgotten, PairPreview, PairQuestion, Paired, Pairing};
+pub use picture::{QrModules, qr_modules};
 
 uniffi::setup_scaffolding!("pairpin");
 

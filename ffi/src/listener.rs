@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use pairpin_core::client::app::AppState;
 
-use crate::inbox::{EndedView, InboxView};
+use crate::inbox::{EndedView, InboxItem};
 use crate::machines::MachineView;
+use crate::news::NewsView;
 
 /// Everything that the app's first screens show, in one value.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
@@ -13,17 +14,20 @@ pub struct ScreenState {
     /// The machines, in the order in which they were paired.
     pub machines: Vec<MachineView>,
     /// What waits for an answer, soonest over first.
-    pub inbox: Vec<InboxView>,
+    pub inbox: Vec<InboxItem>,
     /// How things ended that had waited, the latest last.
     pub ended: Vec<EndedView>,
+    /// What machines told that waits for no answer, the newest last.
+    pub news: Vec<NewsView>,
 }
 
 impl From<&AppState> for ScreenState {
     fn from(state: &AppState) -> Self {
         Self {
             machines: state.machines.iter().map(MachineView::from).collect(),
-            inbox: state.waiting.iter().map(InboxView::from).collect(),
+            inbox: state.waiting.iter().map(|one| InboxItem::of(one, &state.machines)).collect(),
             ended: state.ended.iter().map(EndedView::from).collect(),
+            news: state.news.iter().map(|one| NewsView::of(one, &state.machines)).collect(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use pairpin_core::client::app::{Action, WhyNot};
 use pairpin_core::client::{self, MachineState, Told};
+use pairpin_core::clock::{Clock as _, SystemClock};
 use pairpin_core::role::Role;
 use pairpin_core::wire::{Address, AddressKind};
 
@@ -197,13 +198,15 @@ pub struct MachineView {
     pub last_online: Option<i64>,
     /// When the session ends whatever happens, by its clock.
     pub expires_at: Option<i64>,
+    /// When the session ends, where the person is to be warned of that.
+    pub ends_soon: Option<i64>,
     /// What holds this phone's keys for it.
     pub keys: KeyHolder,
     /// What may be done with it, in the order of a screen.
     pub actions: Vec<Possible>,
 }
 
-fn why_not(why: WhyNot) -> Hindrance {
+pub(crate) fn why_not(why: WhyNot) -> Hindrance {
     match why {
         WhyNot::NotConnected => Hindrance::NotConnected,
         WhyNot::Role(least) => Hindrance::Role { least: least.into() },
@@ -268,6 +271,7 @@ impl From<&client::MachineView> for MachineView {
             paired_at: view.paired_at,
             last_online: view.last_online,
             expires_at: view.expires_at,
+            ends_soon: view.ends_soon(SystemClock.wall_ms()),
             keys: view.secret_store.into(),
             actions: Action::ALL.iter().map(possible).collect(),
         }

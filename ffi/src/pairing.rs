@@ -1,11 +1,12 @@
-//! Pairing by a scanned offer: what it is for, the question to the person, and the yes.
+//! Pairing by a scanned offer or a typed code: what it is for, the question to the person, and the yes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pairpin_core::client::{self, Client, PairPreview};
+use pairpin_core::client::{self, Client, CodePreview};
 
+use crate::cancel::Cancel;
 use crate::error::PairpinError;
-use crate::machines::{MachineView, RoleName};
+use crate::machines::{AddressWord, MachineView, RoleName};
 
 /// What to ask the person before pairing.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
@@ -71,30 +72,79 @@ impl From<client::Forgotten> for Forgotten {
     }
 }
 
-/// An offer that was looked at and waits for the person's yes. Free it to say no: nothing was used up.
+/// What is known of a machine before anything is agreed with it.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct PairPreview {
+    /// Its name, as it says.
+    pub name: String,
+    /// Its platform, as it says.
+    pub platform: String,
+    /// Its key fingerprint, to be compared with its own screen.
+    pub fingerprint: String,
+    /// The address that answered.
+    pub address: String,
+    /// Of this kind.
+    pub kind: AddressWord,
+    /// The role that the offer gives.
+    pub role: RoleName,
+    /// What to ask the person.
+    pub question: PairQuestion,
+}
+
+/// An offer or a typed code that was looked at and waits for the person's yes. Free it, or
+/// [`cancel`](Self::cancel) it, to say no: nothing was used up.
 #[derive(uniffi::Object)]
 pub struct Pairing {
     client: Client,
-    name: String,
-    platform: String,
-    fingerprint: String,
-    address: String,
-    role: RoleName,
-    question: PairQuestion,
-    preview: Mutex<PairPreview>,
+    preview: PairPreview,
+    begun: Mutex<Begun>,
+    cancel: Cancel,
+}
+
+/// What the yes goes on with.
+enum Begun {
+    /// May be said again after an error.
+    Offer(Box<client::PairPreview>),
+    /// One yes.
+    Code(Option<Box<CodePreview>>),
 }
 
 impl Pairing {
-    pub(crate) fn new(client: Client, preview: PairPreview) -> Self {
-        Self {
-            client,
-            name: preview.name.clone(),
-            platform: preview.platform.clone(),
-            fingerprint: preview.fingerprint(),
-            address: preview.address.to_string(),
-            role: preview.role.into(),
-            question: question(&preview.question),
-            preview: Mutex::new(preview),
+    pub(crate) fn of_offer(client: Client, offer: client::PairPreview) -> Self {
+        let preview = PairPreview {
+            name: offer.name.clone(),
+            platform: offer.platform.clone(),
+            fingerprint: offer.fingerprint(),
+            address: offer.address.to_string(),
+            kind: offer.address.kind().into(),
+            role: offer.role.into(),
+            question: question(&offer.question),
+        };
+        Self { client, preview, begun: Mutex::new(Begun::Offer(Box::new(offer))), cancel: Cancel::default() }
+    }
+
+    pub(crate) fn of_code(client: Client, code: CodePreview) -> Self {
+        let preview = PairPreview {
+            name: code.name.clone(),
+            platform: code.platform.clone(),
+            fingerprint: code.fingerprint(),
+            address: code.address.to_string(),
+            kind: code.address.kind().into(),
+            role: code.role.into(),
+            question: question(&code.question),
+        };
+        Self { client, preview, begun: Mutex::new(Begun::Code(Some(Box::new(code)))), cancel: Cancel::default() }
+    }
+
+    async fn go_on(&self) -> Result<client::Paired, PairpinError> {
+        let code = match &mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner) {
+            Begun::Offer(offer) => Err(client::PairPreview::clone(offer)),
+            // Said once already: the code has to be typed again.
+            Begun::Code(code) => Ok(code.take().ok_or(PairpinError::TooLate)?),
+        };
+        match code {
+            Ok(code) => Ok(code.confirm().await?),
+            Err(offer) => Ok(self.client.pair(offer).await?),
         }
     }
 }
@@ -113,42 +163,22 @@ fn question(question: &client::PairQuestion) -> PairQuestion {
 
 #[uniffi::export(async_runtime = "tokio")]
 impl Pairing {
-    /// The machine's name, as it says.
-    pub fn name(&self) -> String {
-        self.name.clone()
+    /// What to show the person.
+    pub fn preview(&self) -> PairPreview {
+        self.preview.clone()
     }
 
-    /// Its platform, as it says.
-    pub fn platform(&self) -> String {
-        self.platform.clone()
-    }
-
-    /// Its key fingerprint, to be compared with its own screen.
-    pub fn fingerprint(&self) -> String {
-        self.fingerprint.clone()
-    }
-
-    /// The address that answered.
-    pub fn address(&self) -> String {
-        self.address.clone()
-    }
-
-    /// The role that the offer gives.
-    pub fn role(&self) -> RoleName {
-        self.role
-    }
-
-    /// What to ask the person.
-    pub fn question(&self) -> PairQuestion {
-        self.question.clone()
-    }
-
-    /// The person said yes. After an error that can be tried again, the same call goes on where it left off.
+    /// The person said yes. After an error that can be tried again, the same call goes on where it left off; after a
+    /// typed code, the code is typed again.
     ///
     /// # Errors
-    /// As [`PairpinError`] says.
+    /// As [`PairpinError`] says; [`PairpinError::Cancelled`].
     pub async fn pair(self: Arc<Self>) -> Result<Paired, PairpinError> {
-        let preview = self.preview.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(self.client.pair(preview).await?.into())
+        Ok(self.cancel.or(self.go_on()).await?.into())
+    }
+
+    /// The person says no, or leaves: a [`pair`](Self::pair) that runs ends, and nothing goes on.
+    pub fn cancel(&self) {
+        self.cancel.now();
     }
 }

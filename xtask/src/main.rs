@@ -8,6 +8,7 @@
 //! [`venv`]; [`summary`] counts.
 
 mod android;
+mod behaviours;
 mod bench;
 mod bench_qr;
 mod bindings;
@@ -138,6 +139,10 @@ USAGE
         cores; the last line is `N passed, N failed`. Not part of CI.
           --file PATH    only the mutants of this file; may be repeated; the default is .cargo/mutants.toml
 
+    cargo xtask behaviours
+        Looks whether each behaviour of tests/behaviours.toml has a test in the Kotlin suite and one in the
+        Swift suite, and each such test its behaviour. It reads sources; the layers run the tests.
+
     cargo xtask bindings
         Builds the core as phones embed it and writes its Kotlin and Swift sides beside the build; prints where.
 
@@ -159,6 +164,7 @@ fn main() -> ExitCode {
         Some("guessing") if arguments.len() == 1 => guessing::run(),
         Some("bench") => bench::run(&arguments[1..]),
         Some("flood") => bench::flood(&arguments[1..]),
+        Some("behaviours") if arguments.len() == 1 => behaviours::run(),
         Some("bindings") if arguments.len() == 1 => bindings::run(),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),

@@ -75,6 +75,18 @@ pub enum Act {
     },
 }
 
+/// How an approval key of this device stands to what the machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApprovalStanding {
+    /// The machine has this very key: it may sign.
+    Ready,
+    /// The machine has none of this device: bring one first.
+    ToBring,
+    /// The machine has another one, or this device has lost its own. It takes no second by itself: a fresh offer,
+    /// another owner, or the machine's shell lets this device bring another.
+    Gone,
+}
+
 /// An act that waits for its signature. The nonce in it is good for two minutes, on this connection.
 #[derive(Debug)]
 pub struct Prepared {
@@ -154,6 +166,15 @@ impl Act {
 }
 
 impl MachineSession {
+    /// How this device's approval key, where it holds one, stands to what the machine has.
+    pub fn approval_standing(&self, own: Option<PublicKey>) -> ApprovalStanding {
+        match self.enrolled() {
+            None => ApprovalStanding::ToBring,
+            known if known == own => ApprovalStanding::Ready,
+            Some(_) => ApprovalStanding::Gone,
+        }
+    }
+
     /// Fetches a nonce and builds what is to be signed.
     ///
     /// # Errors
@@ -233,12 +254,11 @@ impl MachineSession {
     pub async fn enrol_here(&mut self) -> Result<bool, ClientError> {
         let row = self.row.clone();
         let (key, guard) = self.client.durable(move |ledger| ledger.approval_key(&row)).await?;
-        let brought = match self.enrolled() {
-            Some(known) if known == key && self.enrolled_guard() == Some(guard) => return Ok(false),
-            Some(known) if known != key => {
-                return Err(ClientError::OtherApprovalKey { name: self.row.name.clone() });
-            }
-            known => known.is_none(),
+        let brought = match self.approval_standing(Some(key)) {
+            ApprovalStanding::Ready if self.enrolled_guard() == Some(guard) => return Ok(false),
+            ApprovalStanding::Ready => false,
+            ApprovalStanding::ToBring => true,
+            ApprovalStanding::Gone => return Err(ClientError::OtherApprovalKey { name: self.row.name.clone() }),
         };
         let prepared = self.prepare(Act::Enrol { key, guard }).await?;
         let signature = self.sign_here(&prepared).await?;

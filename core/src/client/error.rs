@@ -509,6 +509,9 @@ pub enum ClientError {
     /// The secret store failed.
     #[error("{0}")]
     Secrets(String),
+    /// The device's own database is damaged, and was left as it is: [`start_anew`](super::start_anew) moves it aside.
+    #[error("{0}")]
+    Damaged(String),
     /// The device's own database or directory failed.
     #[error("{0}")]
     State(String),

@@ -195,6 +195,16 @@ impl MachineView {
     pub fn fingerprint(&self) -> String {
         self.pin.fingerprint()
     }
+
+    /// When the session ends for its age, where a person is to be warned of that: the machine warns by the same
+    /// rule.
+    pub fn ends_soon(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let at = self.expires_at?;
+        let life = self.paired_at.map_or(i64::MAX, |paired| at.saturating_sub(paired));
+        let over =
+            matches!(self.state, MachineState::Revoked(_) | MachineState::Unfinished | MachineState::Expired { .. });
+        (!over && (0..=limits::warned_before(life)).contains(&at.saturating_sub(now))).then_some(at)
+    }
 }
 
 fn stored_state(row: &MachineRow) -> MachineState {

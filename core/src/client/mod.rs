@@ -6,6 +6,7 @@
 //! may be dropped at any await, since its durable steps run to their end by themselves.
 
 mod acts;
+mod anew;
 pub mod app;
 mod code;
 mod config;
@@ -52,7 +53,8 @@ use code::CodeFailures;
 use ledger::Ledger;
 
 pub use crate::store::device::kept::Restored;
-pub use acts::{Act, Prepared, minted};
+pub use acts::{Act, ApprovalStanding, Prepared, minted};
+pub use anew::start_anew;
 pub use code::CodePreview;
 pub use config::ClientConfig;
 pub use error::{ClientError, ErrorKind, Told, Tried};
@@ -78,7 +80,6 @@ pub struct Client {
 
 struct Inner {
     ledger: Arc<Ledger>,
-    device_name: String,
     platform: String,
     clock: Arc<dyn Clock>,
     code_failures: CodeFailures,
@@ -99,12 +100,21 @@ impl Client {
     /// The directory or the database cannot be used; the text says why and what to do.
     pub fn open(config: ClientConfig) -> Result<Self, ClientError> {
         let ledger = Arc::new(Ledger::open(&config)?);
-        let device_name = names::clean_name(&config.device_name);
         let platform = names::clean(&config.platform, limits::NAME).unwrap_or_default();
         let (changes, _) = channel::channel(0);
         let code_failures = CodeFailures::default();
         let clock = config.clock;
-        Ok(Self { inner: Arc::new(Inner { ledger, device_name, platform, clock, code_failures, changes }) })
+        Ok(Self { inner: Arc::new(Inner { ledger, platform, clock, code_failures, changes }) })
+    }
+
+    /// The name that this device gives itself when it pairs from now on.
+    pub fn device_name(&self) -> String {
+        self.inner.ledger.device_name()
+    }
+
+    /// Changes that name; machines that are paired keep theirs for this device until it pairs again.
+    pub fn set_device_name(&self, name: &str) {
+        self.inner.ledger.set_device_name(name);
     }
 
     /// Told whenever a row has changed.

@@ -108,7 +108,7 @@ impl Client {
 
     /// What this device says of itself with a row's key.
     pub(super) fn details(&self, key: PublicKey, key_kind: KeyKind) -> DeviceDetails {
-        DeviceDetails { key, key_kind, name: self.inner.device_name.clone(), platform: self.inner.platform.clone() }
+        DeviceDetails { key, key_kind, name: self.device_name(), platform: self.inner.platform.clone() }
     }
 
     /// A refusal that proved itself: brings the row up to date.

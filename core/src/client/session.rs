@@ -106,6 +106,11 @@ impl MachineSession {
         }
     }
 
+    /// This device's id there.
+    pub fn device(&self) -> DeviceId {
+        self.row.device_id
+    }
+
     /// This device's role there, as the machine said last.
     pub fn role(&self) -> Role {
         self.standing().role

@@ -15,6 +15,7 @@ use super::error::ClientError;
 use super::live::{self, Line};
 use super::machines::{MachineState, MachineView};
 use super::session::MachineSession;
+use crate::role::Role;
 use crate::secrets::random_bytes;
 use crate::wire::{DeviceEvent, WaitingApproval};
 
@@ -56,6 +57,11 @@ impl MachineWatch {
     /// The state now.
     pub fn current(&self) -> MachineState {
         self.current.borrow().clone()
+    }
+
+    /// This device's role there, as the machine said last on the present connection.
+    pub fn role(&self) -> Option<Role> {
+        self.line.borrow().as_ref().map(|line| line.standing().role)
     }
 
     /// What waited for this device's answer at its last welcome, as far as that said: there is something to look

@@ -49,19 +49,13 @@ pub fn is_expired(device: &DeviceRow, now: UnixMillis) -> bool {
     now > expires_at(device)
 }
 
-/// How long before its end a session is warned of, in milliseconds; one that lives shorter in its last quarter.
-fn warned_before(lifetime_seconds: u64) -> UnixMillis {
-    let days = i64::try_from(limits::ENDING_WARNING.as_millis()).unwrap_or(i64::MAX);
-    days.min(seconds(lifetime_seconds) / 4)
-}
-
 /// Whether a session ends soon by the judged time, and by which of its two ends; the one that no use moves counts
 /// first. None for one that has ended.
 pub fn ending(device: &DeviceRow, now: UnixMillis) -> Option<Ending> {
     if is_expired(device, now) {
         return None;
     }
-    let near = |at: UnixMillis, lifetime| at.saturating_sub(now) <= warned_before(lifetime);
+    let near = |at: UnixMillis, lifetime| at.saturating_sub(now) <= limits::warned_before(seconds(lifetime));
     let (capped, unused) = (ends_at(device), expires_at(device));
     if near(capped, device.absolute_seconds) {
         return Some(Ending { at: capped, unused: false });

@@ -121,6 +121,19 @@ impl StateDir {
         Ok(Lock { _file: file })
     }
 
+    /// Renames a file of the directory, durably. Says whether there was one.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub fn rename(&self, from: &str, to: &str) -> Result<bool, StoreError> {
+        let io = |error: io::Error| StoreError::from_io(&error, &self.path(from));
+        match fs::rename(self.path(from), self.path(to)) {
+            Ok(()) => self.handle.sync_all().map(|()| true).map_err(io),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(io(error)),
+        }
+    }
+
     pub(super) fn handle(&self) -> &File {
         &self.handle
     }

@@ -96,6 +96,12 @@ pub const NONCE_TIME: Duration = Duration::from_secs(2 * 60);
 pub const NONCES: usize = 4;
 /// How long before its end a session is warned of; one that lives for less than four times that, in its last quarter.
 pub const ENDING_WARNING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long before its end a session is warned of that lives for `lifetime` milliseconds in all; in milliseconds.
+pub fn warned_before(lifetime: i64) -> i64 {
+    i64::try_from(ENDING_WARNING.as_millis()).unwrap_or(i64::MAX).min(lifetime / 4)
+}
+
 /// How often the same session is warned of, on one connection.
 pub const ENDING_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// Sessions that one connection is warned of at a time, those that end first.

@@ -8,10 +8,11 @@ use pairpin_core::role::Role;
 use serde::Serialize;
 
 use super::cli::{MachinesArgs, MachinesVerb};
-use super::views::{MachineJson, ends_soon, explained, no_owner, renewal, restored_text, state_text};
+use super::views::{MachineJson, explained, no_owner, renewal, restored_text, state_text};
 use super::{approving, open, watch};
 use crate::exit::{Exit, Failure};
 use crate::output::style::quoted;
+use crate::output::time::Moment;
 use crate::output::{self, json, note, say, say_table, table};
 
 /// Runs `pairpin machines`.
@@ -66,8 +67,8 @@ fn listed(machines: &[MachineView]) -> table::Table {
             machine.name.clone(),
             match &machine.state {
                 // By which address is in a column of its own.
-                MachineState::Online { .. } => match ends_soon(machine, now) {
-                    Some(at) => format!("online, ends {}", at.ahead(now)),
+                MachineState::Online { .. } => match machine.ends_soon(now) {
+                    Some(at) => format!("online, ends {}", Moment(at).ahead(now)),
                     None => "online".into(),
                 },
                 state => state_text(state, now),

@@ -149,20 +149,9 @@ pub fn state_text(state: &MachineState, now: i64) -> String {
     }
 }
 
-/// When the session with a machine ends for its age, where that is within a week, or within the last quarter of a
-/// shorter one.
-pub fn ends_soon(view: &MachineView, now: i64) -> Option<Moment> {
-    const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
-    let at = view.expires_at?;
-    let life = view.paired_at.map_or(i64::MAX, |paired| at.saturating_sub(paired));
-    let left = at.saturating_sub(now);
-    let over = matches!(view.state, MachineState::Revoked(_) | MachineState::Unfinished | MachineState::Expired { .. });
-    (!over && (0..=WEEK.min(life / 4)).contains(&left)).then_some(Moment(at))
-}
-
 /// How a session that ends soon is renewed.
 pub fn renewal(view: &MachineView, now: i64) -> Option<String> {
-    let at = ends_soon(view, now)?;
+    let at = view.ends_soon(now).map(Moment)?;
     Some(format!(
         "the session with {} ends {}, however it is used: to go on, take a fresh offer from it with pairpin join here \
          (pairpin pair there); name and role stay",

@@ -84,6 +84,8 @@ impl Inbox {
                 let by = by.as_deref().and_then(|by| names::clean(by, limits::NAME + 8));
                 self.end(row, join.text(), How::Join(*end, by));
             }
+            // Its own role may be another now, and with it what it sees.
+            DeviceEvent::DeviceChanged { .. } => {}
             DeviceEvent::AskPending { .. } | DeviceEvent::JoinPending(_) | DeviceEvent::Missed => {}
             _ => return false,
         }

@@ -7,8 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::inbox::Inbox;
+use super::news::Paper;
 use super::{AppState, Wish};
 use crate::client::Client;
+use crate::client::error::ClientError;
 use crate::client::inbox::InboxItem;
 use crate::client::machines::{MachineState, MachineView};
 use crate::client::watch::MachineWatch;
@@ -63,7 +65,7 @@ pub(super) async fn keep(
     let (tell, mut news) = mpsc::channel(NEWS);
     let mut changes = client.changes();
     let mut watched: BTreeMap<i64, Watched> = BTreeMap::new();
-    let mut inbox = Inbox::default();
+    let (mut inbox, mut paper) = (Inbox::default(), Paper::default());
     loop {
         // Before the rows are read: what changes meanwhile is looked at in the next round.
         changes.borrow_and_update();
@@ -78,10 +80,10 @@ pub(super) async fn keep(
                 }
             }
             lines.set(watched.iter().map(|(row, one)| (*row, Arc::clone(&one.watch))).collect());
-            show(&state, stored, &watched, &inbox);
+            show(&state, stored, &watched, &inbox, &paper);
         }
         tokio::select! {
-            Some(one) = news.recv() => heard(&mut inbox, one, client.inner.clock.wall_ms()),
+            Some(one) = news.recv() => heard(&mut inbox, &mut paper, one, client.inner.clock.wall_ms()),
             changed = changes.changed() => if changed.is_err() { return },
             changed = wish.changed() => {
                 if changed.is_err() {
@@ -98,11 +100,12 @@ pub(super) async fn keep(
     }
 }
 
-fn heard(inbox: &mut Inbox, news: News, now: crate::clock::UnixMillis) {
+fn heard(inbox: &mut Inbox, paper: &mut Paper, news: News, now: crate::clock::UnixMillis) {
     match news {
         News::State => {}
         News::Told(row, event) => {
             inbox.told(row, &event);
+            paper.told(row, &event, now);
         }
         News::Inbox(row, items) => inbox.listed(row, items, now),
         News::Disconnected(row) => {
@@ -149,15 +152,19 @@ async fn follow(watch: Arc<MachineWatch>, tell: mpsc::Sender<News>) {
         }
         // A connection that ends meanwhile says so by its state.
         if look
-            && let Ok(mut session) = watch.session().await
-            && Method::Inbox.is_allowed(session.role())
-            && let Ok(items) = session.inbox().await
+            && let Ok(items) = listed(&watch).await
             && tell.send(News::Inbox(row, items)).await.is_err()
         {
             return;
         }
     }
     let _ = tell.send(News::Disconnected(row)).await;
+}
+
+/// What waits there, as far as this device's role lets it see.
+async fn listed(watch: &MachineWatch) -> Result<Vec<InboxItem>, ClientError> {
+    let mut session = watch.session().await?;
+    if Method::Inbox.is_allowed(session.role()) { session.inbox().await } else { Ok(Vec::new()) }
 }
 
 fn apply(watch: &MachineWatch, wish: Wish) {
@@ -169,13 +176,17 @@ fn show(
     stored: Vec<MachineView>,
     watched: &BTreeMap<i64, Watched>,
     inbox: &Inbox,
+    paper: &Paper,
 ) {
     let machines = stored.into_iter().map(|machine| match watched.get(&machine.row) {
-        Some(one) => MachineView { state: one.watch.current(), ..machine },
+        // The role that was told on the connection is newer than the stored one.
+        Some(one) => {
+            MachineView { state: one.watch.current(), role: one.watch.role().unwrap_or(machine.role), ..machine }
+        }
         None => machine,
     });
     let machines: Vec<MachineView> = machines.collect();
-    let newest = AppState { waiting: inbox.waiting(&machines), ended: inbox.ends(), machines };
+    let newest = AppState { waiting: inbox.waiting(&machines), ended: inbox.ends(), news: paper.all(), machines };
     state.send_if_modified(|current| {
         let other = **current != newest;
         if other {

@@ -5,8 +5,11 @@
 //! may do with a machine, and why not, is decided in `actions`; what a shell adds is layout and language.
 
 mod actions;
+mod device_actions;
+mod diagnostics;
 mod inbox;
 mod keeper;
+mod news;
 
 use std::sync::Arc;
 
@@ -18,7 +21,9 @@ use super::machines::MachineView;
 use super::session::MachineSession;
 
 pub use actions::{Action, WhyNot};
+pub use device_actions::{DeviceAction, WhyNotDevice};
 pub use inbox::{Ended, How, Waiting};
+pub use news::{News, Tidings};
 
 /// What an app shows. Two equal ones look the same.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,6 +34,8 @@ pub struct AppState {
     pub waiting: Vec<Waiting>,
     /// How things ended that had waited, the latest last.
     pub ended: Vec<Ended>,
+    /// What machines told that waits for no answer, the newest last.
+    pub news: Vec<News>,
 }
 
 /// What the app wishes for all of its connections.
@@ -87,6 +94,11 @@ impl App {
         let found = state.waiting.iter().find(|waiting| waiting.row == row && waiting.item.id() == id);
         let name = || state.machines.iter().find(|machine| machine.row == row).map(|machine| machine.name.clone());
         found.cloned().ok_or_else(|| ClientError::NotThere { name: name().unwrap_or_default() })
+    }
+
+    /// A few lines for whoever helps this device's person: no secret, no name, no address, no key.
+    pub fn diagnostics(&self) -> String {
+        diagnostics::of(&self.state(), &self.client.inner.platform)
     }
 
     /// The present state.

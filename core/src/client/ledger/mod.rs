@@ -13,7 +13,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::Connection;
 
@@ -23,6 +23,7 @@ use super::record::Record;
 use super::signer::{SessionSigner, SoftwareSigner};
 use crate::clock::Clock;
 use crate::identity::{MachineId, Pin, PinPrefix, Signature};
+use crate::names;
 use crate::secrets::SecretStore;
 use crate::store::device::machines::{self, MachineRow, MachineState as RowState};
 use crate::store::{Database, Kind, Lock, StateDir, StoreError};
@@ -34,7 +35,7 @@ pub(super) use pairing::Pairing;
 pub(super) use session::told;
 
 /// The lock file that all processes of this device share.
-const LOCK: &str = "device.lock";
+pub(super) const LOCK: &str = "device.lock";
 
 /// One place for keys and records.
 struct Keys {
@@ -58,13 +59,14 @@ pub(super) struct Ledger {
     /// The first is for new machines.
     keys: Vec<Keys>,
     clock: Arc<dyn Clock>,
-    device_name: String,
+    device_name: RwLock<String>,
 }
 
 impl From<StoreError> for ClientError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NameTaken(name) => Self::BadName(name),
+            damaged @ StoreError::Corrupt { .. } => Self::Damaged(damaged.to_string()),
             other => Self::State(other.to_string()),
         }
     }
@@ -81,7 +83,8 @@ impl Ledger {
                 .iter()
                 .map(|store| Keys { store: store.clone(), signer: Arc::new(SoftwareSigner::new(store.clone())) }),
         );
-        let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name: config.device_name.clone() };
+        let device_name = RwLock::new(names::clean_name(&config.device_name));
+        let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name };
         ledger.finish_erasing();
         // A store that is locked now is tried again at the next start.
         let _ = ledger.forget_left_drafts();
@@ -95,6 +98,15 @@ impl Ledger {
             // A store that is locked now is tried again at the next start.
             let _ = self.erase(row);
         }
+    }
+
+    /// The name that this device gives itself when it pairs.
+    pub(super) fn device_name(&self) -> String {
+        self.device_name.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_device_name(&self, name: &str) {
+        *self.device_name.write().unwrap_or_else(PoisonError::into_inner) = names::clean_name(name);
     }
 
     fn lock(&self) -> Result<Lock, ClientError> {

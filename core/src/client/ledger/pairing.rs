@@ -82,7 +82,7 @@ impl Ledger {
                     platform: pairing.platform.clone(),
                     pin: pairing.pin,
                     device_id: DeviceId::of(&key),
-                    device_name: self.device_name.clone(),
+                    device_name: self.device_name(),
                     role: pairing.role,
                     offer_id: pairing.offer,
                     addresses: pairing.addresses.clone(),

@@ -35,6 +35,9 @@ interface ApprovalKeys {
 
     /** Asks the person, and signs. `why` is a line for the prompt. */
     suspend fun sign(label: String, message: ByteArray, why: Prompt): Signing
+
+    /** Whether the phone has a screen lock. */
+    fun hasScreenLock(): Boolean = find("") !is Holding.NoScreenLock
 }
 
 /** What a prompt for a fingerprint says; the app has the words. */
@@ -44,4 +47,5 @@ enum class Prompt {
     LetIn,
     Invite,
     Revoke,
+    Change,
 }

@@ -4,20 +4,18 @@ package app.pairpin.shell
 import app.pairpin.core.MachineView
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.ScreenState
-import app.pairpin.core.StateListener
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
-import kotlinx.coroutines.launch
 
 /** What the screen of machines shows. */
 sealed interface MachinesScreen {
     /** Nothing is paired: the screen teaches `pairpin serve`. */
     data object Empty : MachinesScreen
 
-    /** The machines, in the order in which they were paired. */
-    data class Listed(val machines: List<MachineView>) : MachinesScreen
+    /** The machines, in the order in which they were paired, and how much waits in the inbox. */
+    data class Listed(val machines: List<MachineView>, val waiting: Int = 0) : MachinesScreen
 }
 
 /** Follows the app's state for as long as `scope` lives. */
@@ -28,17 +26,9 @@ class MachinesPresenter(app: PairpinApp, scope: CoroutineScope) {
     val screen: StateFlow<MachinesScreen> = shown.asStateFlow()
 
     init {
-        scope.launch {
-            app.listen(
-                object : StateListener {
-                    override fun changed(state: ScreenState) {
-                        shown.value = screenOf(state)
-                    }
-                },
-            )
-        }
+        app.follow(scope) { shown.value = screenOf(it) }
     }
 }
 
 private fun screenOf(state: ScreenState): MachinesScreen =
-    if (state.machines.isEmpty()) MachinesScreen.Empty else MachinesScreen.Listed(state.machines)
+    if (state.machines.isEmpty()) MachinesScreen.Empty else MachinesScreen.Listed(state.machines, state.inbox.size)

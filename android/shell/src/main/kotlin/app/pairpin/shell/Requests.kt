@@ -5,162 +5,138 @@ import app.pairpin.core.And
 import app.pairpin.core.Decision
 import app.pairpin.core.Done
 import app.pairpin.core.Ending
-import app.pairpin.core.InboxView
+import app.pairpin.core.InboxItem
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
 import app.pairpin.core.ScreenState
-import app.pairpin.core.StateListener
 import app.pairpin.core.Terms
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
-import kotlinx.coroutines.launch
+import kotlinx.coroutines.flow.update
 
 /** What the screen of a request shows. */
 sealed interface RequestScreen {
-    /** It waits for the person; `hint` says what the last attempt came to. */
-    data class Open(val request: InboxView, val hint: Hint? = null) : RequestScreen
+    /** It was scanned, and the machine has not told of it yet. */
+    data object Looking : RequestScreen
+
+    /** It waits for the person. `scanned`: the joiner's QR was read, no number is asked; `hint` is what the last attempt came to. */
+    data class Open(val request: InboxItem, val scanned: Boolean = false, val hint: Hint? = null) : RequestScreen
 
     /** The person decides in the prompt, or the machine is told. */
-    data class Working(val request: InboxView) : RequestScreen
+    data class Working(val request: InboxItem, val scanned: Boolean = false) : RequestScreen
 
-    /** It ended, here or elsewhere. */
-    data class Over(val how: Ending) : RequestScreen
+    /** It ended, here or elsewhere; `error` where it ended because of one. */
+    data class Over(val how: Ending, val request: InboxItem? = null, val error: PairpinException? = null) :
+        RequestScreen
 
     /** The joiner is let in once these digits are typed into it. */
     data class ShowDigits(val digits: String, val name: String) : RequestScreen
 }
 
-/** Why a request is still open after an attempt. */
-sealed interface Hint {
-    /** The prompt was dismissed. */
-    data object Cancelled : Hint
-
-    /** The phone has no screen lock, so nobody can approve with it. */
-    data object NoScreenLock : Hint
-
-    /** The approval key of this phone is gone: a fresh offer, another owner or the machine's shell brings another. */
-    data object KeyGone : Hint
-
-    /** Anything else, to be tried again. */
-    data class Failed(val error: PairpinException) : Hint
-}
-
-/** A request that is looked at. Ends with `scope`. */
+/** The request `id` of the machine of `row`, looked at; `scanned` is the joiner's QR. Ends with `scope`. */
 class RequestPresenter(
     private val app: PairpinApp,
-    private val keys: ApprovalKeys,
+    private val approver: Approver,
     private val scope: CoroutineScope,
-    opened: InboxView,
+    private val row: Long,
+    private val id: String,
+    private val scanned: String? = null,
 ) {
-    private val row = opened.row
-    private val id = opened.id
-    private val shown = MutableStateFlow<RequestScreen>(RequestScreen.Open(opened))
-    private var running: Job? = null
+    private val shown = MutableStateFlow<RequestScreen>(RequestScreen.Looking)
 
     /** What to show now. */
     val screen: StateFlow<RequestScreen> = shown.asStateFlow()
 
     init {
-        scope.launch {
-            app.listen(
-                object : StateListener {
-                    override fun changed(state: ScreenState) = elsewhere(state)
-                },
-            )
-        }
+        changed(app.state())
+        app.follow(scope, ::changed)
     }
 
     /** Yes to an ask. */
     fun yes() = decide(Prompt.SayYes) { app.prepareYes(row, id) }
 
-    /** Lets a joiner in that was scanned. */
-    fun letIn(scanned: String, terms: Terms) = decide(Prompt.LetIn) { app.prepareJoinScanned(scanned, terms) }
+    /** Lets the joiner in whose QR was scanned. */
+    fun letIn(terms: Terms) {
+        val text = scanned ?: return
+        decide(Prompt.LetIn) { app.prepareJoinScanned(text, terms) }
+    }
 
     /** Lets a joiner in by its number: one attempt. */
     fun letInByNumber(number: String, terms: Terms) =
-        decide(Prompt.LetIn) { app.prepareJoinNumber(row, id, number, terms) }
+        decide(Prompt.LetIn) {
+            try {
+                app.prepareJoinNumber(row, id, number.filterNot(Char::isWhitespace), terms)
+            } catch (_: PairpinException.NotThatJoin) {
+                // Before anything was sent, that means that it is no number at all.
+                throw NoNumber()
+            }
+        }
 
     /** No; nobody has to be asked for that. */
     fun no(and: And? = null) = work { request ->
         app.deny(row, id, and)
         // How it ended is told by the machine, to this phone as to all.
-        shown.compareAndSet(RequestScreen.Working(request), RequestScreen.Over(Ending.No(null)))
+        over(RequestScreen.Over(Ending.No(null), request))
     }
 
-    // It ended while it was open: answered on another device, withdrawn, or over.
-    private fun elsewhere(state: ScreenState) {
-        val ended = state.ended.lastOrNull { it.row == row && it.id == id } ?: return
-        val present = shown.value
-        if (present is RequestScreen.Open) shown.compareAndSet(present, RequestScreen.Over(ended.how))
+    // Told by the machines: it came, it changed, or it ended on another device, was withdrawn, or is over.
+    private fun changed(state: ScreenState) {
+        val ended = state.ended.lastOrNull { it.row == row && it.id == id }
+        val item = state.inbox.find { it.row == row && it.id == id }
+        shown.update { present ->
+            when {
+                ended != null && present is RequestScreen.Open -> RequestScreen.Over(ended.how, present.request)
+                ended != null && present is RequestScreen.Looking -> RequestScreen.Over(ended.how)
+                item != null && present is RequestScreen.Open -> present.copy(request = item)
+                item != null && present is RequestScreen.Looking -> RequestScreen.Open(item, scanned != null)
+                else -> present
+            }
+        }
     }
 
     private fun decide(prompt: Prompt, prepare: suspend () -> Decision) = work { request ->
-        val label = app.approvalLabel(row)
-        when (val brought = bring(label)) {
-            null -> shown.value = sign(request, prepare(), prompt)
-            else -> shown.value = RequestScreen.Open(request, brought)
-        }
-    }
-
-    /** Sees to it that the machine has this phone's approval key; why not, where that cannot be. */
-    private suspend fun bring(label: String): Hint? {
-        val known = app.enrolledKey(row)
-        val own =
-            when (val found = keys.find(label)) {
-                is Holding.NoScreenLock -> return Hint.NoScreenLock
-                is Holding.Key -> found.publicKey
-                is Holding.None -> null
-            }
-        if (known != null) return if (own != null && known.contentEquals(own)) null else Hint.KeyGone
-        val key =
-            own ?: when (val made = keys.create(label)) {
-                is Holding.Key -> made.publicKey
-                else -> return Hint.NoScreenLock
-            }
-        val enrol = app.prepareEnrol(row, key)
-        return when (val signing = keys.sign(label, enrol.toSign(), Prompt.BringKey)) {
-            is Signing.Signed -> null.also { enrol.submit(signing.signature) }
-            is Signing.Cancelled -> Hint.Cancelled
-            is Signing.KeyEnded -> Hint.KeyGone
-        }
-    }
-
-    private suspend fun sign(request: InboxView, decision: Decision, prompt: Prompt): RequestScreen =
-        when (val signing = keys.sign(decision.keyLabel(), decision.toSign(), prompt)) {
-            is Signing.Signed ->
-                when (val done = decision.submit(signing.signature)) {
-                    is Done.Answered -> RequestScreen.Over(done.how)
-                    is Done.LetIn -> RequestScreen.ShowDigits(done.digits, done.name)
-                    else -> RequestScreen.Over(Ending.Unknown)
+        when (val approval = approver.approve(row, prompt, prepare)) {
+            is Approval.Not -> shown.value = RequestScreen.Open(request, scanned != null, approval.hint)
+            is Approval.Given ->
+                when (val done = approval.done) {
+                    is Done.Answered -> over(RequestScreen.Over(done.how, request))
+                    is Done.LetIn -> shown.value = RequestScreen.ShowDigits(done.digits, done.name)
+                    else -> over(RequestScreen.Over(Ending.Unknown, request))
                 }
-            is Signing.Cancelled -> RequestScreen.Open(request, Hint.Cancelled)
-            is Signing.KeyEnded -> RequestScreen.Open(request, Hint.KeyGone)
         }
+        // It may have ended while the person decided.
+        changed(app.state())
+    }
 
-    private fun work(step: suspend (InboxView) -> Unit) {
+    private fun work(step: suspend (InboxItem) -> Unit) {
         val open = shown.value as? RequestScreen.Open ?: return
-        shown.value = RequestScreen.Working(open.request)
-        running = scope.launch {
+        shown.value = RequestScreen.Working(open.request, open.scanned)
+        scope.step({ error -> failed(open.request, error) }) {
             try {
                 step(open.request)
-            } catch (error: PairpinException) {
-                shown.value = failed(open.request, error)
+            } catch (_: NoNumber) {
+                shown.value = open.copy(hint = Hint.NoNumber)
             }
         }
     }
 
-    private fun failed(request: InboxView, error: PairpinException): RequestScreen =
-        when (error) {
-            // A wrong number is a no, spent before it was compared.
-            is PairpinException.NotThatJoin -> RequestScreen.Over(Ending.No(null))
-            is PairpinException.Gone -> over() ?: RequestScreen.Over(Ending.Unknown)
-            is PairpinException.NoApprovalKey -> RequestScreen.Open(request, Hint.KeyGone)
-            else -> RequestScreen.Open(request, Hint.Failed(error))
-        }
+    private fun over(how: RequestScreen.Over) {
+        shown.value = how
+    }
 
-    private fun over(): RequestScreen? =
-        app.state().ended.lastOrNull { it.row == row && it.id == id }?.let { RequestScreen.Over(it.how) }
+    private fun failed(request: InboxItem, error: PairpinException) {
+        shown.value =
+            when (error) {
+                // A wrong number is a no, spent before it was compared.
+                is PairpinException.NotThatJoin -> RequestScreen.Over(Ending.No(null), request, error)
+                is PairpinException.Gone -> RequestScreen.Over(ending() ?: Ending.Unknown, request)
+                else -> RequestScreen.Open(request, scanned != null, Hint.Failed(error))
+            }
+    }
+
+    private fun ending(): Ending? = app.state().ended.lastOrNull { it.row == row && it.id == id }?.how
+
+    private class NoNumber : Exception()
 }

@@ -49,7 +49,7 @@ class PairingBehaviour {
         val scanned = assertIs<Scanned.Offer>(frameOf(machine.offerPicture()).scan())
         val pairing = PairingPresenter(app, scope)
         pairing.found(scanned.link)
-        val asked = pairing.reaches<PairingScreen.Confirming>().confirmation
+        val asked = pairing.reaches<PairingScreen.Confirming>().preview
         assertEquals(listOf("homebox", RoleName.OWNER, PairQuestion.New), listOf(asked.name, asked.role, asked.question))
         assertEquals(MachinesScreen.Empty, machines.screen.value, "nothing is paired before the person says yes")
 

@@ -1,7 +1,7 @@
 package app.pairpin.shell
 
 import app.pairpin.core.Ending
-import app.pairpin.core.InboxView
+import app.pairpin.core.InboxItem
 import app.pairpin.core.MachineCondition
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.Request
@@ -47,7 +47,7 @@ class RequestBehaviour {
     }
 
     /** The one request that waits. */
-    private fun PairpinApp.request(): InboxView {
+    private fun PairpinApp.request(): InboxItem {
         eventually("something waits in the inbox") { state().inbox.isNotEmpty() }
         return state().inbox.single()
     }
@@ -55,7 +55,8 @@ class RequestBehaviour {
     private suspend inline fun <reified T : RequestScreen> RequestPresenter.reaches(): T =
         withTimeoutOrNull(20.seconds) { screen.filterIsInstance<T>().first() } ?: error("it stays at ${screen.value}")
 
-    private fun open(app: PairpinApp, request: InboxView = app.request()) = RequestPresenter(app, keys, scope, request)
+    private fun open(app: PairpinApp, request: InboxItem = app.request(), scanned: String? = null) =
+        RequestPresenter(app, Approver(app, keys), scope, request.row, request.id, scanned)
 
     /** Has the machine know this phone's approval key: an ask is for those that may answer. */
     private suspend fun enrolled(app: PairpinApp): PairpinApp {
@@ -131,7 +132,7 @@ class RequestBehaviour {
         val other = paired("Ben's phone")
         machine.starts("ask", "Deploy?", "--timeout", "60s").use { ask ->
             val here = open(app)
-            val there = RequestPresenter(other, MemoryApprovalKeys(), scope, other.request())
+            val there = other.request().let { RequestPresenter(other, Approver(other, MemoryApprovalKeys()), scope, it.row, it.id) }
             there.no()
             val how = assertIs<Ending.No>(here.reaches<RequestScreen.Over>().how)
             assertEquals("Ben's phone", how.by)
@@ -144,10 +145,10 @@ class RequestBehaviour {
         val app = paired()
         machine.joiner().use { laptop ->
             val asked = laptop.line("\"asked\"")
-            val presenter = open(app)
+            val presenter = open(app, scanned = member(asked, "qr"))
             val join = assertIs<Request.Join>(assertIs<RequestScreen.Open>(presenter.screen.value).request.request)
             assertEquals(true, join.byNumber)
-            presenter.letIn(member(asked, "qr"), Terms(RoleName.VIEWER, "laptop", 24u))
+            presenter.letIn(Terms(RoleName.VIEWER, "laptop", 24u))
             val shown = presenter.reaches<RequestScreen.ShowDigits>()
             laptop.line("\"let_in\"")
             laptop.type(shown.digits)

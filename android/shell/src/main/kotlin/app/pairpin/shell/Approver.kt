@@ -1,0 +1,81 @@
+// A person's yes: this phone's approval key is brought to the machine where it has to be, signs, and the machine is
+// told. Every presenter that decides something does it through here.
+package app.pairpin.shell
+
+import app.pairpin.core.ApprovalStanding
+import app.pairpin.core.Decision
+import app.pairpin.core.Done
+import app.pairpin.core.PairpinApp
+import app.pairpin.core.PairpinException
+import app.pairpin.core.approvalStanding
+
+/** What came of a person's yes. */
+sealed interface Approval {
+    /** The machine has it. */
+    data class Given(val done: Done) : Approval
+
+    /** Nothing was decided. */
+    data class Not(val hint: Hint) : Approval
+}
+
+/** Why something is still to be decided after an attempt. */
+sealed interface Hint {
+    /** The prompt was dismissed. */
+    data object Cancelled : Hint
+
+    /** The phone has no screen lock, so nobody can approve with it. */
+    data object NoScreenLock : Hint
+
+    /** The approval key of this phone is gone: a fresh offer, another owner or the machine's shell brings another. */
+    data object KeyGone : Hint
+
+    /** What was typed is no number of a joiner; nothing was sent. */
+    data object NoNumber : Hint
+
+    /** Anything else, to be tried again. */
+    data class Failed(val error: PairpinException) : Hint
+}
+
+/** The one place where something is signed by the approval key. */
+class Approver(private val app: PairpinApp, private val keys: ApprovalKeys) {
+    /** Prepares, asks the person by a prompt, and submits. Errors of the machine are thrown, but for a key it does not know. */
+    suspend fun approve(row: Long, prompt: Prompt, prepare: suspend () -> Decision): Approval =
+        try {
+            bring(row)?.let(Approval::Not) ?: sign(prepare(), prompt)
+        } catch (_: PairpinException.NoApprovalKey) {
+            Approval.Not(Hint.KeyGone)
+        }
+
+    /** Sees to it that the machine has this phone's approval key; why not, where that cannot be. */
+    private suspend fun bring(row: Long): Hint? {
+        val label = app.approvalLabel(row)
+        val own =
+            when (val found = keys.find(label)) {
+                is Holding.NoScreenLock -> return Hint.NoScreenLock
+                is Holding.Key -> found.publicKey
+                is Holding.None -> null
+            }
+        return when (app.approvalStanding(row, own)) {
+            ApprovalStanding.READY -> null
+            ApprovalStanding.GONE -> Hint.KeyGone
+            ApprovalStanding.TO_BRING ->
+                when (val key = own?.let(Holding::Key) ?: keys.create(label)) {
+                    is Holding.Key -> enrol(row, key.publicKey)
+                    else -> Hint.NoScreenLock
+                }
+        }
+    }
+
+    private suspend fun enrol(row: Long, key: ByteArray): Hint? =
+        when (val enrolled = sign(app.prepareEnrol(row, key), Prompt.BringKey)) {
+            is Approval.Given -> null
+            is Approval.Not -> enrolled.hint
+        }
+
+    private suspend fun sign(decision: Decision, prompt: Prompt): Approval =
+        when (val signing = keys.sign(decision.keyLabel(), decision.toSign(), prompt)) {
+            is Signing.Signed -> Approval.Given(decision.submit(signing.signature))
+            is Signing.Cancelled -> Approval.Not(Hint.Cancelled)
+            is Signing.KeyEnded -> Approval.Not(Hint.KeyGone)
+        }
+}

@@ -1,0 +1,50 @@
+// What every presenter does: follow the app's state, and run what a person asked for without ever ending the app.
+package app.pairpin.shell
+
+import app.pairpin.core.InternalException
+import app.pairpin.core.PairpinApp
+import app.pairpin.core.PairpinException
+import app.pairpin.core.ScreenState
+import app.pairpin.core.StateListener
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+
+/** Tells `changed` of the present state and of each that follows, for as long as `scope` lives. */
+internal fun PairpinApp.follow(scope: CoroutineScope, changed: (ScreenState) -> Unit): Job =
+    scope.launch {
+        listen(
+            object : StateListener {
+                override fun changed(state: ScreenState) = changed(state)
+            },
+        )
+    }
+
+/** Runs `work`; what goes wrong is handed to `failed`, a defect of the core as well. */
+internal fun CoroutineScope.step(failed: (PairpinException) -> Unit, work: suspend () -> Unit): Job =
+    launch {
+        try {
+            work()
+        } catch (error: PairpinException) {
+            failed(error)
+        } catch (defect: InternalException) {
+            failed(PairpinException.State(defect.message ?: "a step of the app failed, start it again"))
+        }
+    }
+
+/** Milliseconds that pass, the phone asleep or not; Android has a better one. */
+typealias Elapsed = () -> Long
+
+internal val monotonic: Elapsed = { System.nanoTime() / 1_000_000 }
+
+/** Counts down from `seconds`: `left` is told at once and whenever a second is over, at last of 0. */
+internal suspend fun countDown(seconds: Long, elapsed: Elapsed, left: (Long) -> Unit) {
+    val end = elapsed() + seconds * 1000
+    while (true) {
+        val rest = (end - elapsed()).coerceAtLeast(0)
+        left((rest + 999) / 1000)
+        if (rest == 0L) return
+        delay((rest - 1) % 1000 + 1)
+    }
+}

@@ -1,0 +1,109 @@
+// This phone asks a machine to be let in, by the machine's address: it shows its QR and its number to an owner's phone,
+// and types the digits that the owner then sees.
+package app.pairpin.shell
+
+import app.pairpin.core.JoinAsked
+import app.pairpin.core.JoinGrant
+import app.pairpin.core.Joining
+import app.pairpin.core.Paired
+import app.pairpin.core.PairpinApp
+import app.pairpin.core.PairpinException
+import app.pairpin.core.QrModules
+import app.pairpin.core.askToJoin
+import app.pairpin.core.qrModules
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.update
+
+/** What the screen of a phone that asks to be let in shows. */
+sealed interface JoinScreen {
+    /** The person types the machine's address; `problem` is what the last attempt came to. */
+    data class Typing(val problem: PairpinException? = null) : JoinScreen
+
+    /** The machine is asked, or the digits are proven. */
+    data object Working : JoinScreen
+
+    /** An owner decides: it scans the QR, or types the number. */
+    data class Waiting(val asked: JoinAsked, val qr: QrModules?, val secondsLeft: Long) : JoinScreen
+
+    /** Let in, once the owner's digits are typed here. */
+    data class Digits(val grant: JoinGrant, val secondsLeft: Long) : JoinScreen
+
+    /** Paired. */
+    data class Done(val paired: Paired) : JoinScreen
+}
+
+/** One request of this phone's own, for as long as `scope` lives. */
+class JoinPresenter(
+    private val app: PairpinApp,
+    private val scope: CoroutineScope,
+    private val elapsed: Elapsed = monotonic,
+) {
+    private val shown = MutableStateFlow<JoinScreen>(JoinScreen.Typing())
+    private var joining: Joining? = null
+    private var running: Job? = null
+    private var clock: Job? = null
+
+    /** What to show now. */
+    val screen: StateFlow<JoinScreen> = shown.asStateFlow()
+
+    /** The address was typed. */
+    fun ask(address: String) {
+        if (shown.value !is JoinScreen.Typing) return
+        shown.value = JoinScreen.Working
+        running = scope.step(::failed) {
+            val joining = app.askToJoin(address.trim()).also { joining = it }
+            val asked = joining.asked()
+            shown.value = JoinScreen.Waiting(asked, qrModules(asked.text), asked.seconds.toLong())
+            count(asked.seconds.toLong())
+            val grant = joining.wait()
+            shown.value = JoinScreen.Digits(grant, grant.seconds.toLong())
+            count(grant.seconds.toLong())
+        }
+    }
+
+    /** The digits that the owner's phone shows were typed. One attempt. */
+    fun type(digits: String) {
+        val joining = joining ?: return
+        if (shown.value !is JoinScreen.Digits) return
+        clock?.cancel()
+        shown.value = JoinScreen.Working
+        running = scope.step(::failed) { shown.value = JoinScreen.Done(joining.typed(digits.trim())) }
+    }
+
+    /** The person leaves: the machine is told that nobody asks any more. */
+    fun leave() {
+        end()
+        shown.value = JoinScreen.Typing()
+    }
+
+    private fun count(seconds: Long) {
+        clock?.cancel()
+        clock = scope.step(::failed) {
+            countDown(seconds, elapsed) { left ->
+                shown.update {
+                    when (it) {
+                        is JoinScreen.Waiting -> it.copy(secondsLeft = left)
+                        is JoinScreen.Digits -> it.copy(secondsLeft = left)
+                        else -> it
+                    }
+                }
+            }
+        }
+    }
+
+    private fun end() {
+        running?.cancel()
+        clock?.cancel()
+        joining?.cancel()
+        joining = null
+    }
+
+    private fun failed(error: PairpinException) {
+        end()
+        shown.value = JoinScreen.Typing(error)
+    }
+}
