@@ -11,9 +11,9 @@ use std::process::{Command, Stdio};
 use crate::install::{self, Tool};
 
 /// What is made. Another recipe makes it anew.
-const RECIPE: &str = "1: trixie minbase, swiftlang libc6-dev g++ libssl-dev";
+const RECIPE: &str = "2: trixie minbase, swiftlang libc6-dev g++ libssl-dev faketime";
 
-const PACKAGES: &[&str] = &["swiftlang", "libc6-dev", "g++", "libssl-dev"];
+const PACKAGES: &[&str] = &["swiftlang", "libc6-dev", "g++", "libssl-dev", "faketime"];
 
 const TOOLS: &[Tool] =
     &[Tool { program: "debootstrap", package: "debootstrap", purpose: "makes the Debian that has Swift" }];

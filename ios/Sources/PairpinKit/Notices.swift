@@ -39,8 +39,8 @@ public final class NoticesModel {
                 let kind: Notice.Kind = if case .ask = item.request { .ask } else { .join }
                 return Notice(row: item.row, id: item.id, machine: item.machine, kind: kind)
             })
-        told.subtracting(waiting).forEach(notices.withdraw)
-        waiting.subtracting(told).forEach(notices.tell)
+        for notice in told.subtracting(waiting) { notices.withdraw(notice) }
+        for notice in waiting.subtracting(told) { notices.tell(notice) }
         told = waiting
     }
 }

@@ -30,6 +30,12 @@ public struct Arrival: Equatable, Sendable {
     public let name: String
     public let role: RoleName
     public let digits: String?
+
+    public init(name: String, role: RoleName, digits: String?) {
+        self.name = name
+        self.role = role
+        self.digits = digits
+    }
 }
 
 /// One invitation to the machine of `row`.
@@ -75,7 +81,7 @@ public final class InviteModel {
     }
 
     private func show(_ done: Done, _ role: RoleName) {
-        guard case .invited(let link, let code, let seconds, let number) = done else { return another() }
+        guard case .invited(let number, let link, let code, let seconds) = done else { return another() }
         let qr = link.flatMap { qrModules(text: $0) }
         screen = .shown(Invitation(number: number, link: link, qr: qr, code: code, role: role), secondsLeft: seconds)
         arrived(live.state)

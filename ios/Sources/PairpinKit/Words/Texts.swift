@@ -8,7 +8,8 @@ public struct Texts: Sendable {
 
     /// Those of the phone's language, English where it is none of ours.
     public static let ofThePhone = Texts(
-        language: Bundle.preferredLocalizations(from: languages, forPreferences: Locale.preferredLanguages).first ?? "en")
+        language: Bundle.preferredLocalizations(from: languages, forPreferences: Locale.preferredLanguages).first
+            ?? "en")
 
     /// The language's code.
     public let language: String

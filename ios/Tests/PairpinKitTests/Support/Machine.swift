@@ -9,42 +9,38 @@ import Foundation
 final class Machine: @unchecked Sendable {
     private let binary: String
     private let name: String
+    private let clock: String?
     let home: URL
-    let address: String
-    private let port: UInt16
+    let port: UInt16
     private var daemon: Running?
 
-    /// A machine that listens.
-    static func start(_ name: String = "homebox") async throws -> Machine {
-        let machine = try Machine(name)
-        try await machine.start()
-        return machine
-    }
+    /// Where it is reached.
+    var address: String { "127.0.0.1:\(port)" }
 
-    private init(_ name: String) throws {
+    /// `clock` is by how much its wall clock is wrong, as "+40d".
+    init(_ name: String, port: UInt16? = nil, clock: String? = nil) throws {
         guard let binary = ProcessInfo.processInfo.environment["PAIRPIN_BIN"] else {
             throw NotInTime(description: "run: cargo xtask test --layer ios")
         }
         self.binary = binary
         self.name = name
+        self.clock = clock
         home = try temporaryDirectory("machine")
-        port = try freePort()
-        address = "127.0.0.1:\(port)"
+        self.port = try port ?? freePort()
     }
 
-    deinit {
+    /// Ends it at once, and leaves nothing behind.
+    func end() {
         daemon?.kill()
         try? FileManager.default.removeItem(at: home)
     }
 
     /// Starts the daemon, and returns once it says where it listens.
-    func start() async throws {
-        let serve = try starts([
-            "serve", "--name", name, "--bind", "127.0.0.1", "--port", "\(port)", "--advertise", address,
-            "--join-from", "loopback",
-        ])
+    func start(_ more: String...) async throws {
+        let options = ["--name", name, "--bind", "127.0.0.1", "--port", "\(port)", "--advertise", address]
+        let serve = try starts(["serve"] + options + ["--join-from", "loopback"] + more)
         daemon = serve
-        // Its log tells when it listens, but not to a program: the admin socket does.
+        // Its admin socket answers as soon as it listens; nothing else tells a program.
         try await inTime("the machine listens") { [self] in
             while true {
                 if !serve.isRunning { throw NotInTime(description: "serve ended: \(serve.complaints)") }
@@ -59,19 +55,18 @@ final class Machine: @unchecked Sendable {
         daemon = nil
     }
 
-    /// Runs a command of the machine's shell; gives what it printed on stdout.
-    @discardableResult
-    func run(_ arguments: String...) async throws -> String {
-        let running = try starts(arguments)
-        try running.closeInput()
-        let code = try await running.exit()
-        guard code == 0 else {
-            throw NotInTime(description: "\(arguments) exits with \(code): \(running.complaints)")
-        }
-        return running.printed
+    /// Loses its identity key while it is stopped, and serves under a new one: what a person does after that.
+    func makesItsKeyAnew() async throws {
+        try await stop()
+        try FileManager.default.removeItem(at: home.appendingPathComponent("state/identity.key"))
+        try await start("--new-key", "--yes")
     }
 
-    /// Starts a command of the machine's shell that waits.
+    /// Runs a command of the machine's shell; gives what it printed on stdout.
+    @discardableResult
+    func run(_ arguments: String...) async throws -> String { try await run(arguments) }
+
+    /// Starts a command of the machine's shell, or of a home of its own, that waits.
     func starts(_ arguments: [String], home: URL? = nil) throws -> Running {
         let home = home ?? self.home
         var environment = [
@@ -79,6 +74,7 @@ final class Machine: @unchecked Sendable {
             "LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": "/usr/bin:/bin",
         ]
         for variable in ["HOME", "TMPDIR", "XDG_RUNTIME_DIR"] { environment[variable] = home.path }
+        if let clock { environment.merge(try wallClock(clock)) { $1 } }
         return try Running(binary, arguments, environment: environment, directory: home)
     }
 
@@ -91,21 +87,55 @@ final class Machine: @unchecked Sendable {
 
     /// Makes an offer; gives its link.
     func offer(_ more: String...) async throws -> String {
-        let running = try starts(["pair", "--json", "--no-wait"] + more)
+        try member(await run(["pair", "--json", "--no-wait"] + more), "link")
+    }
+
+    /// Makes an offer; gives the QR that stands on its screen.
+    func offerQr(_ more: String...) async throws -> Modules {
+        try Modules(drawn: await run(["pair", "--no-wait", "--qr-format", "ascii"] + more))
+    }
+
+    /// Makes a code to be typed.
+    func code() async throws -> String { try member(await run("pair", "--json", "--no-wait", "--code"), "code") }
+
+    /// The names under which it lists devices.
+    func devices() async throws -> [String] { try members(await run("devices", "--json"), "name") }
+
+    /// Its key's fingerprint, as its own screen shows it.
+    func fingerprint() async throws -> String { try member(await run("key", "show", "--json"), "fingerprint") }
+
+    private func run(_ arguments: [String]) async throws -> String {
+        let running = try starts(arguments)
         try running.closeInput()
-        guard try await running.exit() == 0 else { throw NotInTime(description: running.complaints) }
-        return try member(running.printed, "link")
+        let code = try await running.exit()
+        guard code == 0 else {
+            throw NotInTime(description: "\(arguments) exits with \(code): \(running.complaints)")
+        }
+        return running.printed
     }
 }
 
 /// The text of a member of a line of JSON.
 func member(_ json: String, _ name: String) throws -> String {
+    guard let first = try members(json, name).first else { throw NotInTime(description: "no \(name) in \(json)") }
+    return first
+}
+
+/// The texts of all members of that name.
+func members(_ json: String, _ name: String) throws -> [String] {
     let pattern = try NSRegularExpression(pattern: "\"\(name)\":\\s*\"([^\"]*)\"")
-    let found = pattern.firstMatch(in: json, range: NSRange(json.startIndex..., in: json))
-    guard let range = found.flatMap({ Range($0.range(at: 1), in: json) }) else {
-        throw NotInTime(description: "no \(name) in \(json)")
+    let found = pattern.matches(in: json, range: NSRange(json.startIndex..., in: json))
+    return found.compactMap { Range($0.range(at: 1), in: json).map { String(json[$0]) } }
+}
+
+/// Another wall clock for a process. The clocks that measure time are left alone.
+private func wallClock(_ offset: String) throws -> [String: String] {
+    let places = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib")) ?? []
+    let files = places.map { "/usr/lib/\($0)/faketime/libfaketime.so.1" }
+    guard let library = files.first(where: FileManager.default.fileExists(atPath:)) else {
+        throw NotInTime(description: "libfaketime is not installed: install what Debian calls faketime")
     }
-    return String(json[range])
+    return ["LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"]
 }
 
 /// A directory of the test's own.
@@ -117,7 +147,7 @@ func temporaryDirectory(_ what: String) throws -> URL {
 }
 
 /// A port on loopback that nobody has at the moment.
-private func freePort() throws -> UInt16 {
+func freePort() throws -> UInt16 {
     #if canImport(Glibc)
         let stream = Int32(SOCK_STREAM.rawValue)
     #else

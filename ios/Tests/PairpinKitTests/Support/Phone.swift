@@ -13,20 +13,38 @@ final class MemoryStore: SecretStore, @unchecked Sendable {
     private var secrets: [String: Data] = [:]
     private var fault: String?
 
+    private var doomed: Int?
+
+    /// That write, and every one after it, fails, as if the app had been killed there; none: it lives.
+    func dies(atWrite write: Int?) { lock.withLock { doomed = write } }
+
     /// While set, every call fails, as a store does that is locked.
     var locked: String? {
         get { lock.withLock { fault } }
         set { lock.withLock { fault = newValue } }
     }
 
-    /// As on a phone that was restored from a backup: the secrets stayed on the old one.
-    func lose() { lock.withLock { secrets = [:] } }
+    /// Whether it holds nothing.
+    var isEmpty: Bool { lock.withLock { secrets.isEmpty } }
+
+    /// What it holds, in the forms in which it could be told.
+    var secretTexts: [String] {
+        let all = lock.withLock { Array(secrets.values) }
+        return all.flatMap { [$0.base64EncodedString(), $0.map { String(format: "%02x", $0) }.joined()] }
+    }
 
     func holder() -> KeyHolder { .hardware }
 
     func get(name: String) throws -> Data? { try opened { $0[name] } }
 
-    func put(name: String, secret: Data) throws { try opened { $0[name] = secret } }
+    func put(name: String, secret: Data) throws {
+        try lock.withLock {
+            guard let left = doomed else { return }
+            if left <= 1 { throw StoreError.Failed(why: "killed") }
+            doomed = left - 1
+        }
+        try opened { $0[name] = secret }
+    }
 
     func delete(name: String) throws { try opened { $0[name] = nil } }
 
@@ -47,7 +65,9 @@ final class ChipKey: @unchecked Sendable {
 
         var point: Data {
             var point = Data(count: 65)
-            let well = point.withUnsafeMutableBytes { test_chip_public(key, $0.bindMemory(to: UInt8.self).baseAddress!) }
+            let well = point.withUnsafeMutableBytes {
+                test_chip_public(key, $0.bindMemory(to: UInt8.self).baseAddress!)
+            }
             precondition(well == 1)
             return point
         }
@@ -70,6 +90,9 @@ final class ChipKey: @unchecked Sendable {
 final class MemorySigner: SessionSigner, @unchecked Sendable {
     private let lock = NSLock()
     private var keys: [String: ChipKey] = [:]
+
+    /// Whether it holds nothing.
+    var isEmpty: Bool { lock.withLock { keys.isEmpty } }
 
     func holder() -> KeyHolder { .hardware }
 
@@ -96,47 +119,33 @@ final class MemorySigner: SessionSigner, @unchecked Sendable {
 final class Phone: Sendable {
     let directory: URL
     let name: String
-    let store = MemoryStore()
-    let signer = MemorySigner()
+    let store: MemoryStore
+    let signer: MemorySigner
 
-    init(_ name: String = "Ana's phone") throws {
+    init(_ name: String) throws {
         self.name = name
         directory = try temporaryDirectory("phone")
+        (store, signer) = (MemoryStore(), MemorySigner())
     }
 
-    deinit { try? FileManager.default.removeItem(at: directory) }
+    /// Another phone, to which a backup has brought the state of this one, and no keys.
+    init(restoredFrom other: Phone) throws {
+        name = other.name
+        directory = try temporaryDirectory("phone")
+        try FileManager.default.copyItem(
+            atPath: other.stateDir, toPath: directory.appendingPathComponent("state").path)
+        (store, signer) = (MemoryStore(), MemorySigner())
+    }
+
+    /// Leaves nothing behind.
+    func end() { try? FileManager.default.removeItem(at: directory) }
 
     var stateDir: String { directory.appendingPathComponent("state").path }
 
     func open() async throws -> PairpinApp {
         try await PairpinApp.open(
-            settings: AppSettings(stateDir: stateDir, deviceName: name, platform: "Swift"), store: store, signer: signer,
+            settings: AppSettings(stateDir: stateDir, deviceName: name, platform: "Swift"), store: store,
+            signer: signer,
             log: nil)
     }
-}
-
-extension PairpinApp {
-    /// Waits for a state, with a deadline; the present one counts.
-    @discardableResult
-    func reaches<T: Sendable>(
-        _ what: String, _ look: @escaping @Sendable (ScreenState) -> T?
-    ) async throws -> T {
-        try await inTime(what) { [self] in
-            let (states, feed) = AsyncStream.makeStream(of: ScreenState.self, bufferingPolicy: .bufferingNewest(1))
-            let listening = Task { await listen(listener: Feed(feed)) }
-            defer { listening.cancel() }
-            for await state in states {
-                if let found = look(state) { return found }
-            }
-            throw NotInTime(description: "the app is over before: \(what)")
-        }
-    }
-}
-
-private final class Feed: StateListener {
-    private let feed: AsyncStream<ScreenState>.Continuation
-
-    init(_ feed: AsyncStream<ScreenState>.Continuation) { self.feed = feed }
-
-    func changed(state: ScreenState) { feed.yield(state) }
 }

@@ -25,6 +25,16 @@ func inTime<T: Sendable>(
     }
 }
 
+/// Runs `work` with no signal blocked: a process inherits what the thread blocks that starts it, and the threads that
+/// run tests block all, which would leave it deaf to the signal that ends it.
+private func unblocked(_ work: () throws -> Void) rethrows {
+    var (none, before) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try work()
+}
+
 /// A started process. What it prints is kept line by line, for whoever asks for one.
 final class Running: @unchecked Sendable {
     private let process = Process()
@@ -38,6 +48,8 @@ final class Running: @unchecked Sendable {
     private var open = 2
 
     init(_ binary: String, _ arguments: [String], environment: [String: String], directory: URL) throws {
+        // What is typed into a process that has ended is an error, and not our end.
+        signal(SIGPIPE, SIG_IGN)
         process.executableURL = URL(fileURLWithPath: binary)
         process.arguments = arguments
         process.environment = environment
@@ -49,7 +61,7 @@ final class Running: @unchecked Sendable {
         process.terminationHandler = { [weak self] ended in
             self?.change { $0.code = ended.terminationStatus }
         }
-        try process.run()
+        try unblocked { try process.run() }
         read(output.fileHandleForReading) { running, line in running.lines.append(line) }
         read(errors.fileHandleForReading) { running, line in running.said += line + "\n" }
     }
@@ -126,7 +138,7 @@ final class Running: @unchecked Sendable {
         // A thread of its own: what blocks must not hold one of the few that run the tests.
         Thread.detachNewThread { [weak self] in
             var rest = Data()
-            while let data = try? handle.read(upToCount: 65536), !data.isEmpty {
+            while case let data = handle.availableData, !data.isEmpty {
                 rest.append(data)
                 while let end = rest.firstIndex(of: 10) {
                     let whole = String(decoding: rest[rest.startIndex..<end], as: UTF8.self)
@@ -147,7 +159,7 @@ final class Running: @unchecked Sendable {
             defer { waiting = [] }
             return waiting
         }
-        woken.forEach { $0.resume() }
+        for one in woken { one.resume() }
     }
 
     /// Returns at the next change; at once where the caller was cancelled.
