@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use crate::ios_chroot::Chroot;
 use crate::summary::Counts;
 
-/// What must be refused, or the checks check nothing.
-const NOT_SWIFT: &str = "import SwiftUI\nstruct Broken: View { var body: some View { Text(\"a\" }\n";
-const BAD_FORMAT: &str = "let a=1 ;\n";
+/// What must be taken, and what must be refused, or the checks check nothing.
+const GOOD: &str = "import SwiftUI\n\nstruct Whole: View { var body: some View { Text(verbatim: \"a\") } }\n";
+const NOT_SWIFT: &str = "import SwiftUI\n\nstruct Broken: View { var body: some View { Text(verbatim: \"a\" } }\n";
+const BAD_FORMAT: &str = "import SwiftUI\nlet a=1 ;\n";
 
 /// Checks every source.
 ///
@@ -24,13 +25,15 @@ pub fn check(chroot: &Chroot, package: &Path) -> Result<Counts, String> {
         counts += Counts { passed: u64::from(well), failed: u64::from(!well), skipped: 0 };
         println!("test {name} ... {}", if well { "ok" } else { "FAILED" });
     };
-    for (name, text) in [("broken.swift", NOT_SWIFT), ("unformatted.swift", BAD_FORMAT)] {
+    for (name, text) in [("good.swift", GOOD), ("broken.swift", NOT_SWIFT), ("unformatted.swift", BAD_FORMAT)] {
         fs::write(controls.join(name), text).map_err(|error| format!("{name}: {error}"))?;
     }
     let quiet = |mut command: Command| {
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
         status.map(|status| status.success()).map_err(|error| format!("swift: {error}"))
     };
+    tell("control: a whole source is taken", quiet(parse(chroot, "controls", "good.swift")?)?);
+    tell("control: its format is taken", quiet(lint(chroot, "controls", &["good.swift"])?)?);
     tell("control: a source that is not Swift is refused", !quiet(parse(chroot, "controls", "broken.swift")?)?);
     tell("control: another format is refused", !quiet(lint(chroot, "controls", &["unformatted.swift"])?)?);
     let sources = sources(package)?;

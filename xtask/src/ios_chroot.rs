@@ -11,9 +11,9 @@ use std::process::{Command, Stdio};
 use crate::install::{self, Tool};
 
 /// What is made. Another recipe makes it anew.
-const RECIPE: &str = "2: trixie minbase, swiftlang libc6-dev g++ libssl-dev faketime";
+const RECIPE: &str = "3: trixie minbase, swiftlang libc6-dev g++ libssl-dev faketime sqlite3";
 
-const PACKAGES: &[&str] = &["swiftlang", "libc6-dev", "g++", "libssl-dev", "faketime"];
+const PACKAGES: &[&str] = &["swiftlang", "libc6-dev", "g++", "libssl-dev", "faketime", "sqlite3"];
 
 const TOOLS: &[Tool] =
     &[Tool { program: "debootstrap", package: "debootstrap", purpose: "makes the Debian that has Swift" }];
@@ -79,8 +79,8 @@ impl Chroot {
         script += "exec \"$@\"";
         let mut command = entering(&script);
         command.args(["chroot", &self.root.to_string_lossy()]);
-        command.args(["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp", "LC_ALL=C.UTF-8", "-C"]);
-        command.arg(Self::inside(at)).args(arguments);
+        command.args(["env", "-i", "-C", &Self::inside(at)]);
+        command.args(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp", "LC_ALL=C.UTF-8"]).args(arguments);
         Ok(command)
     }
 }

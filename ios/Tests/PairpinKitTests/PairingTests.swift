@@ -271,20 +271,29 @@ struct Failure: Equatable {
 extension PairingModel {
     /// Waits for the question.
     func asks() async throws -> PairPreview {
-        try await shown("a question, not \(screen)") {
-            if case .confirming(let preview) = self.screen { preview } else { nil }
-        }
+        guard case .confirming(let preview) = try await rests() else { throw NotInTime(description: "\(screen)") }
+        return preview
     }
 
     /// Waits until it is paired.
     func pairs() async throws -> Paired {
-        try await shown("paired, not \(screen)") { if case .done(let paired) = self.screen { paired } else { nil } }
+        guard case .done(let paired) = try await rests() else { throw NotInTime(description: "\(screen)") }
+        return paired
     }
 
     /// Waits until it has failed.
     func fails() async throws -> Failure {
-        try await shown("a failure, not \(screen)") {
-            if case .failed(let error, let again) = self.screen { Failure(error, again: again) } else { nil }
+        guard case .failed(let error, let again) = try await rests() else { throw NotInTime(description: "\(screen)") }
+        return Failure(error, again: again)
+    }
+
+    /// Waits until nothing is under way.
+    private func rests() async throws -> PairingScreen {
+        try await shown("the end of \(screen)") {
+            switch self.screen {
+            case .looking, .asking, .working: nil
+            default: self.screen
+            }
         }
     }
 }

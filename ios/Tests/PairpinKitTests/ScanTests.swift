@@ -89,7 +89,7 @@ private let others = Modules(rows: [
             // Each line ends with two letters that check it.
             let lines = printed.split(separator: "\n").compactMap { $0.wholeMatch(of: /\s*\d+:\s+([A-Z2-7 ]+)/)?.1 }
             let letters = lines.map { $0.filter { $0 != " " }.dropLast(2) }
-            scan.paste("pairpin:" + letters.joined())
+            scan.paste("PAIRPIN-RECOVERY/" + letters.joined())
             #expect(scan.problem == .IsSheet)
             camera.sees = Frame(try await machine.offerQr())
             try await shown("the offer that it saw next") { scan.found }

@@ -133,11 +133,13 @@ private func told(_ condition: MachineCondition) -> Told? {
             }
             #expect(hand.machine()?.name == "homebox")
             #expect(hand.phone.store.isEmpty && hand.phone.signer.isEmpty, "no key was made silently")
-            let pairing = hand.pairing(try await machine.offer())
-            _ = try await pairing.asks()
-            pairing.confirm()
-            _ = try await pairing.pairs()
-            try await hand.online()
+            let old = MachineModel(hand.live, row: hand.row)
+            old.forget()
+            old.forgetForSure()
+            let forgotten = try await shown("over") { if case .over(let it) = old.screen { it } else { nil } }
+            #expect(forgotten.stillListed != nil, "nobody could tell the machine")
+            try await shown("an empty list") { hand.live.state.machines.isEmpty ? true : nil }
+            try await hand.pairs(machine)
             #expect(hand.live.state.machines.count == 1)
         }
     }

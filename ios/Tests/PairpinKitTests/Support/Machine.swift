@@ -40,7 +40,8 @@ final class Machine: @unchecked Sendable {
         let options = ["--name", name, "--bind", "127.0.0.1", "--port", "\(port)", "--advertise", address]
         let serve = try starts(["serve"] + options + ["--join-from", "loopback"] + more)
         daemon = serve
-        // Its admin socket answers as soon as it listens; nothing else tells a program.
+        // Before that its state is its own: a command that looks into it would be in its way.
+        _ = try await serve.line("reachable at")
         try await inTime("the machine listens") { [self] in
             while true {
                 if !serve.isRunning { throw NotInTime(description: "serve ended: \(serve.complaints)") }
@@ -60,6 +61,13 @@ final class Machine: @unchecked Sendable {
         try await stop()
         try FileManager.default.removeItem(at: home.appendingPathComponent("state/identity.key"))
         try await start("--new-key", "--yes")
+    }
+
+    /// Changes what is stored, while it is stopped.
+    func rewrite(_ sql: String) async throws {
+        try await stop()
+        try await sqlite(home.appendingPathComponent("state/machine.db"), sql)
+        try await start()
     }
 
     /// Runs a command of the machine's shell; gives what it printed on stdout.
@@ -113,6 +121,13 @@ final class Machine: @unchecked Sendable {
         }
         return running.printed
     }
+}
+
+/// Runs SQL on a database that nobody has open.
+func sqlite(_ database: URL, _ sql: String) async throws {
+    let running = try Running(
+        "/usr/bin/sqlite3", [database.path, sql], environment: [:], directory: database.deletingLastPathComponent())
+    guard try await running.exit() == 0 else { throw NotInTime(description: running.complaints) }
 }
 
 /// The text of a member of a line of JSON.

@@ -58,8 +58,10 @@ final class Running: @unchecked Sendable {
         let (output, errors) = (Pipe(), Pipe())
         process.standardOutput = output
         process.standardError = errors
-        process.terminationHandler = { [weak self] ended in
-            self?.change { $0.code = ended.terminationStatus }
+        // It stays until its process has ended: nobody else would see that.
+        process.terminationHandler = { [self] ended in
+            change { $0.code = ended.terminationStatus }
+            process.terminationHandler = nil
         }
         try unblocked { try process.run() }
         read(output.fileHandleForReading) { running, line in running.lines.append(line) }
@@ -117,8 +119,6 @@ final class Running: @unchecked Sendable {
         if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) }
     }
 
-    deinit { kill() }
-
     private func next(_ text: String) throws -> String? {
         try lock.withLock {
             while taken < lines.count {
@@ -135,19 +135,22 @@ final class Running: @unchecked Sendable {
     }
 
     private func read(_ handle: FileHandle, _ line: @escaping @Sendable (Running, String) -> Void) {
+        let pipe = dup(handle.fileDescriptor)
         // A thread of its own: what blocks must not hold one of the few that run the tests.
-        Thread.detachNewThread { [weak self] in
-            var rest = Data()
-            while case let data = handle.availableData, !data.isEmpty {
-                rest.append(data)
+        Thread.detachNewThread { [self] in
+            var (rest, bytes) = ([UInt8](), [UInt8](repeating: 0, count: 4096))
+            while case let count = Foundation.read(pipe, &bytes, bytes.count), count > 0 {
+                rest += bytes.prefix(count)
                 while let end = rest.firstIndex(of: 10) {
-                    let whole = String(decoding: rest[rest.startIndex..<end], as: UTF8.self)
-                    rest = Data(rest[rest.index(after: end)...])
-                    self?.change { line($0, whole) }
+                    let whole = String(decoding: rest[..<end], as: UTF8.self)
+                    rest.removeSubrange(...end)
+                    change { line($0, whole) }
                 }
             }
-            self?.change {
-                if !rest.isEmpty { line($0, String(decoding: rest, as: UTF8.self)) }
+            close(pipe)
+            let last = String(decoding: rest, as: UTF8.self)
+            change {
+                if !last.isEmpty { line($0, last) }
                 $0.open -= 1
             }
         }
