@@ -25,6 +25,7 @@ struct SettingsScreenView: View {
                     Button(words[.settingsDiagnosticsShow]) { model.diagnostics(show: true) }
                 }
             }
+            Section(words[.settingsLicences]) { Text(words[.settingsLicencesExplained]) }
             Section { Text(words.say(.settingsVersion, ["version": version()])) }
         }
         .navigationTitle(words[.settings])

@@ -3,7 +3,7 @@
 /// Names a text. A test sees that every language has each, and no other.
 public enum TextKey: String, CaseIterable, Sendable {
     // Everywhere.
-    case appName, cancel, close, back, tryAgain, understood, save, copy, working, machines, unknownName
+    case cancel, back, tryAgain, understood, save, working, machines, unknownName
 
     // Start.
     case startOpening, startFailed, startAnew, startAnewExplained
@@ -33,7 +33,7 @@ public enum TextKey: String, CaseIterable, Sendable {
         forgetTitle, forgetExplained, forgotten, forgottenStillListed, forgottenLastOwner, machineGone
 
     // Scan.
-    case scan, scanHint, scanTorchOn, scanTorchOff, scanPaste, scanType, scanJoin, scanAddress, scanCode, scanGo,
+    case scan, scanHint, scanTorchOn, scanTorchOff, scanType, scanJoin, scanAddress, scanCode, scanGo,
         cameraNotAsked, cameraRefused, cameraRefusedForGood, cameraNone, cameraAllow, cameraSettings
 
     // Confirm.
@@ -42,9 +42,9 @@ public enum TextKey: String, CaseIterable, Sendable {
         pairedDigitsExplained, pairedRevokedBefore, pairingFailed
 
     // Devices.
-    case devicesTitle, deviceThisPhone, deviceConnected, deviceLastSeen, deviceNeverSeen, deviceSuspended,
-        deviceExpired, deviceRevoke, deviceRevokeTitle, deviceRevokeExplained, deviceReason, deviceSetRole,
-        deviceLift, deviceForgetKey, deviceWhyNotOnItself, deviceWhyNotLastOwner, deviceWhyNotNotNeeded
+    case deviceThisPhone, deviceConnected, deviceLastSeen, deviceNeverSeen, deviceSuspended, deviceExpired,
+        deviceRevoke, deviceRevokeTitle, deviceRevokeExplained, deviceReason, deviceSetRole, deviceLift,
+        deviceForgetKey, deviceWhyNotOnItself, deviceWhyNotLastOwner, deviceWhyNotNotNeeded
 
     // Inbox.
     case inbox, inboxEmpty, inboxEnded, inboxNews, inboxAsk, inboxJoin, inboxUntil, endedYes, endedYesBy,
@@ -52,13 +52,13 @@ public enum TextKey: String, CaseIterable, Sendable {
         newsAlarm, newsAlarmName, newsRecovery, newsNoticeUser, newsRestored, newsChanged
 
     // A request.
-    case requestAskTitle, requestJoinTitle, requestClaimed, requestObserved, requestKnown, requestUser,
-        requestUserId, requestProcess, requestProgram, requestProgramHidden, requestArguments,
-        requestArgumentsMore, requestDirectory, requestClaimsName, requestClaimsPlatform, requestFrom,
-        requestSameNetwork, requestOtherNetwork, requestRevokedBy, requestNumber, requestNumberOnce,
-        requestScanIt, requestRole, requestName, requestHours, requestYes, requestNo, requestLetIn,
-        requestNoBlock, requestNoClose, requestDigits, requestDigitsExplained, requestLooking, requestOver,
-        hintCancelled, hintNoScreenLock, hintKeyGone, hintNoNumber
+    case requestJoinTitle, requestClaimed, requestObserved, requestKnown, requestUser, requestUserId,
+        requestProcess, requestProgram, requestProgramHidden, requestArguments, requestArgumentsMore,
+        requestDirectory, requestClaimsName, requestClaimsPlatform, requestFrom, requestSameNetwork,
+        requestOtherNetwork, requestRevokedBy, requestNumber, requestNumberOnce, requestScanIt, requestRole,
+        requestName, requestHours, requestYes, requestNo, requestLetIn, requestNoBlock, requestNoClose,
+        requestDigits, requestDigitsExplained, requestLooking, requestOver, hintCancelled, hintNoScreenLock,
+        hintKeyGone, hintNoNumber
 
     // Prompts for a face or a finger.
     case promptBringKey, promptSayYes, promptLetIn, promptInvite, promptRevoke, promptChange
@@ -75,8 +75,8 @@ public enum TextKey: String, CaseIterable, Sendable {
 
     // Settings.
     case settings, settingsName, settingsNameExplained, settingsLock, settingsLockOn, settingsLockOff,
-        settingsBackground, settingsStay, settingsDiagnostics, settingsDiagnosticsShow, settingsDiagnosticsHide,
-        settingsDiagnosticsExplained, settingsLicences, settingsVersion
+        settingsBackground, settingsDiagnosticsShow, settingsDiagnosticsHide, settingsDiagnosticsExplained,
+        settingsLicences, settingsLicencesExplained, settingsVersion
 
     // Notices: that something waits, never what it says.
     case noticeAsk, noticeJoin, noticeOpen

@@ -46,6 +46,7 @@ final class Running: @unchecked Sendable {
     private var lines: [String] = []
     private var waiting: [CheckedContinuation<Void, Never>] = []
     private var open = 2
+    private var changes = 0
 
     init(_ binary: String, _ arguments: [String], environment: [String: String], directory: URL) throws {
         // What is typed into a process that has ended is an error, and not our end.
@@ -72,8 +73,9 @@ final class Running: @unchecked Sendable {
     func line(_ text: String) async throws -> String {
         try await inTime("a line with \(text)") { [self] in
             while true {
+                let seen = now
                 if let found = try next(text) { return found }
-                await changed()
+                await changed(after: seen)
                 try Task.checkCancellation()
             }
         }
@@ -93,8 +95,9 @@ final class Running: @unchecked Sendable {
     func exit() async throws -> Int32 {
         try await inTime("\(process.arguments ?? []) ends") { [self] in
             while true {
+                let seen = now
                 if let code = over() { return code }
-                await changed()
+                await changed(after: seen)
                 try Task.checkCancellation()
             }
         }
@@ -159,18 +162,22 @@ final class Running: @unchecked Sendable {
     private func change(_ how: (Running) -> Void) {
         let woken = lock.withLock {
             how(self)
+            changes += 1
             defer { waiting = [] }
             return waiting
         }
         for one in woken { one.resume() }
     }
 
-    /// Returns at the next change; at once where the caller was cancelled.
-    private func changed() async {
+    /// How much has changed so far.
+    private var now: Int { lock.withLock { changes } }
+
+    /// Returns once more has changed than `seen`; at once where the caller was cancelled.
+    private func changed(after seen: Int) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let late = lock.withLock {
-                    if Task.isCancelled { return true }
+                    if Task.isCancelled || changes != seen { return true }
                     waiting.append(continuation)
                     return false
                 }
