@@ -2,21 +2,61 @@
 //!
 //! Maven compiles and runs it; versions are those of `android/gradle/libs.versions.toml`, and everything that is
 //! made goes into the target directory. [`crate::layers`] calls it.
+//!
+//! Below it is what needs Android itself: [`kit`] makes what the app is compiled with, [`apk`] packs it, [`libs`]
+//! builds the core for phones.
+
+mod apk;
+mod archive;
+pub mod catalogue;
+mod elf;
+pub mod kit;
+mod least;
+mod libs;
+mod licences;
+mod maven;
+mod tools;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::bindings;
 use crate::install::{self, Tool};
 use crate::layers::Unready;
 use crate::summary::Counts;
 use crate::test;
+use crate::{api, bindings};
 
 const TOOLS: &[Tool] = &[
     Tool { program: "javac", package: "openjdk-17-jdk-headless", purpose: "runs the Kotlin side" },
     Tool { program: "mvn", package: "maven", purpose: "compiles the Kotlin side" },
 ];
+
+/// The oldest API level that the app is for; the catalogue's `min-sdk`, as a test sees to.
+const MIN_API: &str = "28";
+
+/// `cargo xtask android apk|libs|kit`.
+///
+/// # Errors
+/// The arguments cannot be understood, something is missing, or does not build.
+pub fn run(arguments: &[String]) -> Result<bool, String> {
+    match arguments.first().map(String::as_str) {
+        Some("apk") => apk::make(&arguments[1..]),
+        Some("libs") => libs::make(&arguments[1..]),
+        Some("kit") if arguments.len() == 1 => {
+            install::ensure(tools::TOOLS)?;
+            println!("{}", kit::make(&crate::root(), &out()?)?.directory.display());
+            Ok(true)
+        }
+        _ => Err("android takes apk, libs or kit, see `cargo xtask help`".to_owned()),
+    }
+}
+
+/// Where all of it is made: beside this program, in cargo's target directory.
+fn out() -> Result<PathBuf, String> {
+    let here = std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
+    Ok(here.parent().unwrap_or(Path::new(".")).join("android"))
+}
 
 /// Builds everything and runs the tests of `android/`.
 ///
@@ -24,11 +64,12 @@ const TOOLS: &[Tool] = &[
 /// A tool is missing, or something of ours does not build.
 pub fn check_all(root: &Path) -> Result<Counts, Unready> {
     install::ensure(TOOLS).map_err(Unready::Missing)?;
+    install::ensure(tools::TOOLS).map_err(Unready::Missing)?;
     let made = bindings::make(root).map_err(Unready::Broken)?;
     let binary = test::build_binary(root, &[]).map_err(Unready::Broken)?;
     let out = made.library_dir.join("android");
     let android = root.join("android");
-    let versions = versions(&android.join("gradle/libs.versions.toml")).map_err(Unready::Broken)?;
+    let versions = catalogue::Catalogue::read(root).map_err(Unready::Broken)?.properties();
     // Reports of an earlier run are not to be counted.
     let _ = fs::remove_dir_all(&out);
     eprintln!("xtask: Maven fetches the Kotlin compiler and libraries once, about 120 MB into its own cache");
@@ -40,25 +81,12 @@ pub fn check_all(root: &Path) -> Result<Counts, Unready> {
     // What fails is told by the reports: Maven goes on to the next module.
     command.arg("--fail-at-end").current_dir(&android).stdin(Stdio::null());
     let well = command.status().map_err(|error| Unready::Missing(format!("mvn did not start: {error}")))?.success();
-    let counts = reports(&out).map_err(Unready::Broken)?;
+    let mut counts = reports(&out).map_err(Unready::Broken)?;
     if !well && counts.failed == 0 {
         return Err(Unready::Broken("the Kotlin side does not build".to_owned()));
     }
+    counts += api::check(root, &made).map_err(Unready::Broken)?;
     Ok(counts)
-}
-
-/// The versions as properties for Maven.
-fn versions(path: &Path) -> Result<Vec<String>, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let versions: Vec<String> = text.lines().filter_map(property).collect();
-    if versions.is_empty() { Err(format!("{} names no version", path.display())) } else { Ok(versions) }
-}
-
-/// `name = "version"`.
-fn property(line: &str) -> Option<String> {
-    let (name, version) = line.split_once('=')?;
-    let version = version.trim().strip_prefix('"')?.strip_suffix('"')?;
-    Some(format!("-Dv.{}={version}", name.trim()))
 }
 
 /// Sums what the modules' reports say, and prints each test.
@@ -114,6 +142,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_oldest_level_is_the_catalogues() {
+        assert_eq!(catalogue::Catalogue::read(&crate::root()).unwrap().version("min-sdk").unwrap(), MIN_API);
+    }
+
+    #[test]
     fn a_report_is_counted_case_by_case() {
         let report = r#"<testsuite tests="4"><testcase name="one" classname="a.B" time="1"/>
             <testcase name="two" classname="a.B"><failure message="x">y</failure></testcase>
@@ -122,11 +155,5 @@ mod tests {
             <testcase name="five" classname="a.B"><system-out>failure</system-out></testcase></testsuite>"#;
         assert_eq!(of_report(report), Counts { passed: 2, failed: 2, skipped: 1 });
         assert_eq!(of_report("<testsuite/>"), Counts::default());
-    }
-
-    #[test]
-    fn versions_become_properties_and_nothing_else_does() {
-        assert_eq!(property("kotlin = \"2.4.21\"").as_deref(), Some("-Dv.kotlin=2.4.21"));
-        assert!(["[versions]", "# a = b", ""].iter().all(|line| property(line).is_none()));
     }
 }

@@ -7,6 +7,10 @@ use crate::test;
 
 /// The built library, and where what was generated from it is.
 pub struct Bindings {
+    /// The library, with its symbols.
+    pub library: PathBuf,
+    /// The program that reads it.
+    pub generator: PathBuf,
     /// The directory of the library, for JNA and the linker.
     pub library_dir: PathBuf,
     /// The root of the Kotlin sources.
@@ -48,5 +52,5 @@ pub fn make(root: &Path) -> Result<Bindings, String> {
         if status.success() { Ok(out) } else { Err(format!("uniffi-bindgen failed for {language}")) }
     };
     let (kotlin, swift) = (generate("kotlin")?, generate("swift")?);
-    Ok(Bindings { library_dir, kotlin, swift })
+    Ok(Bindings { library: built, generator, library_dir, kotlin, swift })
 }

@@ -8,6 +8,7 @@
 //! [`venv`]; [`summary`] counts.
 
 mod android;
+mod api;
 mod behaviours;
 mod bench;
 mod bench_qr;
@@ -146,6 +147,25 @@ USAGE
     cargo xtask bindings
         Builds the core as phones embed it and writes its Kotlin and Swift sides beside the build; prints where.
 
+    cargo xtask api [--write]
+        Compares ffi/api.txt, which lists what Kotlin and Swift see of the core, with the built library;
+        the layer android does so too. Fails with the lines that differ.
+          --write        makes the listing anew, for a change that is meant
+    cargo xtask android apk [--jni-libs DIR] [--out FILE] [--bindings DIR]
+        Makes an APK without Gradle: resources, Kotlin, R8, signed with a key that is thrown away, verified
+        and weighed. Maven fetches what it is made of (500 MB once), Debian has the signer. Two minutes.
+          --jni-libs DIR  the core for phones, as DIR/ABI/libpairpin_ffi.so; without, the APK cannot start
+          --out FILE      where it goes, instead of beside the build
+          --bindings DIR  the core's generated Kotlin, instead of building the core for it
+
+    cargo xtask android libs [--out DIR]
+        Builds the core for phones (arm64-v8a, armeabi-v7a, x86_64) by the NDK that ANDROID_NDK_HOME names, and
+        checks that it is linked for pages of 16 KB. Where no NDK is, it says what to install.
+
+    cargo xtask android kit
+        Makes what the app is compiled and run with beside the build (libraries, R, resources, manifest), and
+        says where: the directory that Maven's modules take as -Dpairpin.kit.
+
     cargo xtask help
         This text.
 
@@ -164,7 +184,9 @@ fn main() -> ExitCode {
         Some("guessing") if arguments.len() == 1 => guessing::run(),
         Some("bench") => bench::run(&arguments[1..]),
         Some("flood") => bench::flood(&arguments[1..]),
+        Some("api") => api::run(&arguments[1..]),
         Some("behaviours") if arguments.len() == 1 => behaviours::run(),
+        Some("android") => android::run(&arguments[1..]),
         Some("bindings") if arguments.len() == 1 => bindings::run(),
         Some("models") if arguments.len() == 1 => models::run(),
         Some("deny") => deny::run(&arguments[1..]),

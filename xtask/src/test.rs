@@ -130,7 +130,7 @@ pub fn build_library(root: &Path, package: &str, feature: &str) -> Result<(PathB
 }
 
 /// The path of a shared library in a line of cargo's JSON.
-fn library(line: &str) -> Option<PathBuf> {
+pub fn library(line: &str) -> Option<PathBuf> {
     let (_, files) = line.split_once("\"filenames\":[")?;
     let (files, _) = files.split_once(']')?;
     let mut files = files.split(',').map(|file| file.trim_matches('"'));

@@ -58,7 +58,7 @@ final class PhonePreferences: Preferences {
 
     var deviceName: String {
         get { defaults.string(forKey: "deviceName") ?? UIDevice.current.name }
-        set { defaults.set(newValue, forKey: "deviceName") }
+        set { defaults.set(newValue.isEmpty ? nil : newValue, forKey: "deviceName") }
     }
 
     // iOS lets no app hold a connection while nobody looks.

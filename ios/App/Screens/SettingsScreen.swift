@@ -11,7 +11,6 @@ struct SettingsScreenView: View {
         Form {
             Section(footer: Text(words[.settingsNameExplained])) {
                 TextField(words[.settingsName], text: $name).onSubmit { model.rename(name) }
-                if let problem = model.problem { Problem(text: words.of(problem)) }
             }
             Section(words[.settingsLock]) {
                 Text(words[model.screenLock ? .settingsLockOn : .settingsLockOff])

@@ -184,17 +184,20 @@ private func isOffline(_ condition: MachineCondition) -> Int64?? {
         }
     }
 
-    @Test("device-name: the next machine lists it so, and an empty one is refused")
+    @Test("device-name: the next machine lists it so, and a blank one is the phone's own again")
     func deviceName() async throws {
         try await scene { scene in
             let (machine, hand) = (try await scene.machine(), try await scene.hand())
             let settings = SettingsModel(hand.live, hand.keys, hand.preferences, hand.presence)
-            settings.rename("  ")
-            #expect(settings.problem == .Name && settings.deviceName == "Ana's phone")
             settings.rename(" Ana's other phone ")
-            #expect(settings.problem == nil && hand.preferences.deviceName == "Ana's other phone")
+            #expect(settings.deviceName == "Ana's other phone")
             try await hand.pairs(machine)
             #expect(try await machine.devices() == ["Ana's other phone"])
+            settings.rename("  ")
+            #expect(settings.deviceName == "phone" && hand.preferences.deviceName == "phone")
+            let second = try await scene.machine("cellar")
+            try await hand.pairs(second)
+            #expect(try await second.devices() == ["phone"])
         }
     }
 }

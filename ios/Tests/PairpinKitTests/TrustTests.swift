@@ -125,12 +125,9 @@ private func told(_ condition: MachineCondition) -> Told? {
             let first = try await scene.paired(machine)
             first.live.end()
             let hand = try await scene.hand(Phone(restoredFrom: first.phone))
-            try await hand.stands("without keys") {
-                switch $0 {
-                case .broken, .lost: true
-                default: nil
-                }
-            }
+            try await hand.stands("without keys") { $0 == .keysGone ? true : nil }
+            let why = hand.machine()?.actions.first { $0.action == .scanAgain }?.whyNot
+            #expect(why == .forgetFirst)
             #expect(hand.machine()?.name == "homebox")
             #expect(hand.phone.store.isEmpty && hand.phone.signer.isEmpty, "no key was made silently")
             let old = MachineModel(hand.live, row: hand.row)

@@ -5,7 +5,7 @@ import Pairpin
 /// What the person has chosen on this phone. Kept by the app, out of backups.
 @MainActor
 public protocol Preferences: AnyObject {
-    /// The name that this phone gives itself where it pairs.
+    /// The name that this phone gives itself where it pairs. Set to a blank one, it is the phone's own.
     var deviceName: String { get set }
 
     /// Whether the connections are kept while nobody looks. Off until the person says so.
@@ -20,8 +20,6 @@ public final class SettingsModel {
     public private(set) var stayConnected: Bool
     /// Whether the phone has a screen lock: without, nobody can approve with it.
     public private(set) var screenLock: Bool
-    /// Why the name that was typed cannot be.
-    public private(set) var problem: PairpinError?
     /// What may be shown to somebody who helps: no secrets.
     public private(set) var diagnostics: String?
 
@@ -43,16 +41,11 @@ public final class SettingsModel {
     /// The screen is there again: the person may have been in the phone's settings.
     public func enter() { screenLock = keys.hasScreenLock() }
 
-    /// The next pairing gives this name.
+    /// The next pairing gives this name; a blank one is the phone's own again.
     public func rename(_ name: String) {
-        guard let name = trimmed(name) else {
-            problem = .Name
-            return
-        }
-        live.app.setDeviceName(name: name)
-        preferences.deviceName = name
-        deviceName = name
-        problem = nil
+        preferences.deviceName = trimmed(name) ?? ""
+        deviceName = preferences.deviceName
+        live.app.setDeviceName(name: deviceName)
     }
 
     /// Keeps the connections, or lets them end with the screen.

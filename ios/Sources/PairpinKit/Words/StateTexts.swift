@@ -50,6 +50,7 @@ extension Texts {
         case .suspended: self[.conditionSuspended]
         case .expired: self[.conditionExpired]
         case .lost: self[.conditionLost]
+        case .keysGone: self[.conditionKeysGone]
         case .broken: self[.conditionBroken]
         }
     }
@@ -95,6 +96,7 @@ extension Texts {
         case .notPaired: self[.whyNotNotPaired]
         case .hardStop: self[.whyNotHardStop]
         case .notNeeded: self[.whyNotNotNeeded]
+        case .forgetFirst: self[.whyNotForgetFirst]
         }
     }
 

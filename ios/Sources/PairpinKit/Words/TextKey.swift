@@ -16,7 +16,7 @@ public enum TextKey: String, CaseIterable, Sendable {
     case conditionUnfinished, conditionConnecting, conditionOnline, conditionOffline, conditionOfflineSince,
         conditionLeaving, conditionForgotten, conditionPaused, conditionRevoked, conditionRevokedBy,
         conditionKeyChanged, conditionKeyCopied, conditionSuspended, conditionExpired, conditionLost,
-        conditionBroken, endsSoon, reason
+        conditionKeysGone, conditionBroken, endsSoon, reason
 
     // Kinds of network.
     case networkLan, networkTailnet, networkTunnel, networkPublic, networkContainer, networkLoopback,
@@ -29,8 +29,9 @@ public enum TextKey: String, CaseIterable, Sendable {
     case machineOwnName, machinePlatform, machineKey, machineAddress, machineYourRole, machineListsYouAs,
         machinePairedAt, machineLastOnline, machineSessionEnds, machineKeys, keysHardware, keysKeyring, keysFile,
         actionRename, actionForget, actionScanAgain, actionAnswer, actionDevices, actionDecide,
-        whyNotNotConnected, whyNotRole, whyNotNotPaired, whyNotHardStop, whyNotNotNeeded, renameTitle,
-        forgetTitle, forgetExplained, forgotten, forgottenStillListed, forgottenLastOwner, machineGone
+        whyNotNotConnected, whyNotRole, whyNotNotPaired, whyNotHardStop, whyNotForgetFirst, whyNotNotNeeded,
+        renameTitle, forgetTitle, forgetExplained, forgotten, forgottenStillListed, forgottenLastOwner,
+        machineGone
 
     // Scan.
     case scan, scanHint, scanTorchOn, scanTorchOff, scanType, scanJoin, scanAddress, scanCode, scanGo,

@@ -100,7 +100,9 @@ final class PictureCamera: Camera {
 /// What a person chose, for as long as the test lasts.
 @MainActor
 final class MemoryPreferences: Preferences {
-    var deviceName = "Ana's phone"
+    var deviceName = "Ana's phone" {
+        didSet { if deviceName.isEmpty { deviceName = "phone" } }
+    }
     var stayConnected = false
 }
 

@@ -7,7 +7,6 @@ import app.pairpin.core.Decision
 import app.pairpin.core.Done
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
-import app.pairpin.core.approvalStanding
 
 /** What came of a person's yes. */
 sealed interface Approval {
@@ -58,11 +57,15 @@ class Approver(private val app: PairpinApp, private val keys: ApprovalKeys) {
         return when (app.approvalStanding(row, own)) {
             ApprovalStanding.READY -> null
             ApprovalStanding.GONE -> Hint.KeyGone
-            ApprovalStanding.TO_BRING ->
-                when (val key = own?.let(Holding::Key) ?: keys.create(label)) {
-                    is Holding.Key -> enrol(row, key.publicKey)
+            ApprovalStanding.TO_BRING -> {
+                val brought = own?.let { enrol(row, it) }
+                // A key that has ended is still found; another takes its place.
+                if (own != null && brought != Hint.KeyGone) return brought
+                when (val made = keys.create(label)) {
+                    is Holding.Key -> enrol(row, made.publicKey)
                     else -> Hint.NoScreenLock
                 }
+            }
         }
     }
 

@@ -8,7 +8,6 @@ import app.pairpin.core.PairpinException
 import app.pairpin.core.RoleName
 import app.pairpin.core.ScreenState
 import app.pairpin.core.againHelps
-import app.pairpin.core.news
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow

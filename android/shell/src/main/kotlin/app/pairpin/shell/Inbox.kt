@@ -6,7 +6,6 @@ import app.pairpin.core.InboxItem
 import app.pairpin.core.NewsView
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.ScreenState
-import app.pairpin.core.news
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow

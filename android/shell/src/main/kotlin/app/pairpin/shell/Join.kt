@@ -9,7 +9,6 @@ import app.pairpin.core.Paired
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
 import app.pairpin.core.QrModules
-import app.pairpin.core.askToJoin
 import app.pairpin.core.qrModules
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
@@ -81,9 +80,10 @@ class JoinPresenter(
     }
 
     private fun count(seconds: Long) {
+        val end = elapsed() + seconds * 1000
         clock?.cancel()
         clock = scope.step(::failed) {
-            countDown(seconds, elapsed) { left ->
+            countDown(end, elapsed) { left ->
                 shown.update {
                     when (it) {
                         is JoinScreen.Waiting -> it.copy(secondsLeft = left)

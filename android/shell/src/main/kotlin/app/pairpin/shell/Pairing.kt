@@ -8,9 +8,6 @@ import app.pairpin.core.Pairing
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
 import app.pairpin.core.againHelps
-import app.pairpin.core.beginCode
-import app.pairpin.core.cancel
-import app.pairpin.core.preview
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow

@@ -5,7 +5,6 @@ import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
 import app.pairpin.core.Scanned
 import app.pairpin.core.ScannedJoin
-import app.pairpin.core.joinOfScan
 import app.pairpin.core.scanText
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow

@@ -53,5 +53,5 @@ class StartPresenter(
         }
     }
 
-    private fun isDamaged(error: PairpinException) = error is PairpinException.State
+    private fun isDamaged(error: PairpinException) = error is PairpinException.StateDamaged
 }

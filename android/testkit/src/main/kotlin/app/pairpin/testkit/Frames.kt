@@ -1,6 +1,7 @@
 // Frames of a camera, made of a picture: a grey plane in a direct buffer, its rows a stride apart.
 package app.pairpin.testkit
 
+import app.pairpin.core.QrModules
 import app.pairpin.core.Scanned
 import app.pairpin.core.scanLuma
 import com.sun.jna.Native
@@ -42,6 +43,34 @@ fun frameOf(picture: Path, degrees: Double = 7.0, noise: Int = 12, seed: Int = 1
         for (x in 0 until scene.width) {
             val grey = scene.raster.getSample(x, y, 0) + random.nextInt(-noise, noise + 1)
             frame.plane.put(y * frame.stride + x, grey.coerceIn(0, 255).toByte())
+        }
+    }
+    return frame
+}
+
+/** A frame that is a picture itself, as it is. */
+fun wholeFrameOf(picture: Path): Frame {
+    val shown = ImageIO.read(picture.toFile())
+    val frame = Frame(shown.width, shown.height, shown.width)
+    for (y in 0 until shown.height) {
+        for (x in 0 until shown.width) {
+            val color = Color(shown.getRGB(x, y))
+            frame.plane.put(y * frame.stride + x, ((color.red + color.green + color.blue) / 3).toByte())
+        }
+    }
+    return frame
+}
+
+/** A frame of the QR that another phone's screen draws, with the quiet zone that it leaves around. */
+fun frameOf(modules: QrModules, scale: Int = 6): Frame {
+    val side = modules.side.toInt()
+    val frame = Frame((side + 8) * scale, (side + 8) * scale, (side + 8) * scale)
+    for (y in 0 until frame.height) {
+        for (x in 0 until frame.width) {
+            val (row, column) = y / scale - 4 to x / scale - 4
+            val inside = row in 0 until side && column in 0 until side
+            val dark = inside && modules.dark[row * side + column] == 1.toByte()
+            frame.plane.put(y * frame.stride + x, if (dark) 0 else 255.toByte())
         }
     }
     return frame

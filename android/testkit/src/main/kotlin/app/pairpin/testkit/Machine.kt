@@ -2,42 +2,61 @@
 // through `run`.
 package app.pairpin.testkit
 
+import java.io.File
+import java.io.IOException
 import java.net.InetAddress
 import java.net.ServerSocket
+import java.net.Socket
 import java.nio.file.Files
 import java.nio.file.Path
 import java.util.concurrent.TimeUnit
 
 private const val DEADLINE_SECONDS = 30L
 
-class Machine(private val name: String = "homebox") : AutoCloseable {
+/** A machine that runs. Another one at the `port` of a stopped one answers in its place. */
+class Machine(
+    val name: String = "homebox",
+    val port: Int = freePort(),
+    private val clock: String? = null,
+    private val advertised: String? = null,
+) : AutoCloseable {
     private val binary = checkNotNull(System.getenv("PAIRPIN_BIN")) { "run: cargo xtask test --layer android" }
     private val home: Path = Files.createTempDirectory("pairpin-machine")
-    private val port = ServerSocket(0, 1, InetAddress.getByName("127.0.0.1")).use { it.localPort }
     private var daemon: Process? = null
+
+    /** Where it is reached. */
+    val address = "127.0.0.1:$port"
 
     init {
         start()
     }
 
     /** Starts the daemon, and returns once it says where it listens. */
-    fun start() {
-        val address = "127.0.0.1:$port"
+    fun start(vararg more: String) {
         val serve =
             command(
                 listOf(
                     "serve", "--name", name, "--bind", "127.0.0.1", "--port", "$port",
-                    "--advertise", address, "--join-from", "loopback",
+                    "--advertise", advertised ?: address, "--join-from", "loopback", *more,
                 ),
             )
         val log = home.resolve("serve.log").toFile()
         val started = serve.redirectErrorStream(true).redirectOutput(log).start()
         daemon = started
+        // No command is run before it listens: one that finds no daemon may hold the state while it looks into it.
         eventually("the machine listens") {
             check(started.isAlive) { "serve ended: ${log.readText()}" }
-            runCatching { run("status", "--json") }.getOrNull()?.contains("\"running\":true")
+            listens() && run("status", "--json").contains("\"running\":true")
         }
     }
+
+    private fun listens(): Boolean =
+        try {
+            Socket(InetAddress.getByName("127.0.0.1"), port).close()
+            true
+        } catch (_: IOException) {
+            false
+        }
 
     /** Ends the daemon as a person does, and waits for it. */
     fun stop() {
@@ -46,6 +65,13 @@ class Machine(private val name: String = "homebox") : AutoCloseable {
             check(it.waitFor(DEADLINE_SECONDS, TimeUnit.SECONDS)) { "the daemon does not stop" }
         }
         daemon = null
+    }
+
+    /** Loses its identity key while it is stopped, and serves under a new one: what a person does after that. */
+    fun makesItsKeyAnew() {
+        stop()
+        Files.delete(home.resolve("state/identity.key"))
+        start("--new-key", "--yes")
     }
 
     /** Runs a command of the machine's shell; gives what it printed on stdout. */
@@ -63,9 +89,18 @@ class Machine(private val name: String = "homebox") : AutoCloseable {
     fun starts(vararg arguments: String) = Running(command(arguments.toList()).start())
 
     /** A laptop without an offer that asks to be let in. */
-    fun joiner(): Running {
-        val laptop = Files.createTempDirectory(home, "laptop")
-        return Running(command(listOf("join", "127.0.0.1:$port", "--json", "--yes"), laptop).start())
+    fun joiner(): Running = laptop().joins(this)
+
+    /** A laptop: a home of its own, in which commands of a device run. */
+    fun laptop(): Laptop = Laptop(Files.createTempDirectory(home, "laptop"))
+
+    /** A device of the command line. */
+    inner class Laptop(private val home: Path) {
+        /** Asks a machine to let it in. */
+        fun joins(machine: Machine) = starts("join", machine.address, "--json", "--yes")
+
+        /** Starts a command of the device's. */
+        fun starts(vararg arguments: String) = Running(command(arguments.toList(), home).start())
     }
 
     /** Makes an offer; gives its link. */
@@ -78,6 +113,10 @@ class Machine(private val name: String = "homebox") : AutoCloseable {
         return picture
     }
 
+    /** The names under which it lists devices. */
+    fun devices(): List<String> =
+        Regex("\"name\":\"([^\"]*)\"").findAll(run("devices", "--json")).map { it.groupValues[1] }.toList()
+
     private fun command(arguments: List<String>, home: Path = this.home): ProcessBuilder {
         val builder = ProcessBuilder(listOf(binary) + arguments).directory(home.toFile())
         builder.environment().apply {
@@ -89,6 +128,7 @@ class Machine(private val name: String = "homebox") : AutoCloseable {
             put("PAIRPIN_SECRET_STORE", "file")
             put("LC_ALL", "C.UTF-8")
             put("TZ", "UTC")
+            clock?.let { putAll(wallClock(it)) }
         }
         return builder
     }
@@ -97,6 +137,17 @@ class Machine(private val name: String = "homebox") : AutoCloseable {
         daemon?.destroyForcibly()?.waitFor()
         home.toFile().deleteRecursively()
     }
+}
+
+/** A port of this computer that nobody listens at. */
+fun freePort(): Int = ServerSocket(0, 1, InetAddress.getByName("127.0.0.1")).use { it.localPort }
+
+/** Another wall clock for a process, as by "+40d". The clocks that measure time are left alone. */
+private fun wallClock(offset: String): Map<String, String> {
+    val places = listOf(File("/usr/lib"), File("/usr/lib64")) + File("/usr/lib").listFiles().orEmpty()
+    val library = places.map { it.resolve("faketime/libfaketime.so.1") }.find(File::isFile)
+    checkNotNull(library) { "libfaketime is not installed: install what Debian calls faketime" }
+    return mapOf("LD_PRELOAD" to library.path, "FAKETIME" to offset, "FAKETIME_DONT_FAKE_MONOTONIC" to "1")
 }
 
 /** Waits until `look` gives true, with a deadline. */

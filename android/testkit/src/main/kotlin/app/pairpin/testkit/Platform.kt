@@ -21,11 +21,15 @@ class MemoryStore : SecretStore {
     /** While set, every call fails, as a store does that is locked. */
     @Volatile var locked: String? = null
 
+    /** Called before a secret is kept; what it throws is what the store says. */
+    @Volatile var beforePut: (String) -> Unit = {}
+
     override fun holder() = KeyHolder.HARDWARE
 
     override fun get(name: String) = open().get(name)
 
     override fun put(name: String, secret: ByteArray) {
+        beforePut(name)
         open()[name] = secret
     }
 
@@ -79,10 +83,16 @@ class MemorySigner : SessionSigner {
 }
 
 /** A phone: its directory, store and chip, and the app on it. */
-class Phone(private val directory: Path, private val name: String = "Ana's phone") {
-    val store = MemoryStore()
-    val signer = MemorySigner()
+class Phone(
+    private val directory: Path,
+    private val name: String = "Ana's phone",
+    val store: MemoryStore = MemoryStore(),
+    val signer: MemorySigner = MemorySigner(),
+) {
+    /** Where the app's state is. */
+    val state: Path = directory.resolve("state")
 
+    /** Opens the app, as its start does. */
     suspend fun open(): PairpinApp =
-        PairpinApp.open(AppSettings(directory.resolve("state").toString(), name, "JVM"), store, signer)
+        PairpinApp.open(AppSettings(state.toString(), name, "JVM"), store, signer, null)
 }

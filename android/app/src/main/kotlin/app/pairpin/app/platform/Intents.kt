@@ -3,6 +3,7 @@ package app.pairpin.app.platform
 
 import android.content.Context
 import android.content.Intent
+import android.net.Uri
 import app.pairpin.app.MainActivity
 
 /** A `pairpin:` link that another app or a web page has handed over. It only ever leads to the screen that asks. */
@@ -33,6 +34,8 @@ data class OpenRequest(val row: Long, val id: String) {
         fun intent(context: Context, row: Long, id: String): Intent =
             Intent(context, MainActivity::class.java)
                 .setAction(OPEN)
+                // Extras do not tell two intents apart, so that one would stand for the other.
+                .setData(Uri.fromParts("request", "$row/$id", null))
                 .putExtra(ROW, row)
                 .putExtra(ID, id)
                 .addFlags(Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_SINGLE_TOP)
