@@ -145,14 +145,15 @@ class PairingBehaviour : Scene() {
     fun `two-machines - each has a name and a state of its own`() = scene {
         val (first, second) = listOf(machine(), machine())
         val hand = paired(first)
-        hand.pairs(second)
+        val row = hand.row
+        val other = hand.pairs(second)
         val machines = hand.app.state().machines
         assertEquals(2, machines.map { it.name }.distinct().size, "$machines")
-        assertEquals("homebox", machines.first().name, "in the order in which they were paired")
+        assertEquals("homebox", machines.single { it.row == row }.name, "the first keeps its name")
         assertEquals(listOf("homebox", "homebox"), machines.map { it.machineName })
         first.stop()
-        hand.reaches<MachineCondition.Offline>(machines.first().row)
-        hand.reaches<MachineCondition.Online>(machines.last().row)
+        hand.reaches<MachineCondition.Offline>(row)
+        hand.reaches<MachineCondition.Online>(other)
     }
 
     private suspend fun refused(hand: Hand, link: String): PairingScreen.Failed =
