@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use common::{Device, dropped_after, pair_of_both, until};
 use pairpin_core::client::{Client, ClientError, ErrorKind, MachineState};
+use pairpin_core::host::LOCK_FILE;
 use pairpin_core::link::Link;
+use pairpin_core::store::{StateDir, StoreError};
 use pairpin_core::wire::limits;
 
 fn online(state: &MachineState) -> bool {
@@ -184,7 +186,7 @@ async fn a_missing_key_beside_a_row_is_an_error_and_never_a_new_key() {
     let row = device.pair(&machine).await.machine.row;
     let lost = std::mem::take(&mut *device.store.0.lock().unwrap());
     let view = device.client.check(row).await.unwrap();
-    assert!(matches!(&view.state, MachineState::Broken { why } if why.contains("forget")), "{:?}", view.state);
+    assert!(matches!(&view.state, MachineState::KeysGone { why } if why.contains("forget")), "{:?}", view.state);
     let preview = device.client.preview(machine.offer().link.as_ref().unwrap()).await.unwrap();
     let error = device.client.pair(preview).await.unwrap_err();
     assert!(matches!(error, ClientError::SecretsMissing { .. }), "{error:?}");
@@ -301,4 +303,22 @@ async fn a_re_pin_that_is_dropped_anywhere_ends_in_the_same_row_when_it_is_run_a
             return;
         }
     }
+}
+
+#[tokio::test]
+async fn a_daemon_that_starts_waits_for_a_verb_that_looks_into_its_state_and_not_for_another_daemon() {
+    let (mut machine, _device) = pair_of_both().await;
+    let dir = StateDir::open(&machine.state()).unwrap();
+    machine.stop().await;
+    let looked = dir.lock(LOCK_FILE).unwrap();
+    let reader = std::thread::spawn(move || {
+        // Long enough that the start finds it held; too short, and the test shows less.
+        std::thread::sleep(Duration::from_millis(200));
+        drop(looked);
+    });
+    machine.restart(false, |_| ()).await;
+    reader.join().unwrap();
+    // The control: a daemon keeps it, and the next one gives up.
+    let held = dir.lock(LOCK_FILE).unwrap_err();
+    assert!(matches!(held, StoreError::Locked { .. }), "{held}");
 }

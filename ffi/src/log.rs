@@ -1,6 +1,7 @@
 //! The engine's own lines, for a shell that keeps a log. They name machines, never a secret.
 
 use std::fmt::{self, Write as _};
+use std::panic::Location;
 use std::sync::{Arc, Once, PoisonError, RwLock};
 
 use tracing::field::{Field, Visit};
@@ -30,9 +31,20 @@ pub trait Log: Send + Sync {
 /// Where they go now: one for the whole process, as the engine's own lines are.
 static SINK: RwLock<Option<Arc<dyn Log>>> = RwLock::new(None);
 static STARTED: Once = Once::new();
+static QUIET: Once = Once::new();
+
+/// A panic becomes an exception of the call; where it happened is told, and never what it says: that may be the
+/// shell's own exception, with whatever stood in it.
+fn told(place: Option<&Location<'_>>) {
+    let log = SINK.read().unwrap_or_else(PoisonError::into_inner).clone();
+    if let (Some(log), Some(place)) = (log, place) {
+        log.line(LogLevel::Error, format!("a step failed at {}:{}", place.file(), place.line()));
+    }
+}
 
 /// Sends the engine's lines to `log` from now on, or nowhere.
 pub(crate) fn send_to(log: Option<Arc<dyn Log>>) {
+    QUIET.call_once(|| std::panic::set_hook(Box::new(|panic| told(panic.location()))));
     let wanted = log.is_some();
     *SINK.write().unwrap_or_else(PoisonError::into_inner) = log;
     if wanted {

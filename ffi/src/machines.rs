@@ -122,6 +122,8 @@ pub enum MachineCondition {
     Expired,
     /// Pair again: it has no record of this phone, or one of the two was restored.
     Lost,
+    /// This phone's keys for it are gone: forget it here, then scan its offer.
+    KeysGone,
     /// This phone cannot use its own keys or state.
     Broken {
         /// Why, and what to do.
@@ -171,6 +173,8 @@ pub enum Hindrance {
     HardStop,
     /// Nothing is wrong that it would mend.
     NotNeeded,
+    /// Forget it here first: its keys are gone.
+    ForgetFirst,
 }
 
 /// A paired machine.
@@ -213,6 +217,7 @@ pub(crate) fn why_not(why: WhyNot) -> Hindrance {
         WhyNot::NotPaired => Hindrance::NotPaired,
         WhyNot::HardStop => Hindrance::HardStop,
         WhyNot::NotNeeded => Hindrance::NotNeeded,
+        WhyNot::ForgetFirst => Hindrance::ForgetFirst,
     }
 }
 
@@ -251,6 +256,7 @@ impl From<&MachineState> for MachineCondition {
             MachineState::Suspended(told) => Self::Suspended { at: told.at, reason: told.reason.clone() },
             MachineState::Expired { .. } => Self::Expired,
             MachineState::Lost { .. } => Self::Lost,
+            MachineState::KeysGone { .. } => Self::KeysGone,
             MachineState::Broken { why } => Self::Broken { why: why.clone() },
         }
     }

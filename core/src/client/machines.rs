@@ -68,6 +68,12 @@ pub enum MachineState {
         /// The error's text.
         why: String,
     },
+    /// This device's keys for it are gone: restore them, or forget it and scan a fresh offer. No key is made anew by
+    /// itself.
+    KeysGone {
+        /// The error's text.
+        why: String,
+    },
     /// This device cannot use its own keys or state.
     Broken {
         /// The error's text.
@@ -92,7 +98,7 @@ impl MachineState {
             Self::Suspended(_) => "suspended",
             Self::Expired { .. } => "expired",
             Self::Lost { .. } => "lost",
-            Self::Broken { .. } => "broken",
+            Self::KeysGone { .. } | Self::Broken { .. } => "broken",
         }
     }
 
@@ -116,9 +122,10 @@ impl MachineState {
             }
             ClientError::Forgotten { last_owner, .. } => Self::Forgotten { last_owner: *last_owner },
             ClientError::UnknownDevice { .. } | ClientError::Restored { .. } => Self::Lost { why: error.to_string() },
-            ClientError::SecretsMissing { .. }
-            | ClientError::SecretsElsewhere { .. }
+            ClientError::SecretsMissing { .. } => Self::KeysGone { why: error.to_string() },
+            ClientError::SecretsElsewhere { .. }
             | ClientError::Secrets(_)
+            | ClientError::Damaged(_)
             | ClientError::State(_) => Self::Broken { why: error.to_string() },
             _ => Self::Offline { since, why: Some(error.to_string()) },
         }

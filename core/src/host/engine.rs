@@ -71,7 +71,7 @@ impl Host {
     /// See [`HostError`]: each says what to do. Nothing is left running.
     pub async fn start(config: HostConfig) -> Result<Self, HostError> {
         let dir = StateDir::open(&config.state_dir)?;
-        let state_lock = take_lock(&dir)?;
+        let state_lock = wait_for_lock(&dir)?;
         let has_database = dir.path(DATABASE_FILE).exists();
         // Looked at before SQLite opens the database, which makes another.
         let lost_writes = has_database && marker::is_left(&dir) && !dir.path(WAL_FILE).exists();
@@ -178,6 +178,19 @@ impl Host {
             marker::take_away(&dir);
         }
     }
+}
+
+/// The same, for the daemon that starts: a verb that looks into the state meanwhile holds it for a moment. Blocks for
+/// a second at most.
+fn wait_for_lock(dir: &StateDir) -> Result<Lock, HostError> {
+    const TRIES: u32 = 50;
+    for _ in 1..TRIES {
+        match take_lock(dir) {
+            Err(HostError::AlreadyRunning(_)) => std::thread::sleep(Duration::from_millis(20)),
+            other => return other,
+        }
+    }
+    take_lock(dir)
 }
 
 /// The lock that a running daemon holds on its state.

@@ -128,7 +128,10 @@ pub fn question_key(question: &PairQuestion) -> &'static str {
 fn why(state: &MachineState) -> Option<String> {
     match state {
         MachineState::Offline { why, .. } | MachineState::Leaving { why, .. } => why.clone(),
-        MachineState::Expired { why } | MachineState::Lost { why } | MachineState::Broken { why } => Some(why.clone()),
+        MachineState::Expired { why }
+        | MachineState::Lost { why }
+        | MachineState::KeysGone { why }
+        | MachineState::Broken { why } => Some(why.clone()),
         _ => None,
     }
 }

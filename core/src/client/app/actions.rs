@@ -33,6 +33,8 @@ pub enum WhyNot {
     HardStop,
     /// Nothing is wrong that it would mend.
     NotNeeded,
+    /// This device's keys for it are gone, and none is made anew beside an old row.
+    ForgetFirst,
 }
 
 impl Action {
@@ -49,6 +51,7 @@ impl Action {
             Self::Rename | Self::Forget => Ok(()),
             Self::ScanAgain => match machine.state {
                 MachineState::Online { .. } | MachineState::Connecting | MachineState::Paused => Err(WhyNot::NotNeeded),
+                MachineState::KeysGone { .. } => Err(WhyNot::ForgetFirst),
                 _ => Ok(()),
             },
             Self::Answer => on_session(machine, Role::Operator),
@@ -61,6 +64,7 @@ fn on_session(machine: &MachineView, least: Role) -> Result<(), WhyNot> {
     match machine.state {
         MachineState::Unfinished | MachineState::Revoked(_) | MachineState::Lost { .. } => Err(WhyNot::NotPaired),
         MachineState::KeyChanged { .. } | MachineState::KeyCopied => Err(WhyNot::HardStop),
+        MachineState::KeysGone { .. } => Err(WhyNot::ForgetFirst),
         _ if machine.role < least => Err(WhyNot::Role(least)),
         MachineState::Online { .. } => Ok(()),
         _ => Err(WhyNot::NotConnected),
@@ -100,6 +104,16 @@ mod tests {
                 assert_eq!(action.allowed(&machine), Err(WhyNot::HardStop), "{action:?}");
             }
             assert_eq!(Action::ScanAgain.allowed(&machine), Ok(()), "the way back");
+        }
+    }
+
+    #[test]
+    fn where_the_keys_are_gone_nothing_is_offered_but_to_forget() {
+        let machine = machine(MachineState::KeysGone { why: String::new() }, Role::Owner);
+        for action in Action::ALL {
+            let wanted =
+                if matches!(action, Action::Rename | Action::Forget) { Ok(()) } else { Err(WhyNot::ForgetFirst) };
+            assert_eq!(action.allowed(&machine), wanted, "{action:?}");
         }
     }
 

@@ -1,7 +1,6 @@
 // What a leak shows in: memory, threads and files of this process, and what the core holds of ours.
 package app.pairpin.proofs
 
-import app.pairpin.testkit.eventually
 import java.nio.file.Files
 import java.nio.file.Path
 
@@ -44,6 +43,16 @@ private fun size(className: String, field: String): Int {
 }
 
 /** Waits until Rust holds no more of ours than that: tasks end a moment after what they belong to. */
-fun settles(held: Int, waiting: Int) = eventually("Rust holds $held of ours, $waiting calls wait; now ${held()}, ${waiting()}") {
-    if (held() <= held && waiting() <= waiting) true else { System.gc(); false }
+fun settles(held: Int, waiting: Int) {
+    val begun = System.nanoTime()
+    while (held() > held || waiting() > waiting) {
+        val millis = (System.nanoTime() - begun) / 1_000_000
+        check(millis < DEADLINE_MILLIS) { "Rust holds ${held()} of ours, not $held; ${waiting()} calls wait, not $waiting" }
+        // What nobody closed is freed when it is collected.
+        if (millis > PATIENCE_MILLIS) System.gc()
+        Thread.sleep(1)
+    }
 }
+
+private const val PATIENCE_MILLIS = 500
+private const val DEADLINE_MILLIS = 20_000

@@ -38,9 +38,8 @@ typealias Elapsed = () -> Long
 
 internal val monotonic: Elapsed = { System.nanoTime() / 1_000_000 }
 
-/** Counts down from `seconds`: `left` is told at once and whenever a second is over, at last of 0. */
-internal suspend fun countDown(seconds: Long, elapsed: Elapsed, left: (Long) -> Unit) {
-    val end = elapsed() + seconds * 1000
+/** Counts down to `end`: the seconds that are `left` are told at once and whenever one is over, at last 0. */
+internal suspend fun countDown(end: Long, elapsed: Elapsed, left: (Long) -> Unit) {
     while (true) {
         val rest = (end - elapsed()).coerceAtLeast(0)
         left((rest + 999) / 1000)

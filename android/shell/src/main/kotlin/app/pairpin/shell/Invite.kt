@@ -84,11 +84,12 @@ class InvitePresenter(
     private fun show(done: Done, role: RoleName) {
         if (done !is Done.Invited) return another()
         val seconds = done.seconds.toLong()
+        val end = elapsed() + seconds * 1000
         shown.value =
             InviteScreen.Shown(done.number, done.link, done.link?.let(::qrModules), done.code, role, seconds)
         arrived(app.state())
         clock = scope.step(::failed) {
-            countDown(seconds, elapsed) { left ->
+            countDown(end, elapsed) { left ->
                 shown.update { if (it is InviteScreen.Shown) it.copy(secondsLeft = left) else it }
             }
             shown.update { if (it is InviteScreen.Shown) InviteScreen.Expired else it }

@@ -80,9 +80,10 @@ class JoinPresenter(
     }
 
     private fun count(seconds: Long) {
+        val end = elapsed() + seconds * 1000
         clock?.cancel()
         clock = scope.step(::failed) {
-            countDown(seconds, elapsed) { left ->
+            countDown(end, elapsed) { left ->
                 shown.update {
                     when (it) {
                         is JoinScreen.Waiting -> it.copy(secondsLeft = left)

@@ -2,7 +2,6 @@
 package app.pairpin.shell
 
 import app.pairpin.core.PairpinApp
-import app.pairpin.core.PairpinException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
@@ -18,6 +17,7 @@ interface Preferences {
     /** Whether the connections are kept while nobody looks. Off until the person says so. */
     val stayConnected: StateFlow<Boolean>
 
+    /** A blank one is the phone's own, which [deviceName] then has. */
     fun setDeviceName(name: String)
 
     fun setStayConnected(on: Boolean)
@@ -29,8 +29,6 @@ data class SettingsScreen(
     val stayConnected: Boolean,
     /** Whether the phone has a screen lock: without, nobody can approve with it. */
     val screenLock: Boolean,
-    /** Why the name that was typed cannot be. */
-    val problem: PairpinException? = null,
     /** What may be shown to somebody who helps: no secrets. */
     val diagnostics: String? = null,
 )
@@ -40,7 +38,7 @@ class SettingsPresenter(
     private val app: PairpinApp,
     private val keys: ApprovalKeys,
     private val preferences: Preferences,
-    private val scope: CoroutineScope,
+    scope: CoroutineScope,
 ) {
     private val shown =
         MutableStateFlow(
@@ -58,13 +56,10 @@ class SettingsPresenter(
     /** The screen is there again: the person may have been in the phone's settings. */
     fun enter() = shown.update { it.copy(screenLock = keys.hasScreenLock()) }
 
-    /** The next pairing gives this name. */
+    /** The next pairing gives this name; a blank one is the phone's own again. */
     fun rename(name: String) {
-        scope.step({ error -> shown.update { it.copy(problem = error) } }) {
-            app.setDeviceName(name.trim())
-            preferences.setDeviceName(name.trim())
-            shown.update { it.copy(problem = null) }
-        }
+        preferences.setDeviceName(name.trim())
+        app.setDeviceName(preferences.deviceName.value)
     }
 
     /** Keeps the connections, or lets them end with the screen. */

@@ -101,7 +101,7 @@ class MemoryPreferences : Preferences {
     override val stayConnected = MutableStateFlow(false)
 
     override fun setDeviceName(name: String) {
-        deviceName.value = name
+        deviceName.value = name.ifBlank { "Ana's phone" }
     }
 
     override fun setStayConnected(on: Boolean) {

@@ -102,8 +102,7 @@ class PairingBehaviour : Scene() {
             dying.screen.reaches<PairingScreen.Confirming>()
             dying.confirm()
             val end = dying.screen.becomes("an end") { it is PairingScreen.Done || it is PairingScreen.Failed }
-            first.app.cancel()
-            first.app.close()
+            first.close()
             phone.store.beforePut = {}
             val second = phone(name, phone)
             val taken = second.pairing(link)

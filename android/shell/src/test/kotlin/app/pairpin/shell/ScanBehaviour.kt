@@ -3,6 +3,7 @@ package app.pairpin.shell
 
 import app.pairpin.core.PairQuestion
 import app.pairpin.core.PairpinException
+import app.pairpin.core.QrModules
 import app.pairpin.core.qrModules
 import app.pairpin.testkit.frameOf
 import app.pairpin.testkit.wholeFrameOf
@@ -61,7 +62,7 @@ class ScanBehaviour : Scene() {
     @Test
     fun `scan-not-ours - it says what it was, and goes on looking`() = scene {
         val machine = machine()
-        val camera = PictureCamera(CameraAccess.Allowed, frameOf(qrModules("https://example.org/")!!))
+        val camera = PictureCamera(CameraAccess.Allowed, frameOf(FOREIGN))
         val scan = ScanPresenter(phone().app, camera, scope)
         scan.enter()
         scan.screen.becomes("not ours") { it.problem is PairpinException.NotOurs }
@@ -70,7 +71,7 @@ class ScanBehaviour : Scene() {
         camera.sees = wholeFrameOf(page)
         scan.screen.becomes("a sheet") { it.problem is PairpinException.IsSheet }
         val link = machine.offer()
-        camera.sees = frameOf(qrModules(link.dropLast(3))!!)
+        scan.paste(link.dropLast(3))
         scan.screen.becomes("damaged") { it.problem is PairpinException.DamagedLink }
         camera.sees = frameOf(qrModules(link)!!)
         val found = scan.screen.becomes("found") { it.found != null }
@@ -105,3 +106,31 @@ class ScanBehaviour : Scene() {
         assertEquals(Found.Offer(link), scan.screen.value.found)
     }
 }
+
+/** The QR of somebody else, HTTPS://EXAMPLE.ORG/: as zxing-cpp draws it. */
+private val FOREIGN =
+    """
+    #######...###.#######
+    #.....#.####..#.....#
+    #.###.#.#.#.#.#.###.#
+    #.###.#.#.....#.###.#
+    #.###.#.....#.#.###.#
+    #.....#...#.#.#.....#
+    #######.#.#.#.#######
+    ........#.#..........
+    #.....#.##.####..###.
+    #.#.##.##..#...#.....
+    ..#...####.#.###....#
+    .......#.#.##..#####.
+    .#....##....#.#.##.##
+    ........####...#.####
+    #######..##.##.####..
+    #.....#..#.###...##..
+    #.###.#..#.##.##..#.#
+    #.###.#..##.#.##.##..
+    #.###.#..#..#.#..#.##
+    #.....#...#.##.#..#.#
+    #######.#.#.##..##...
+    """.trimIndent().replace("\n", "").let { drawn ->
+        QrModules(21u, ByteArray(drawn.length) { if (drawn[it] == '#') 1 else 0 })
+    }

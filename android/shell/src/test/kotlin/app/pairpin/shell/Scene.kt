@@ -11,6 +11,7 @@ import app.pairpin.testkit.Phone
 import app.pairpin.testkit.Running
 import app.pairpin.testkit.freePort
 import java.nio.file.Path
+import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -62,6 +63,7 @@ abstract class Scene {
 class Hand(val phone: Phone, val app: PairpinApp, scope: CoroutineScope) : AutoCloseable {
     val keys = MemoryApprovalKeys()
     val approver = Approver(app, keys)
+    private val ended = AtomicBoolean()
     private val told = MutableStateFlow(app.state())
 
     /** The app's state. */
@@ -103,7 +105,9 @@ class Hand(val phone: Phone, val app: PairpinApp, scope: CoroutineScope) : AutoC
         return this
     }
 
+    /** Ends the app, as the phone does. May be called twice. */
     override fun close() {
+        if (!ended.compareAndSet(false, true)) return
         app.cancel()
         app.close()
     }

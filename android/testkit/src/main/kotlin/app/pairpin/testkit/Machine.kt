@@ -3,8 +3,10 @@
 package app.pairpin.testkit
 
 import java.io.File
+import java.io.IOException
 import java.net.InetAddress
 import java.net.ServerSocket
+import java.net.Socket
 import java.nio.file.Files
 import java.nio.file.Path
 import java.util.concurrent.TimeUnit
@@ -12,8 +14,12 @@ import java.util.concurrent.TimeUnit
 private const val DEADLINE_SECONDS = 30L
 
 /** A machine that runs. Another one at the `port` of a stopped one answers in its place. */
-class Machine(val name: String = "homebox", val port: Int = freePort(), private val clock: String? = null) :
-    AutoCloseable {
+class Machine(
+    val name: String = "homebox",
+    val port: Int = freePort(),
+    private val clock: String? = null,
+    private val advertised: String? = null,
+) : AutoCloseable {
     private val binary = checkNotNull(System.getenv("PAIRPIN_BIN")) { "run: cargo xtask test --layer android" }
     private val home: Path = Files.createTempDirectory("pairpin-machine")
     private var daemon: Process? = null
@@ -31,17 +37,26 @@ class Machine(val name: String = "homebox", val port: Int = freePort(), private 
             command(
                 listOf(
                     "serve", "--name", name, "--bind", "127.0.0.1", "--port", "$port",
-                    "--advertise", address, "--join-from", "loopback", *more,
+                    "--advertise", advertised ?: address, "--join-from", "loopback", *more,
                 ),
             )
         val log = home.resolve("serve.log").toFile()
         val started = serve.redirectErrorStream(true).redirectOutput(log).start()
         daemon = started
+        // No command is run before it listens: one that finds no daemon may hold the state while it looks into it.
         eventually("the machine listens") {
             check(started.isAlive) { "serve ended: ${log.readText()}" }
-            runCatching { run("status", "--json") }.getOrNull()?.contains("\"running\":true")
+            listens() && run("status", "--json").contains("\"running\":true")
         }
     }
+
+    private fun listens(): Boolean =
+        try {
+            Socket(InetAddress.getByName("127.0.0.1"), port).close()
+            true
+        } catch (_: IOException) {
+            false
+        }
 
     /** Ends the daemon as a person does, and waits for it. */
     fun stop() {

@@ -36,6 +36,7 @@ object Icons {
     val Edit = lines("M4 20l1 -4L16 5l3 3L8 19z M14 7l3 3")
     val Trash = lines("M4 7h16 M9 7V4h6v3 M6 7l1 13h10l1 -13 M10 11v5 M14 11v5")
     val Clock = lines("M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0 -18z M12 7v5l3 2")
+    val Offline = lines("M4 4l16 16 M5 12a10 10 0 0 1 4 -2.6 M13.5 9.2a10 10 0 0 1 5.5 2.8 M8.5 15.5a5 5 0 0 1 5 -1 M12 19h.01")
     val Plus = lines("M12 5v14 M5 12h14")
     val Bell = lines("M6 17V11a6 6 0 0 1 12 0v6l1.5 1.5h-15z M10 21h4")
     val Eye = lines("M2.5 12c2 -4 5.5 -6 9.5 -6s7.5 2 9.5 6c-2 4 -5.5 6 -9.5 6s-7.5 -2 -9.5 -6z M12 9.5a2.5 2.5 0 1 1 0 5a2.5 2.5 0 1 1 0 -5z")
