@@ -27,7 +27,8 @@ use crate::summary::Counts;
 use crate::test;
 use crate::{api, bindings};
 
-const TOOLS: &[Tool] = &[
+/// What every module needs.
+pub const TOOLS: &[Tool] = &[
     Tool { program: "javac", package: "openjdk-17-jdk-headless", purpose: "runs the Kotlin side" },
     Tool { program: "mvn", package: "maven", purpose: "compiles the Kotlin side" },
 ];
@@ -68,18 +69,11 @@ pub fn check_all(root: &Path) -> Result<Counts, Unready> {
     let made = bindings::make(root).map_err(Unready::Broken)?;
     let binary = test::build_binary(root, &[]).map_err(Unready::Broken)?;
     let out = made.library_dir.join("android");
-    let android = root.join("android");
-    let versions = catalogue::Catalogue::read(root).map_err(Unready::Broken)?.properties();
     // Reports of an earlier run are not to be counted.
     let _ = fs::remove_dir_all(&out);
-    eprintln!("xtask: Maven fetches the Kotlin compiler and libraries once, about 120 MB into its own cache");
-    let mut command = Command::new("mvn");
-    command.args(["-q", "-B", "-ntp", "-Dstyle.color=never", "test"]).args(versions);
-    for (name, path) in [("out", &out), ("generated", &made.kotlin), ("lib", &made.library_dir), ("bin", &binary)] {
-        command.arg(format!("-Dpairpin.{name}={}", path.display()));
-    }
+    let mut command = maven(root, &out, &made, &made.library_dir, &binary).map_err(Unready::Broken)?;
     // What fails is told by the reports: Maven goes on to the next module.
-    command.arg("--fail-at-end").current_dir(&android).stdin(Stdio::null());
+    command.arg("--fail-at-end");
     let well = command.status().map_err(|error| Unready::Missing(format!("mvn did not start: {error}")))?.success();
     let mut counts = reports(&out).map_err(Unready::Broken)?;
     if !well && counts.failed == 0 {
@@ -87,6 +81,28 @@ pub fn check_all(root: &Path) -> Result<Counts, Unready> {
     }
     counts += api::check(root, &made).map_err(Unready::Broken)?;
     Ok(counts)
+}
+
+/// Maven for the modules of `android/`, with the library that is in `library_dir` and the program at `binary`.
+///
+/// # Errors
+/// The versions cannot be read.
+pub fn maven(
+    root: &Path,
+    out: &Path,
+    made: &bindings::Bindings,
+    library_dir: &Path,
+    binary: &Path,
+) -> Result<Command, String> {
+    let versions = catalogue::Catalogue::read(root)?.properties();
+    eprintln!("xtask: Maven fetches the Kotlin compiler and libraries once, about 120 MB into its own cache");
+    let mut command = Command::new("mvn");
+    command.args(["-q", "-B", "-ntp", "-Dstyle.color=never", "test"]).args(versions);
+    for (name, path) in [("out", out), ("generated", &made.kotlin), ("lib", library_dir), ("bin", binary)] {
+        command.arg(format!("-Dpairpin.{name}={}", path.display()));
+    }
+    command.current_dir(root.join("android")).stdin(Stdio::null());
+    Ok(command)
 }
 
 /// Sums what the modules' reports say, and prints each test.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::install::{self, Tool};
+use crate::phones;
 use crate::test::{build_release, cargo, stream};
 
 const NETWORK: &[Tool] = &[
@@ -24,6 +25,9 @@ const END: &str = "<!-- end of figures -->";
 /// # Errors
 /// The arguments cannot be understood, or something could not be built.
 pub fn run(arguments: &[String]) -> Result<bool, String> {
+    if arguments.first().is_some_and(|subject| subject == "phones") {
+        return phones::bench(&arguments[1..]);
+    }
     let write = arguments.iter().any(|argument| argument == "--write");
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let named: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
@@ -86,16 +90,21 @@ pub fn flood(arguments: &[String]) -> Result<bool, String> {
 fn write_table(page: &Path, table: &str) -> Result<(), String> {
     let told = |error: std::io::Error| format!("{}: {error}", page.display());
     let text = fs::read_to_string(page).map_err(told)?;
-    let place = format!("{} on {}, {}", said("date", &["+%F"]), said("uname", &["-sm"]), processor());
-    let text = with_table(&text, &format!("{place}:\n\n{table}"))
+    let text = with_figures(&text, (BEGIN, END), table)
         .ok_or_else(|| format!("{}: no place for the figures between {BEGIN} and {END}", page.display()))?;
     fs::write(page, text).map_err(told)
 }
 
-fn with_table(text: &str, table: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\nMeasured on {table}\n{END}{after}"))
+/// The page with these rows between those two lines, and when and where they were measured.
+pub fn with_figures(text: &str, between: (&str, &str), table: &str) -> Option<String> {
+    let place = format!("{} on {}, {}", said("date", &["+%F"]), said("uname", &["-sm"]), processor());
+    with_table(text, between, &format!("{place}:\n\n{table}"))
+}
+
+fn with_table(text: &str, (begin, end): (&str, &str), table: &str) -> Option<String> {
+    let (before, rest) = text.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n\nMeasured on {table}\n{end}{after}"))
 }
 
 fn processor() -> String {
@@ -117,9 +126,9 @@ mod tests {
     #[test]
     fn the_table_goes_where_the_last_one_was() {
         let page = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let written = with_table(&page, "today:\n\n| new |\n").unwrap_or_default();
+        let written = with_table(&page, (BEGIN, END), "today:\n\n| new |\n").unwrap_or_default();
         assert_eq!(written, format!("a\n{BEGIN}\n\nMeasured on today:\n\n| new |\n\n{END}\nb\n"));
-        assert_eq!(with_table("no place", "x"), None);
+        assert_eq!(with_table("no place", (BEGIN, END), "x"), None);
     }
 
     #[test]

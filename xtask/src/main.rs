@@ -25,6 +25,7 @@ mod layers;
 mod limited;
 mod models;
 mod mutants;
+mod phones;
 mod powercut;
 mod sbom;
 mod simulate;
@@ -118,8 +119,18 @@ USAGE
         zxing-cpp read them. Builds in release. Fails below 90 % read or above 3 ms of median
         time, and where another text is read. zxing-cpp is downloaded once, 1 MB.
 
-    cargo xtask size
-        Builds the release binary and fails where it is larger than 12 MB.
+    cargo xtask bench phones [--write]
+        Measures the core as an app carries it, from Kotlin: a camera frame, a change on its way to the screen,
+        the start, an idle connection, the library's size. About fifteen minutes, most of it building.
+          --write        puts the rows into docs/benchmarks.md
+
+    cargo xtask leaks
+        The long form of what the layer android does briefly: 10,000 clients, listeners and connections made and
+        closed from Kotlin, and every call that waits given up a thousand times. About half an hour.
+
+    cargo xtask size [binary|library]
+        Builds the release binary, which may have 12 MB, and the phones' library for this computer, which may
+        have 6, and fails where one is larger.
 
     cargo xtask fuzz [TARGET] [--seconds N]
         Runs the fuzz targets, or one, each for so many seconds (30), two at a time on two cores, and
@@ -191,7 +202,8 @@ fn main() -> ExitCode {
         Some("simulate") => simulate::run(&arguments[1..]),
         Some("states") if arguments.len() == 1 => states::run(),
         Some("bench-qr") => bench_qr::run(&arguments[1..]),
-        Some("size") if arguments.len() == 1 => size::run(),
+        Some("size") => size::run(&arguments[1..]),
+        Some("leaks") if arguments.len() == 1 => phones::leaks(),
         Some("fuzz") => fuzz::run(&arguments[1..]),
         Some("fuzz-again") => fuzz::again(&arguments[1..]),
         Some("mutants") => mutants::run(&arguments[1..]),

@@ -110,6 +110,24 @@ pub fn build_release(root: &Path, package: &str, binary: &str) -> Result<PathBuf
     build(root, &["--release", "--locked", "--package", package, "--bin", binary])
 }
 
+/// Builds the core as an app carries it, for this computer; gives the path of its shared library.
+///
+/// # Errors
+/// It does not build.
+pub fn build_mobile(root: &Path) -> Result<PathBuf, String> {
+    let mut shared = None;
+    let mut command = cargo(root);
+    command.args(MOBILE).args(["--message-format", "json-render-diagnostics"]);
+    if !stream(&mut command, |line| shared = library(line).or(shared.take()))? {
+        return Err("the core did not build as an app carries it".to_owned());
+    }
+    shared.ok_or_else(|| "cargo did not say where the library is".to_owned())
+}
+
+/// The shared library alone: with the other kinds of library beside it, cargo leaves link-time optimisation out.
+pub const MOBILE: &[&str] =
+    &["rustc", "--locked", "--profile", "mobile", "--package", "pairpin-ffi", "--lib", "--crate-type", "cdylib"];
+
 /// Builds a package with a feature; gives the paths of its shared library and of its one program.
 ///
 /// # Errors
