@@ -39,6 +39,7 @@ import androidx.compose.ui.unit.dp
 import app.pairpin.app.R
 import app.pairpin.app.parts.Banner
 import app.pairpin.app.parts.Card
+import app.pairpin.app.parts.Command
 import app.pairpin.app.parts.Leads
 import app.pairpin.app.parts.Line
 import app.pairpin.app.parts.MainButton
@@ -89,7 +90,7 @@ fun ScanContent(state: ScanScreen, nothingToPaste: Boolean, can: ScanActions, vi
 private fun Viewfinder(torch: Torch, switch: (Boolean) -> Unit, view: @Composable (Modifier) -> Unit) {
     Box(Modifier.fillMaxWidth().aspectRatio(1f).clip(MaterialTheme.shapes.large).background(Dusk)) {
         view(Modifier.fillMaxSize())
-        Canvas(Modifier.fillMaxSize().padding(44.dp)) { corners() }
+        Canvas(Modifier.fillMaxSize().padding(start = 52.dp, end = 52.dp, top = 32.dp, bottom = 72.dp)) { corners() }
         Text(
             stringResource(R.string.scan_hint),
             Modifier
@@ -165,7 +166,7 @@ fun CodeContent(back: () -> Unit, typed: (String, String) -> Unit, firstAddress:
         end = { MainButton(stringResource(R.string.go_on), { typed(address, code) }, enabled = ready) },
     ) {
         Text(stringResource(R.string.code_text), style = MaterialTheme.typography.bodyLarge)
-        Box { app.pairpin.app.parts.Command(stringResource(R.string.command_pair_code)) }
+        Command(stringResource(R.string.command_pair_code))
         Column(Modifier.heightIn(min = 8.dp), Arrangement.spacedBy(12.dp)) {
             Typed(
                 address,

@@ -24,7 +24,7 @@ fun standing(condition: MachineCondition): Standing =
         is MachineCondition.Offline ->
             Standing(
                 stringResource(R.string.offline),
-                condition.since?.let { stringResource(R.string.since, ago(it)) } ?: stringResource(R.string.never_online),
+                condition.since?.let { stringResource(R.string.since, moment(it)) } ?: stringResource(R.string.never_online),
                 Tone.Plain,
                 Icons.Offline,
             )
@@ -42,7 +42,7 @@ fun standing(condition: MachineCondition): Standing =
         is MachineCondition.Suspended ->
             Standing(
                 stringResource(R.string.suspended),
-                condition.at?.let { stringResource(R.string.since, dayAndTime(it)) },
+                condition.at?.let { stringResource(R.string.since, moment(it)) },
                 Tone.Warn,
                 Icons.Warning,
             )
