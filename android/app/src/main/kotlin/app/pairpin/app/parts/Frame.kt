@@ -19,6 +19,7 @@ import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.only
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.safeDrawing
+import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.layout.widthIn
 import androidx.compose.foundation.layout.windowInsetsPadding
 import androidx.compose.foundation.rememberScrollState
@@ -109,7 +110,7 @@ private fun Bar(title: String, back: (() -> Unit)?, leaving: Boolean, actions: @
 private fun RowScope.InBar(title: String, back: (() -> Unit)?, leaving: Boolean, actions: @Composable RowScope.() -> Unit) {
     if (back != null) {
         val word = stringResource(if (leaving) R.string.close else R.string.back)
-        IconButton(back) { Icon(if (leaving) Icons.Close else Icons.Back, word) }
+        IconButton(back, Modifier.size(48.dp)) { Icon(if (leaving) Icons.Close else Icons.Back, word) }
     }
     Text(
         title,

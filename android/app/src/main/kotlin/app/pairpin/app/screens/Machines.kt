@@ -71,7 +71,7 @@ fun MachinesContent(state: MachinesScreen, can: MachinesActions) {
         stringResource(R.string.machines_title),
         actions = {
             if (!empty) InboxButton(waiting, can.inbox)
-            IconButton(can.settings) { Icon(Icons.Settings, stringResource(R.string.settings_title)) }
+            IconButton(can.settings, Modifier.size(48.dp)) { Icon(Icons.Settings, stringResource(R.string.settings_title)) }
         },
         floating = { if (!empty) AddButton(can.scan) },
         end = if (empty) ({ EmptyActions(can) }) else null,
@@ -93,7 +93,7 @@ private fun InboxButton(waiting: Int, open: () -> Unit) {
     val about =
         if (waiting == 0) stringResource(R.string.inbox_title)
         else pluralStringResource(R.plurals.inbox_waiting, waiting, waiting)
-    IconButton(open) {
+    IconButton(open, Modifier.size(48.dp)) {
         BadgedBox({ if (waiting > 0) Badge() }) {
             Icon(Icons.Inbox, about)
         }

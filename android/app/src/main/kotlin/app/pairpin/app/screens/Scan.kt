@@ -11,6 +11,7 @@ import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.layout.size
 import androidx.compose.material3.FilledTonalIconToggleButton
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButtonDefaults
@@ -108,7 +109,7 @@ private fun Viewfinder(torch: Torch, switch: (Boolean) -> Unit, view: @Composabl
             FilledTonalIconToggleButton(
                 on,
                 switch,
-                Modifier.align(Alignment.TopEnd).padding(8.dp),
+                Modifier.align(Alignment.TopEnd).padding(8.dp).size(48.dp),
                 colors = IconButtonDefaults.filledTonalIconToggleButtonColors(),
             ) {
                 Icon(Icons.Torch, stringResource(if (on) R.string.torch_off else R.string.torch_on))

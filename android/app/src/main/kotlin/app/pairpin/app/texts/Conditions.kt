@@ -50,6 +50,8 @@ fun standing(condition: MachineCondition): Standing =
             Standing(stringResource(R.string.expired), stringResource(R.string.expired_more), Tone.Warn, Icons.Warning)
         is MachineCondition.Lost ->
             Standing(stringResource(R.string.lost), stringResource(R.string.lost_more), Tone.Warn, Icons.Warning)
+        is MachineCondition.KeysGone ->
+            Standing(stringResource(R.string.keys_gone), stringResource(R.string.keys_gone_more), Tone.Warn, Icons.Key)
         is MachineCondition.Broken -> Standing(stringResource(R.string.broken), condition.why, Tone.Bad, Icons.Warning)
     }
 
