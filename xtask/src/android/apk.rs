@@ -200,7 +200,7 @@ fn sign(packed: &Path, made: &Path, work: &Path) -> Result<(), String> {
     command.args(["-dname", "CN=thrown away", "-storetype", "PKCS12", "-storepass", password, "-keystore"]);
     run("keytool", command.arg(&keys))?;
     let mut command = Command::new("apksigner");
-    command.args(["sign", "--alignment-preserved", "true", "--ks-pass", &format!("pass:{password}"), "--ks"]);
+    command.args(["sign", "--ks-pass", &format!("pass:{password}"), "--ks"]);
     let signed = run("apksigner", command.arg(&keys).arg("--out").arg(made).arg(packed));
     let _ = fs::remove_file(&keys);
     signed?;
