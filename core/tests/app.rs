@@ -107,3 +107,40 @@ async fn a_name_that_is_changed_is_given_at_the_next_pairing_and_not_before() {
     device.pair(&another).await;
     assert!(another.host().find_device("Ana's new phone").is_ok());
 }
+
+#[tokio::test]
+async fn a_step_whose_caller_has_gone_is_shown_all_the_same() {
+    let (machine, device, app) = running().await;
+    let row = app.state().machines[0].row;
+    let mut seen = 0;
+    // Given up after each of its awaits in turn, until one of them was late enough for the step to be done.
+    for polls in 1..200 {
+        let done = common::dropped_after(polls, app.client().rename(row, &format!("box {polls}"))).await;
+        let shown = async {
+            // The step may still be under way: read again until both say the same.
+            loop {
+                let stored = device.client.machines().await.unwrap()[0].name.clone();
+                if app.state().machines[0].name == stored {
+                    return stored;
+                }
+            }
+        };
+        let shown = tokio::time::timeout(Duration::from_secs(10), shown).await.expect("what is stored is shown");
+        seen += usize::from(!done && shown == format!("box {polls}"));
+        if done {
+            break;
+        }
+    }
+    assert!(seen > 0, "none was given up after its step had begun");
+    drop(machine);
+}
+
+#[tokio::test]
+async fn machines_stand_in_the_order_in_which_they_were_paired() {
+    let (machine, device, app) = running().await;
+    let second = Machine::start(&machine.clock).await;
+    let paired = device.pair(&second).await.machine;
+    device.client.rename(paired.row, "a first name").await.unwrap();
+    let shown = until(&app, "both", |state| state.machines.iter().any(|one| one.name == "a first name")).await;
+    assert_eq!(shown.machines.iter().map(|one| one.row).collect::<Vec<_>>(), [1, 2]);
+}

@@ -31,6 +31,7 @@ use crate::{api, bindings};
 pub const TOOLS: &[Tool] = &[
     Tool { program: "javac", package: "openjdk-17-jdk-headless", purpose: "runs the Kotlin side" },
     Tool { program: "mvn", package: "maven", purpose: "compiles the Kotlin side" },
+    Tool { program: "faketime", package: "faketime", purpose: "shows a daemon another wall clock" },
 ];
 
 /// The oldest API level that the app is for; the catalogue's `min-sdk`, as a test sees to.

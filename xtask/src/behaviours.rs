@@ -240,9 +240,11 @@ mod tests {
 
     #[test]
     fn tests_are_known_by_how_their_names_begin() {
-        let source = "    @Test\n    fun `offer-used - it says so`() = runBlocking<Unit> {\n\n    @Test\n    fun `the rest - of it`() {}\n\n    fun `not one`() {}\n";
+        let source = "    @Test\n    fun `offer-used - it says so`() = runBlocking<Unit> {\n\n    @Test\n    \
+            fun `the rest - of it`() {}\n\n    fun `not one`() {}\n";
         assert_eq!(kotlin(&["offer-used"], source), Vec::<String>::new());
-        let source = "@Test(\"offer-used: it says so\", .timeLimit(.minutes(1)))\n func a() {}\n@Test func b() {}\n@Test(\"other: words\") func c() {}";
+        let source = "@Test(\"offer-used: it says so\", .timeLimit(.minutes(1)))\n func a() {}\n@Test func b() {}\n\
+            @Test(\"other: words\") func c() {}";
         let named: Vec<String> = swift_tests(source).into_iter().map(|test| test.id).collect();
         assert_eq!(named, ["offer-used", "other"]);
     }

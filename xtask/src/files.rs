@@ -6,10 +6,13 @@ use std::process::Command;
 
 use crate::{dependencies, threats};
 
-/// Most Rust files fit in 300 lines; above this one needs a reason, given in [`LONG`].
+/// Most source files fit in 300 lines; above this one needs a reason, given in [`LONG`].
 const LINES: usize = 600;
 
-/// Rust files that may be longer, each with its reason.
+/// The languages in which that holds.
+const SOURCES: &[&str] = &[".rs", ".kt", ".swift"];
+
+/// Source files that may be longer, each with its reason.
 const LONG: &[(&str, &str)] = &[];
 
 /// Checks every file that git has or would take. Says whether all are well.
@@ -62,7 +65,7 @@ fn read(path: &Path) -> Option<String> {
 fn check(name: &str, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let lines = text.lines().count();
-    if name.ends_with(".rs") && lines > LINES && LONG.iter().all(|(long, _)| *long != name) {
+    if SOURCES.iter().any(|end| name.ends_with(end)) && lines > LINES && LONG.iter().all(|(long, _)| *long != name) {
         complaints.push(format!("{lines} lines, at most {LINES}: split it, or give a reason in xtask/src/files.rs"));
     }
     for (number, line) in text.lines().enumerate() {
@@ -99,8 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn a_long_rust_file_needs_a_reason() {
-        assert_eq!(check("a.rs", &"\n".repeat(LINES + 1)).len(), 1);
+    fn a_long_source_file_needs_a_reason() {
+        for name in ["a.rs", "a.kt", "a.swift"] {
+            assert_eq!(check(name, &"\n".repeat(LINES + 1)).len(), 1, "{name}");
+        }
         assert_eq!(check("a.rs", &"\n".repeat(LINES)).len(), 0);
         assert_eq!(check("a.json", &"\n".repeat(LINES + 1)).len(), 0);
     }

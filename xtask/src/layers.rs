@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::install::{self, Tool};
 use crate::summary::Counts;
-use crate::{android, fuzz, models, supply, test, venv};
+use crate::{android, fuzz, ios, models, supply, test, venv};
 
 /// One layer of tests.
 pub struct Layer {
@@ -175,6 +175,11 @@ pub const LAYERS: &[Layer] = &[
         name: "android",
         about: "the Kotlin side on a JVM, against the real core and the real binary; needs a JDK, Maven and, once, the network",
         work: Work::Ours(android::check_all),
+    },
+    Layer {
+        name: "ios",
+        about: "the Swift side on Linux, against the real core and the real binary; needs root, Debian and, once, the network",
+        work: Work::Ours(ios::check_all),
     },
     Layer {
         name: "models",

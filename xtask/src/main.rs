@@ -21,6 +21,9 @@ mod fuzz;
 mod guessing;
 mod guest;
 mod install;
+mod ios;
+mod ios_app;
+mod ios_chroot;
 mod layers;
 mod limited;
 mod models;
@@ -153,7 +156,7 @@ USAGE
         Swift suite, and each such test its behaviour. It reads sources; the layers run the tests.
 
     cargo xtask bindings
-        Builds the core as phones embed it and writes its Kotlin side beside the build; prints where.
+        Builds the core as phones embed it and writes its Kotlin and Swift sides beside the build; prints where.
 
     cargo xtask api [--write]
         Compares ffi/api.txt, which lists what Kotlin and Swift see of the core, with the built library;

@@ -28,11 +28,13 @@ pub fn complaints(table: &str, sources: &[(String, String)]) -> Vec<String> {
     complaints
 }
 
-/// `core/tests/host.rs::name` is a test function of that file; `docs/models/a.vp` is a model.
+/// `core/tests/host.rs::name` is a test function of that file; `docs/models/a.vp` is a model;
+/// `tests/behaviours.toml::id` is a behaviour, for which `cargo xtask behaviours` wants a test in both shells.
 fn exists(test: &str, sources: &[(String, String)]) -> bool {
     let (path, function) = test.split_once("::").unwrap_or((test, ""));
     sources.iter().filter(|(name, _)| name == path).any(|(_, text)| match function {
         "" => path.ends_with(".vp"),
+        id if path.ends_with(".toml") => text.lines().any(|line| line == format!("id = \"{id}\"")),
         function => is_test(function, text),
     })
 }
@@ -60,7 +62,12 @@ mod tests {
 
     fn sources() -> Vec<(String, String)> {
         let tests = "#[test]\nfn one() {}\n\n/// Why.\n#[tokio::test]\nasync fn two() {}\n\nfn helper() {}\n";
-        vec![("core/tests/a.rs".into(), tests.into()), ("docs/models/a.vp".into(), String::new())]
+        let behaviours = "[[behaviour]]\nid = \"deep-link\"\n";
+        vec![
+            ("core/tests/a.rs".into(), tests.into()),
+            ("docs/models/a.vp".into(), String::new()),
+            ("tests/behaviours.toml".into(), behaviours.into()),
+        ]
     }
 
     fn of(proof: &str) -> usize {
@@ -70,6 +77,7 @@ mod tests {
     #[test]
     fn a_test_that_exists_is_found() {
         assert_eq!(of("`core/tests/a.rs::one`, `core/tests/a.rs::two`, `docs/models/a.vp`"), 0);
+        assert_eq!(of("`tests/behaviours.toml::deep-link`"), 0);
         assert_eq!(of("not covered: why"), 0);
     }
 
@@ -80,6 +88,7 @@ mod tests {
             "`core/tests/b.rs::one`",
             "`core/tests/a.rs::helper`",
             "`docs/models/b.vp`",
+            "`tests/behaviours.toml::deep`",
             "by thought",
         ] {
             assert_eq!(of(proof), 1, "{proof}");

@@ -65,9 +65,7 @@ impl Client {
         let Some(addresses) = hint.newest.take() else { return };
         hint.due = Instant::now() + HINT_PAUSE;
         // A hint that cannot be stored is no reason to end the session.
-        if let Ok(true) = self.durable(move |ledger| ledger.addresses(row, &addresses)).await {
-            self.inner.changed();
-        }
+        let _ = self.durable(move |ledger| ledger.addresses(row, &addresses)).await;
     }
 
     async fn listen(
@@ -151,8 +149,7 @@ impl Client {
     /// the next one proves whose key it is.
     pub(super) async fn follow(&self, row: i64, rotate: Box<Rotate>) {
         match self.durable(move |ledger| ledger.rotated(row, &rotate)).await {
-            Ok(true) => self.inner.changed(),
-            Ok(false) => {}
+            Ok(_) => {}
             // What is not stored now comes again with the next welcome.
             Err(error) => tracing::warn!(%error, "a change of a machine's key was not followed"),
         }
@@ -169,7 +166,6 @@ impl Client {
                         ledger.revoked(&row, &erased)
                     })
                     .await;
-                self.inner.changed();
                 match stored {
                     Ok(()) => End::Over(MachineState::Revoked(told)),
                     Err(error) => End::Over(MachineState::after(&error, None)),
@@ -199,7 +195,6 @@ impl Client {
         let (since, reason) = (self.inner.clock.wall_ms(), why.to_owned());
         // The list is a little less right if this fails; the next dial writes it again.
         let _ = self.durable(move |ledger| ledger.offline(row, since, &reason)).await;
-        self.inner.changed();
         End::Over(MachineState::Offline { since: Some(since), why: Some(why.to_owned()) })
     }
 }

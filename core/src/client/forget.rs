@@ -72,7 +72,6 @@ impl Client {
             Ok(MachineView::of(&row))
         });
         let machine = machine.await?;
-        self.inner.changed();
         Ok(Forgotten { machine, still_listed: error.map(|error| error.to_string()), told_later, last_owner })
     }
 
@@ -95,7 +94,6 @@ impl Client {
         if let Err(error) = erased.await {
             return error;
         }
-        self.inner.changed();
         ClientError::Forgotten { name, last_owner }
     }
 

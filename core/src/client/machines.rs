@@ -300,7 +300,6 @@ impl Client {
             names::clean(name, limits::NAME).filter(|clean| clean.chars().count() == name.trim().chars().count());
         let clean = clean.ok_or_else(|| ClientError::BadName(name.chars().take(limits::NAME).collect()))?;
         let renamed = self.durable(move |ledger| ledger.rename(row, &clean)).await?;
-        self.inner.changed();
         Ok(MachineView::of(&renamed))
     }
 }

@@ -83,14 +83,6 @@ struct Inner {
     platform: String,
     clock: Arc<dyn Clock>,
     code_failures: CodeFailures,
-    changes: channel::Sender<u64>,
-}
-
-impl Inner {
-    /// A row has changed.
-    fn changed(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
-    }
 }
 
 impl Client {
@@ -101,10 +93,9 @@ impl Client {
     pub fn open(config: ClientConfig) -> Result<Self, ClientError> {
         let ledger = Arc::new(Ledger::open(&config)?);
         let platform = names::clean(&config.platform, limits::NAME).unwrap_or_default();
-        let (changes, _) = channel::channel(0);
         let code_failures = CodeFailures::default();
         let clock = config.clock;
-        Ok(Self { inner: Arc::new(Inner { ledger, platform, clock, code_failures, changes }) })
+        Ok(Self { inner: Arc::new(Inner { ledger, platform, clock, code_failures }) })
     }
 
     /// The name that this device gives itself when it pairs from now on.
@@ -119,7 +110,7 @@ impl Client {
 
     /// Told whenever a row has changed.
     fn changes(&self) -> channel::Receiver<u64> {
-        self.inner.changes.subscribe()
+        self.inner.ledger.changes()
     }
 
     /// Runs one durable step on a blocking thread. It runs to its end even if this future is dropped.

@@ -124,7 +124,6 @@ async fn closed(client: Client, row: MachineRow, closing: &Closing) -> ClientErr
         CloseCode::Revoked => {
             let erased = told.clone();
             let stored = client.durable(move |ledger| ledger.revoked(&row, &erased)).await;
-            client.inner.changed();
             stored.err().unwrap_or(ClientError::Revoked { name, told })
         }
         CloseCode::Suspended => ClientError::Suspended { name, told },

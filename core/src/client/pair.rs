@@ -126,7 +126,6 @@ impl Client {
             }
             let told = Told::from(refusal);
             self.durable(move |ledger| ledger.revoked(&row, &told)).await?;
-            self.inner.changed();
             return Err(error);
         }
         // Used: perhaps by this very device, whose acknowledgement the machine was still writing
@@ -140,7 +139,6 @@ impl Client {
         }
         if ends_pairing(refusal) {
             self.durable(move |ledger| ledger.drop_unfinished(&row)).await?;
-            self.inner.changed();
         }
         Err(error)
     }
@@ -203,7 +201,6 @@ impl Client {
         let role = acknowledged.role;
         let (token, at) = (acknowledge.token, address.clone());
         let row = self.durable(move |ledger| ledger.activated(&row, &token, &acknowledged, &at)).await?;
-        self.inner.changed();
         Ok(Paired { machine: MachineView::online(&row, &address), digits: Some(digits), role, revoked_before: None })
     }
 
@@ -220,7 +217,6 @@ impl Client {
                 Ok((row, digits))
             })
             .await?;
-        self.inner.changed();
         Ok(Paired { machine: MachineView::online(&row, &address), digits, role, revoked_before: None })
     }
 }

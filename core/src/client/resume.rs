@@ -181,7 +181,6 @@ impl Client {
                     }
                     stored => stored?,
                 }
-                self.inner.changed();
                 let mut session = Session { socket: *socket, welcome, address, keys };
                 self.compare(row, &mut session).await;
                 Ok(Attempt::Welcomed(Box::new(session)))
@@ -224,7 +223,6 @@ impl Client {
     pub(super) async fn failed(&self, row: &MachineRow, error: ClientError) -> ClientError {
         let (row, recorded) = (row.clone(), error.clone());
         let stored = self.durable(move |ledger| ledger.failed(&row, &recorded)).await;
-        self.inner.changed();
         stored.err().unwrap_or(error)
     }
 }

@@ -110,7 +110,6 @@ impl Client {
                 taken = back.taken,
                 "the machine's state is older than it was: it was restored from a backup, and was handed back what it had lost"
             );
-            self.inner.changed();
         }
         Ok(())
     }
@@ -173,8 +172,7 @@ impl Client {
             if restored { ledger.hear_restored(id) } else { Ok(false) }
         });
         match step.await {
-            Ok(true) => self.inner.changed(),
-            Ok(false) => {}
+            Ok(_) => {}
             // The next welcome brings it again.
             Err(error) => tracing::warn!(%error, "what a machine told could not be kept"),
         }

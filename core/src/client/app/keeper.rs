@@ -70,7 +70,8 @@ pub(super) async fn keep(
         // Before the rows are read: what changes meanwhile is looked at in the next round.
         changes.borrow_and_update();
         let wished = *wish.borrow();
-        if let Ok(stored) = client.machines().await {
+        if let Ok(mut stored) = client.machines().await {
+            stored.sort_by_key(|machine| machine.row);
             watched.retain(|row, _| stored.iter().any(|machine| machine.row == *row && is_live(&machine.state)));
             for machine in stored.iter().filter(|machine| is_live(&machine.state)) {
                 if !watched.contains_key(&machine.row)

@@ -62,7 +62,8 @@ impl App {
     /// # Errors
     /// The device's state cannot be read.
     pub async fn start(client: Client) -> Result<Self, ClientError> {
-        let machines = client.machines().await?;
+        let mut machines = client.machines().await?;
+        machines.sort_by_key(|machine| machine.row);
         let (state, shown) = watch::channel(Arc::new(AppState { machines, ..AppState::default() }));
         let (wish, wished) = watch::channel(Wish::default());
         let (over, ended) = watch::channel(false);

@@ -16,6 +16,7 @@ mod tests;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use super::config::ClientConfig;
 use super::error::ClientError;
@@ -60,12 +61,16 @@ pub(super) struct Ledger {
     keys: Vec<Keys>,
     clock: Arc<dyn Clock>,
     device_name: RwLock<String>,
+    /// Counts what was written.
+    changes: watch::Sender<u64>,
 }
 
 impl From<StoreError> for ClientError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NameTaken(name) => Self::BadName(name),
+            // Forgotten by another call while this one ran.
+            StoreError::NotFound(_) => Self::NoSuchMachine("that row".into()),
             damaged @ StoreError::Corrupt { .. } => Self::Damaged(damaged.to_string()),
             other => Self::State(other.to_string()),
         }
@@ -84,7 +89,7 @@ impl Ledger {
                 .map(|store| Keys { store: store.clone(), signer: Arc::new(SoftwareSigner::new(store.clone())) }),
         );
         let device_name = RwLock::new(names::clean_name(&config.device_name));
-        let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name };
+        let ledger = Self { dir, db, keys, clock: config.clock.clone(), device_name, changes: watch::Sender::new(0) };
         ledger.finish_erasing();
         // A store that is locked now is tried again at the next start.
         let _ = ledger.forget_left_drafts();
@@ -117,7 +122,15 @@ impl Ledger {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ClientError> {
-        Ok(self.db.write_blocking(work)?)
+        let written = self.db.write_blocking(work)?;
+        // Here and not by who asked for the step: that one may be gone, while the step runs to its end.
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        Ok(written)
+    }
+
+    /// Told whenever something was written.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     fn read<T: Send + 'static>(

@@ -177,6 +177,7 @@ class EndToEndTest {
             taps("homebox asks")
             sees("Delete it all?")
             taps("No")
+            sees("The answer is no")
             assertEquals(1, ask.exit(), "the control: a no is another exit code")
         }
     }

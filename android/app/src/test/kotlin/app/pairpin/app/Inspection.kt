@@ -37,16 +37,21 @@ private fun unnamed(node: SemanticsNode): List<String> =
 
 private fun tooSmall(node: SemanticsNode): List<String> {
     val least = FINGER * node.layoutInfo.density.density - ROUNDING
-    val touch = node.touchBoundsInRoot
-    val width = maxOf(node.size.width.toFloat(), touch.width)
-    val height = maxOf(node.size.height.toFloat(), touch.height)
+    val (width, height) = node.size.width.toFloat() to node.size.height.toFloat()
     return if (width < least || height < least) listOf("\"${wordsOf(node)}\" is smaller than a finger: $width x $height") else emptyList()
 }
 
 private fun cutOff(node: SemanticsNode): List<String> {
     val layouts = mutableListOf<TextLayoutResult>()
     node.config.getOrNull(SemanticsActions.GetTextLayoutResult)?.action?.invoke(layouts)
-    return layouts.filter { it.hasVisualOverflow }.map { "\"${it.layoutInput.text}\" is cut off" }
+    return layouts.filter(::isCutOff).map { "\"${it.layoutInput.text}\" is cut off" }
+}
+
+// A paragraph is as wide as it might be, its node as wide as its lines: only the lines count.
+private fun isCutOff(layout: TextLayoutResult): Boolean {
+    val lines = 0 until layout.lineCount
+    return layout.didOverflowHeight ||
+        lines.any { layout.isLineEllipsized(it) || layout.getLineRight(it) - layout.getLineLeft(it) > layout.size.width + 1 }
 }
 
 /** What scrolls may be below the screen; nothing may be beside it. */

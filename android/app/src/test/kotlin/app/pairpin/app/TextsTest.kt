@@ -61,7 +61,7 @@ class TextsTest {
                 List::class.java -> listOf("one", "two")
                 RoleName::class.java -> RoleName.VIEWER
                 Int::class.java -> 2
-                java.lang.Long::class.java, Long::class.java -> 120L
+                Long::class.javaObjectType, Long::class.java -> 120L
                 else -> null
             }
         return listOf(constructor.newInstance(*constructor.parameterTypes.map(::some).toTypedArray()) as PairpinException)

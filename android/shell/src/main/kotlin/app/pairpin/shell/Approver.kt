@@ -37,7 +37,7 @@ sealed interface Hint {
 
 /** The one place where something is signed by the approval key. */
 class Approver(private val app: PairpinApp, private val keys: ApprovalKeys) {
-    /** Prepares, asks the person by a prompt, and submits. Errors of the machine are thrown, but for a key it does not know. */
+    /** Prepares, asks the person by a prompt, and submits. A key that the machine has not is a hint, else it throws. */
     suspend fun approve(row: Long, prompt: Prompt, prepare: suspend () -> Decision): Approval =
         try {
             bring(row)?.let(Approval::Not) ?: sign(prepare(), prompt)

@@ -6,6 +6,7 @@ import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
 import app.pairpin.core.ScreenState
 import app.pairpin.core.StateListener
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.delay
@@ -14,11 +15,15 @@ import kotlinx.coroutines.launch
 /** Tells `changed` of the present state and of each that follows, for as long as `scope` lives. */
 internal fun PairpinApp.follow(scope: CoroutineScope, changed: (ScreenState) -> Unit): Job =
     scope.launch {
-        listen(
+        val listener =
             object : StateListener {
                 override fun changed(state: ScreenState) = changed(state)
-            },
-        )
+            }
+        try {
+            listen(listener)
+        } catch (over: IllegalStateException) {
+            over.unlessTheAppIsOver()
+        }
     }
 
 /** Runs `work`; what goes wrong is handed to `failed`, a defect of the core as well. */
@@ -30,8 +35,15 @@ internal fun CoroutineScope.step(failed: (PairpinException) -> Unit, work: suspe
             failed(error)
         } catch (defect: InternalException) {
             failed(PairpinException.State(defect.message ?: "a step of the app failed, start it again"))
+        } catch (over: IllegalStateException) {
+            over.unlessTheAppIsOver()
         }
     }
+
+/** A call to an app that was closed meanwhile is nobody's business any more; that a step is cancelled goes on. */
+private fun IllegalStateException.unlessTheAppIsOver() {
+    if (this is CancellationException || message?.contains("destroyed") != true) throw this
+}
 
 /** Milliseconds that pass, the phone asleep or not; Android has a better one. */
 typealias Elapsed = () -> Long

@@ -16,6 +16,7 @@ import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.launch
 
 /** What the screen of a phone that asks to be let in shows. */
 sealed interface JoinScreen {
@@ -42,47 +43,68 @@ class JoinPresenter(
     private val elapsed: Elapsed = monotonic,
 ) {
     private val shown = MutableStateFlow<JoinScreen>(JoinScreen.Typing())
+    private val lock = Any()
     private var joining: Joining? = null
     private var running: Job? = null
     private var clock: Job? = null
+
+    // Counts what was asked: what comes of an earlier one is not shown any more.
+    private var turn = 0
 
     /** What to show now. */
     val screen: StateFlow<JoinScreen> = shown.asStateFlow()
 
     /** The address was typed. */
-    fun ask(address: String) {
-        if (shown.value !is JoinScreen.Typing) return
-        shown.value = JoinScreen.Working
-        running = scope.step(::failed) {
-            val joining = app.askToJoin(address.trim()).also { joining = it }
-            val asked = joining.asked()
-            shown.value = JoinScreen.Waiting(asked, qrModules(asked.text), asked.seconds.toLong())
-            count(asked.seconds.toLong())
-            val grant = joining.wait()
-            shown.value = JoinScreen.Digits(grant, grant.seconds.toLong())
-            count(grant.seconds.toLong())
-        }
+    fun ask(address: String) = synchronized(lock) {
+        if (shown.value is JoinScreen.Typing) run { mine -> wait(mine, address.trim()) }
     }
 
     /** The digits that the owner's phone shows were typed. One attempt. */
-    fun type(digits: String) {
-        val joining = joining ?: return
-        if (shown.value !is JoinScreen.Digits) return
+    fun type(digits: String) = synchronized(lock) {
+        val joining = joining
+        if (joining == null || shown.value !is JoinScreen.Digits) return@synchronized
         clock?.cancel()
-        shown.value = JoinScreen.Working
-        running = scope.step(::failed) { shown.value = JoinScreen.Done(joining.typed(digits.trim())) }
+        run { mine -> show(mine, JoinScreen.Done(joining.typed(digits.trim()))) }
     }
 
     /** The person leaves: the machine is told that nobody asks any more. */
-    fun leave() {
-        end()
-        shown.value = JoinScreen.Typing()
+    fun leave() = over(null)
+
+    private suspend fun wait(mine: Int, address: String) {
+        val asking = app.askToJoin(address)
+        synchronized(lock) { if (mine == turn) joining = asking else asking.cancel() }
+        val asked = asking.asked()
+        val (qr, left) = qrModules(asked.text) to asked.seconds.toLong()
+        show(mine, JoinScreen.Waiting(asked, qr, left)) { count(left) }
+        val grant = asking.wait()
+        show(mine, JoinScreen.Digits(grant, grant.seconds.toLong())) { count(grant.seconds.toLong()) }
+    }
+
+    private fun run(step: suspend (Int) -> Unit) {
+        val mine = turn
+        shown.value = JoinScreen.Working
+        running = scope.step({ error -> synchronized(lock) { if (mine == turn) over(error) } }) { step(mine) }
+    }
+
+    private fun show(mine: Int, screen: JoinScreen, then: () -> Unit = {}) = synchronized(lock) {
+        if (mine != turn) return@synchronized
+        shown.value = screen
+        then()
+    }
+
+    private fun over(problem: PairpinException?) = synchronized(lock) {
+        turn++
+        running?.cancel()
+        clock?.cancel()
+        joining?.cancel()
+        joining = null
+        shown.value = JoinScreen.Typing(problem)
     }
 
     private fun count(seconds: Long) {
         val end = elapsed() + seconds * 1000
         clock?.cancel()
-        clock = scope.step(::failed) {
+        clock = scope.launch {
             countDown(end, elapsed) { left ->
                 shown.update {
                     when (it) {
@@ -93,17 +115,5 @@ class JoinPresenter(
                 }
             }
         }
-    }
-
-    private fun end() {
-        running?.cancel()
-        clock?.cancel()
-        joining?.cancel()
-        joining = null
-    }
-
-    private fun failed(error: PairpinException) {
-        end()
-        shown.value = JoinScreen.Typing(error)
     }
 }

@@ -14,7 +14,7 @@ sealed interface MachinesScreen {
     /** Nothing is paired: the screen teaches `pairpin serve`. */
     data object Empty : MachinesScreen
 
-    /** The machines, in the order in which they were paired, and how much waits in the inbox. */
+    /** The machines, in the order of the app's state, and how much waits in the inbox. */
     data class Listed(val machines: List<MachineView>, val waiting: Int = 0) : MachinesScreen
 }
 

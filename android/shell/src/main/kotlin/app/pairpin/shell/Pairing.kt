@@ -38,9 +38,13 @@ sealed interface PairingScreen {
 /** One pairing, whether scanned, pasted, typed, or brought by a deep link: it always asks. */
 class PairingPresenter(private val app: PairpinApp, private val scope: CoroutineScope) {
     private val shown = MutableStateFlow<PairingScreen>(PairingScreen.Looking)
+    private val lock = Any()
     private var begin: (suspend () -> Pairing)? = null
     private var offered: Pairing? = null
     private var running: Job? = null
+
+    // Counts what was looked at: what comes of an earlier one is not shown any more.
+    private var turn = 0
 
     /** What to show now. */
     val screen: StateFlow<PairingScreen> = shown.asStateFlow()
@@ -52,20 +56,19 @@ class PairingPresenter(private val app: PairpinApp, private val scope: Coroutine
     fun typed(address: String, code: String) = look { app.beginCode(address, code) }
 
     /** The person taps Pair. */
-    fun confirm() {
-        val pairing = offered ?: return
-        if (shown.value !is PairingScreen.Confirming) return
-        pair(pairing)
+    fun confirm() = synchronized(lock) {
+        if (shown.value is PairingScreen.Confirming) offered?.let(::pair)
     }
 
     /** The person taps Try again: the step that failed is done again, where it left off. */
-    fun again() {
-        if ((shown.value as? PairingScreen.Failed)?.again != true) return
+    fun again() = synchronized(lock) {
+        if ((shown.value as? PairingScreen.Failed)?.again != true) return@synchronized
         offered?.let(::pair) ?: begin?.let(::ask)
     }
 
     /** The person says no, or leaves: whatever runs ends, and the next link is looked for. */
-    fun leave() {
+    fun leave() = synchronized(lock) {
+        turn++
         running?.cancel()
         running = null
         begin = null
@@ -75,30 +78,30 @@ class PairingPresenter(private val app: PairpinApp, private val scope: Coroutine
         shown.value = PairingScreen.Looking
     }
 
-    private fun look(how: suspend () -> Pairing) {
-        if (shown.value != PairingScreen.Looking) return
+    private fun look(how: suspend () -> Pairing) = synchronized(lock) {
+        if (shown.value != PairingScreen.Looking) return@synchronized
         begin = how
         ask(how)
     }
 
-    private fun ask(how: suspend () -> Pairing) {
-        shown.value = PairingScreen.Asking
-        running = scope.step(::failed) {
-            val pairing = how()
-            offered = pairing
-            val preview = pairing.preview()
-            shown.value =
-                if (preview.question == PairQuestion.AlreadyPaired) PairingScreen.Done(pairing.pair())
-                else PairingScreen.Confirming(preview)
-        }
+    private fun ask(how: suspend () -> Pairing) = run(PairingScreen.Asking) {
+        val pairing = how()
+        val preview = pairing.preview()
+        synchronized(lock) { offered = pairing }
+        if (preview.question == PairQuestion.AlreadyPaired) PairingScreen.Done(pairing.pair())
+        else PairingScreen.Confirming(preview)
     }
 
-    private fun pair(pairing: Pairing) {
-        shown.value = PairingScreen.Working(pairing.preview())
-        running = scope.step(::failed) { shown.value = PairingScreen.Done(pairing.pair()) }
+    private fun pair(pairing: Pairing) =
+        run(PairingScreen.Working(pairing.preview())) { PairingScreen.Done(pairing.pair()) }
+
+    private fun run(meanwhile: PairingScreen, step: suspend () -> PairingScreen) {
+        val mine = turn
+        shown.value = meanwhile
+        running = scope.step({ show(mine, PairingScreen.Failed(it, againHelps(it))) }) { show(mine, step()) }
     }
 
-    private fun failed(error: PairpinException) {
-        shown.value = PairingScreen.Failed(error, againHelps(error))
+    private fun show(mine: Int, screen: PairingScreen) = synchronized(lock) {
+        if (mine == turn) shown.value = screen
     }
 }

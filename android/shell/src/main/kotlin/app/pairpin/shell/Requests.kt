@@ -21,7 +21,7 @@ sealed interface RequestScreen {
     /** It was scanned, and the machine has not told of it yet. */
     data object Looking : RequestScreen
 
-    /** It waits for the person. `scanned`: the joiner's QR was read, no number is asked; `hint` is what the last attempt came to. */
+    /** It waits for the person. `scanned`: the joiner's QR was read, no number is asked; `hint`: what came last. */
     data class Open(val request: InboxItem, val scanned: Boolean = false, val hint: Hint? = null) : RequestScreen
 
     /** The person decides in the prompt, or the machine is told. */

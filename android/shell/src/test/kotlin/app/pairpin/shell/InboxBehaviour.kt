@@ -32,7 +32,6 @@ class InboxBehaviour : Scene() {
         assertEquals("alpha", after.waiting.single().machine)
         assertEquals(EndedItem(both.first(), Ending.No("Ana's phone")), after.ended.single())
         assertEquals(1, sooner.exit())
-        assertEquals(2, MachinesPresenter(hand.app, scope).screen.value.let { (it as MachinesScreen.Listed).machines.size })
     }
 
     @Test

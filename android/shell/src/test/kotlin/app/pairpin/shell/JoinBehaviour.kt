@@ -146,7 +146,8 @@ class JoinBehaviour : Scene() {
         val owner = paired(machine)
         val hand = phone("Ben's phone")
         val join = JoinPresenter(hand.app, scope)
-        suspend fun refused() = join.screen.becomes("refused") { (it as? JoinScreen.Typing)?.problem != null } as JoinScreen.Typing
+        suspend fun refused() =
+            join.screen.becomes("refused") { it is JoinScreen.Typing && it.problem != null } as JoinScreen.Typing
         join.ask("no address at all!")
         assertIs<PairpinException.Address>(refused().problem)
         join.leave()

@@ -165,7 +165,7 @@ class ListBehaviour : Scene() {
             }
             presence.networkChanged()
             val waited = dialled() - last
-            assertTrue(waited < pause / 2, "dialled $waited ms after the last, which came $pause ms after the one before")
+            assertTrue(waited < pause / 2, "dialled after $waited ms, the pause before was $pause ms")
         }
     }
 

@@ -35,10 +35,15 @@ class RolesBehaviour : Scene() {
         assertEquals(Hindrance.Role(RoleName.OWNER), why[ActionView.DECIDE])
         assertNull(why.getValue(ActionView.RENAME))
         assertNull(why.getValue(ActionView.FORGET))
-        machine.asks("Deploy?")
-        owner.waits()
+        val ask = machine.asks("Deploy?")
+        owner.app.deny(owner.row, owner.waits().id, null)
+        assertEquals(1, ask.exit())
+        // What is told to a device comes in order: the news of its role come after the ask would have.
+        machine.run("devices", "set", "Ben's phone", "--role", "operator")
+        hand.state.becomes("operator") { it.machines.single().role == RoleName.OPERATOR }
+        assertEquals(emptyList(), hand.app.state().run { inbox + ended })
         machine.run("devices", "set", "Ben's phone", "--role", "viewer")
-        assertEquals(emptyList(), hand.app.state().inbox)
+        hand.state.becomes("viewer") { it.machines.single().role == RoleName.VIEWER }
         val devices = DevicesPresenter(hand.app, hand.approver, scope, hand.row)
         devices.screen.reaches<DevicesScreen.Failed>()
     }
@@ -65,6 +70,8 @@ class RolesBehaviour : Scene() {
         assertIs<Hint.Failed>((refused as InviteScreen.Choosing).hint)
     }
 
+    private fun DevicesScreen.isDone() = this is DevicesScreen.Listed && working == null
+
     private fun DevicesScreen.device(name: String): DeviceView? =
         (this as? DevicesScreen.Listed)?.devices?.find { it.name == name }
 
@@ -83,7 +90,7 @@ class RolesBehaviour : Scene() {
         assertIs<MachineCondition.Online>(other.app.state().machines.single().condition)
         owner.keys.person = MemoryApprovalKeys.Person.SaysYes
         devices.revoke(ben.id, "lost")
-        devices.screen.becomes("gone") { it is DevicesScreen.Listed && it.working == null && it.device("Ben's phone") == null }
+        devices.screen.becomes("gone") { it.isDone() && it.device("Ben's phone") == null }
         val told = other.reaches<MachineCondition.Revoked>()
         assertContains(told.by.orEmpty(), "Ana's phone")
         assertEquals("lost", told.reason)
@@ -108,10 +115,9 @@ class RolesBehaviour : Scene() {
         other.reaches<MachineCondition.Online>()
         // Its approval key has ended: the owner lets it bring another.
         other.mayAnswer().keys.enrolAFinger()
-        devices.screen.becomes("not working") { (it as? DevicesScreen.Listed)?.working == null }
+        devices.screen.becomes("not working") { it.isDone() }
         devices.forgetKey(ben.id)
-        devices.screen.becomes("working") { (it as? DevicesScreen.Listed)?.working != null }
-        devices.screen.becomes("done") { (it as? DevicesScreen.Listed)?.working == null }
+        devices.screen.becomes("done") { it.isDone() }
         assertNull((devices.screen.value as DevicesScreen.Listed).hint)
         machine.asks("Deploy?")
         val item = other.waits()

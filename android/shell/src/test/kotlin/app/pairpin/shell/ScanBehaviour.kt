@@ -26,7 +26,8 @@ class ScanBehaviour : Scene() {
     fun `camera-refused - pasting leads on, and once it is allowed the camera looks`() = scene {
         val machine = machine()
         for (answer in listOf(CameraAccess.Refused, CameraAccess.RefusedForGood)) {
-            val camera = PictureCamera(CameraAccess.NotAsked, frameOf(machine.offerPicture())).apply { this.answer = answer }
+            val camera = PictureCamera(CameraAccess.NotAsked, frameOf(machine.offerPicture()))
+            camera.answer = answer
             val scan = ScanPresenter(phone("of $answer").app, camera, scope)
             scan.enter()
             scan.screen.becomes("refused") { it.camera == answer }

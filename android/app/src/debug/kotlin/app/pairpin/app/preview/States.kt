@@ -131,6 +131,7 @@ val Looks: List<Look> =
         machine("online", shown(Samples.online), key = true),
         machine("offline-viewer", shown(Samples.offline, role = RoleName.VIEWER)),
         machine("revoked", shown(Samples.revoked)),
+        machine("keys-gone", shown(MachineCondition.KeysGone)),
         machine("rename", shown(Samples.online, MachineStep.Renaming)),
         machine("forget", shown(Samples.offline, MachineStep.AskedToForget)),
         machine("forgotten", MachineScreen.Over(Forgotten("homebox", "it did not answer", lastOwner = true))),

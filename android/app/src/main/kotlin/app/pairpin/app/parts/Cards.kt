@@ -166,7 +166,7 @@ fun Tone.container(): Color =
 /** Something to be read before anything else: what it is, what to do, and perhaps the way there. */
 @Composable
 fun Banner(tone: Tone, title: String, text: String? = null, icon: ImageVector = iconOf(tone), action: (@Composable () -> Unit)? = null) {
-    Surface(Modifier.fillMaxWidth(), MaterialTheme.shapes.medium, tone.container()) {
+    Surface(Modifier.fillMaxWidth(), MaterialTheme.shapes.medium, tone.container(), MaterialTheme.colorScheme.onSurface) {
         Row(Modifier.padding(16.dp), Arrangement.spacedBy(12.dp)) {
             Icon(icon, null, tint = tone.colour())
             Column(Modifier.weight(1f), Arrangement.spacedBy(4.dp)) {

@@ -19,6 +19,7 @@ import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.only
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.safeDrawing
+import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.layout.widthIn
 import androidx.compose.foundation.layout.windowInsetsPadding
 import androidx.compose.foundation.rememberScrollState
@@ -88,25 +89,35 @@ fun ScreenFrame(
 /** As high as its text needs, however large that is. */
 @Composable
 private fun Bar(title: String, back: (() -> Unit)?, leaving: Boolean, actions: @Composable RowScope.() -> Unit) {
-    Row(
+    Box(
         Modifier
             .fillMaxWidth()
-            .windowInsetsPadding(WindowInsets.safeDrawing.only(WindowInsetsSides.Top + WindowInsetsSides.Horizontal))
-            .heightIn(min = 64.dp)
-            .padding(start = if (back == null) 20.dp else 4.dp, end = 8.dp),
-        verticalAlignment = Alignment.CenterVertically,
+            .windowInsetsPadding(WindowInsets.safeDrawing.only(WindowInsetsSides.Top + WindowInsetsSides.Horizontal)),
+        Alignment.Center,
     ) {
-        if (back != null) {
-            val word = stringResource(if (leaving) R.string.close else R.string.back)
-            IconButton(back) { Icon(if (leaving) Icons.Close else Icons.Back, word) }
-        }
-        Text(
-            title,
-            Modifier.weight(1f).padding(start = if (back == null) 0.dp else 8.dp, top = 8.dp, bottom = 8.dp).semantics { heading() },
-            style = if (back == null) MaterialTheme.typography.headlineMedium else MaterialTheme.typography.titleLarge,
-        )
-        actions()
+        Row(
+            Modifier
+                .widthIn(max = ReadableWidth)
+                .fillMaxWidth()
+                .heightIn(min = 64.dp)
+                .padding(start = if (back == null) 20.dp else 4.dp, end = 8.dp),
+            verticalAlignment = Alignment.CenterVertically,
+        ) { InBar(title, back, leaving, actions) }
     }
+}
+
+@Composable
+private fun RowScope.InBar(title: String, back: (() -> Unit)?, leaving: Boolean, actions: @Composable RowScope.() -> Unit) {
+    if (back != null) {
+        val word = stringResource(if (leaving) R.string.close else R.string.back)
+        IconButton(back, Modifier.size(48.dp)) { Icon(if (leaving) Icons.Close else Icons.Back, word) }
+    }
+    Text(
+        title,
+        Modifier.weight(1f).padding(start = if (back == null) 0.dp else 8.dp, top = 8.dp, bottom = 8.dp).semantics { heading() },
+        style = if (back == null) MaterialTheme.typography.headlineMedium else MaterialTheme.typography.titleLarge,
+    )
+    actions()
 }
 
 /** In the middle of the rest of the screen: for what has nothing else to show. */

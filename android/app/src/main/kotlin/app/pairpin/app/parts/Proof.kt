@@ -16,18 +16,21 @@ import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
 import androidx.compose.ui.geometry.Offset
 import androidx.compose.ui.geometry.Size
 import androidx.compose.ui.graphics.Color
+import androidx.compose.ui.platform.LocalLayoutDirection
 import androidx.compose.ui.semantics.clearAndSetSemantics
 import androidx.compose.ui.semantics.contentDescription
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontWeight
-import androidx.compose.ui.text.style.TextDirection
+import androidx.compose.ui.unit.LayoutDirection
 import androidx.compose.ui.unit.dp
+import androidx.compose.ui.unit.sp
 import app.pairpin.app.theme.Digits
 import app.pairpin.app.theme.Mono
 import app.pairpin.core.QrModules
@@ -36,17 +39,19 @@ import app.pairpin.core.QrModules
 @OptIn(ExperimentalLayoutApi::class)
 @Composable
 fun Fingerprint(text: String, colour: Color = MaterialTheme.colorScheme.onSurface) {
-    FlowRow(
-        Modifier.clearAndSetSemantics { contentDescription = text },
-        Arrangement.spacedBy(14.dp),
-        Arrangement.spacedBy(2.dp),
-        maxItemsInEachRow = 4,
-    ) {
-        for (group in text.split(' ')) {
-            Text(group, style = Mono.copy(fontWeight = FontWeight.Medium, textDirection = TextDirection.Ltr), color = colour)
+    CompositionLocalProvider(LocalLayoutDirection provides LayoutDirection.Ltr) {
+        FlowRow(
+            Modifier.clearAndSetSemantics { contentDescription = text },
+            Arrangement.spacedBy(16.dp),
+            Arrangement.spacedBy(4.dp),
+            maxItemsInEachRow = 4,
+        ) {
+            for (group in text.split(' ')) Text(group, style = Compared, color = colour)
         }
     }
 }
+
+private val Compared = Mono.copy(fontSize = 17.sp, lineHeight = 24.sp, fontWeight = FontWeight.Medium)
 
 /** A fingerprint with what it is. */
 @Composable
@@ -65,7 +70,7 @@ fun DigitsShown(digits: String) {
             Text(
                 digits,
                 Modifier.semantics { contentDescription = digits.toList().joinToString(" ") },
-                style = Digits.copy(textDirection = TextDirection.Ltr),
+                style = Digits,
                 color = MaterialTheme.colorScheme.onPrimaryContainer,
             )
         }
@@ -81,7 +86,7 @@ fun Command(text: String) {
             .clip(MaterialTheme.shapes.extraSmall)
             .background(MaterialTheme.colorScheme.surfaceContainerHighest)
             .padding(horizontal = 10.dp, vertical = 6.dp),
-        style = Mono.copy(textDirection = TextDirection.Ltr),
+        style = Mono,
         color = MaterialTheme.colorScheme.onSurface,
     )
 }

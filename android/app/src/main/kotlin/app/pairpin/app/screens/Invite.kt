@@ -17,7 +17,6 @@ import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextAlign
-import androidx.compose.ui.text.style.TextDirection
 import androidx.compose.ui.unit.dp
 import app.pairpin.app.R
 import app.pairpin.app.parts.Card
@@ -131,7 +130,7 @@ private fun CodeCard(code: String) {
             )
             Text(
                 code,
-                style = Mono.copy(fontSize = MaterialTheme.typography.titleLarge.fontSize, textDirection = TextDirection.Ltr),
+                style = Mono.copy(fontSize = MaterialTheme.typography.titleLarge.fontSize),
                 textAlign = TextAlign.Center,
             )
         }
@@ -163,7 +162,7 @@ private fun Arrived(device: News.DeviceAdded, can: InviteActions) {
         Card {
             Fact(stringResource(R.string.machine_role), stringResource(device.role.word))
             Line()
-            Fact(stringResource(R.string.joiner_from), device.from, mono = true)
+            Fact(stringResource(R.string.paired_from), device.from, mono = true)
         }
     }
 }

@@ -156,6 +156,7 @@ private fun moreOf(condition: MachineCondition): List<String> =
             )
         is MachineCondition.Expired, is MachineCondition.Lost, is MachineCondition.Unfinished ->
             listOf(stringResource(R.string.pair_again_step))
+        is MachineCondition.KeysGone -> listOf(stringResource(R.string.keys_gone_step))
         else -> emptyList()
     }
 

@@ -27,13 +27,14 @@ import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
-import androidx.compose.ui.semantics.clearAndSetSemantics
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
+import androidx.compose.ui.unit.sp
 import app.pairpin.app.R
 import app.pairpin.app.parts.Card
 import app.pairpin.app.parts.Command
@@ -70,7 +71,7 @@ fun MachinesContent(state: MachinesScreen, can: MachinesActions) {
         stringResource(R.string.machines_title),
         actions = {
             if (!empty) InboxButton(waiting, can.inbox)
-            IconButton(can.settings) { Icon(Icons.Settings, stringResource(R.string.settings_title)) }
+            IconButton(can.settings, Modifier.size(48.dp)) { Icon(Icons.Settings, stringResource(R.string.settings_title)) }
         },
         floating = { if (!empty) AddButton(can.scan) },
         end = if (empty) ({ EmptyActions(can) }) else null,
@@ -81,7 +82,7 @@ fun MachinesContent(state: MachinesScreen, can: MachinesActions) {
                 if (waiting > 0) Waiting(waiting, can.inbox)
                 for (machine in state.machines) MachineCard(machine) { can.open(machine.row) }
                 // So that the last one can be seen from under the button.
-                Spacer(Modifier.height(72.dp))
+                Spacer(Modifier.height(88.dp))
             }
         }
     }
@@ -92,8 +93,8 @@ private fun InboxButton(waiting: Int, open: () -> Unit) {
     val about =
         if (waiting == 0) stringResource(R.string.inbox_title)
         else pluralStringResource(R.plurals.inbox_waiting, waiting, waiting)
-    IconButton(open) {
-        BadgedBox({ if (waiting > 0) Badge { Text("$waiting", Modifier.clearAndSetSemantics {}) } }) {
+    IconButton(open, Modifier.size(48.dp)) {
+        BadgedBox({ if (waiting > 0) Badge() }) {
             Icon(Icons.Inbox, about)
         }
     }
@@ -170,8 +171,10 @@ private fun MachineCard(machine: MachineView, open: () -> Unit) {
 /** A dot, a word and more about it. */
 @Composable
 internal fun Status(word: String, more: String?, tone: Tone) {
+    // In the middle of the first line, however large its letters are.
+    val (above, across) = with(LocalDensity.current) { 6.sp.toDp() to 9.sp.toDp() }
     Row(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
-        Box(Modifier.padding(top = 6.dp).size(9.dp).clip(CircleShape).background(tone.colour()))
+        Box(Modifier.padding(top = above).size(across).clip(CircleShape).background(tone.colour()))
         Text(
             if (more == null) word else stringResource(R.string.status_and_more, word, more),
             style = MaterialTheme.typography.bodyMedium,

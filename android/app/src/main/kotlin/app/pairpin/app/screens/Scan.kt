@@ -11,6 +11,7 @@ import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.layout.size
 import androidx.compose.material3.FilledTonalIconToggleButton
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButtonDefaults
@@ -39,6 +40,7 @@ import androidx.compose.ui.unit.dp
 import app.pairpin.app.R
 import app.pairpin.app.parts.Banner
 import app.pairpin.app.parts.Card
+import app.pairpin.app.parts.Command
 import app.pairpin.app.parts.Leads
 import app.pairpin.app.parts.Line
 import app.pairpin.app.parts.MainButton
@@ -89,7 +91,7 @@ fun ScanContent(state: ScanScreen, nothingToPaste: Boolean, can: ScanActions, vi
 private fun Viewfinder(torch: Torch, switch: (Boolean) -> Unit, view: @Composable (Modifier) -> Unit) {
     Box(Modifier.fillMaxWidth().aspectRatio(1f).clip(MaterialTheme.shapes.large).background(Dusk)) {
         view(Modifier.fillMaxSize())
-        Canvas(Modifier.fillMaxSize().padding(44.dp)) { corners() }
+        Canvas(Modifier.fillMaxSize().padding(start = 52.dp, end = 52.dp, top = 32.dp, bottom = 72.dp)) { corners() }
         Text(
             stringResource(R.string.scan_hint),
             Modifier
@@ -107,7 +109,7 @@ private fun Viewfinder(torch: Torch, switch: (Boolean) -> Unit, view: @Composabl
             FilledTonalIconToggleButton(
                 on,
                 switch,
-                Modifier.align(Alignment.TopEnd).padding(8.dp),
+                Modifier.align(Alignment.TopEnd).padding(8.dp).size(48.dp),
                 colors = IconButtonDefaults.filledTonalIconToggleButtonColors(),
             ) {
                 Icon(Icons.Torch, stringResource(if (on) R.string.torch_off else R.string.torch_on))
@@ -165,7 +167,7 @@ fun CodeContent(back: () -> Unit, typed: (String, String) -> Unit, firstAddress:
         end = { MainButton(stringResource(R.string.go_on), { typed(address, code) }, enabled = ready) },
     ) {
         Text(stringResource(R.string.code_text), style = MaterialTheme.typography.bodyLarge)
-        Box { app.pairpin.app.parts.Command(stringResource(R.string.command_pair_code)) }
+        Command(stringResource(R.string.command_pair_code))
         Column(Modifier.heightIn(min = 8.dp), Arrangement.spacedBy(12.dp)) {
             Typed(
                 address,

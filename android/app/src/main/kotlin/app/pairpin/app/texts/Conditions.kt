@@ -24,7 +24,7 @@ fun standing(condition: MachineCondition): Standing =
         is MachineCondition.Offline ->
             Standing(
                 stringResource(R.string.offline),
-                condition.since?.let { stringResource(R.string.since, ago(it)) } ?: stringResource(R.string.never_online),
+                condition.since?.let { stringResource(R.string.since, moment(it)) } ?: stringResource(R.string.never_online),
                 Tone.Plain,
                 Icons.Offline,
             )
@@ -42,7 +42,7 @@ fun standing(condition: MachineCondition): Standing =
         is MachineCondition.Suspended ->
             Standing(
                 stringResource(R.string.suspended),
-                condition.at?.let { stringResource(R.string.since, dayAndTime(it)) },
+                condition.at?.let { stringResource(R.string.since, moment(it)) },
                 Tone.Warn,
                 Icons.Warning,
             )
@@ -50,6 +50,8 @@ fun standing(condition: MachineCondition): Standing =
             Standing(stringResource(R.string.expired), stringResource(R.string.expired_more), Tone.Warn, Icons.Warning)
         is MachineCondition.Lost ->
             Standing(stringResource(R.string.lost), stringResource(R.string.lost_more), Tone.Warn, Icons.Warning)
+        is MachineCondition.KeysGone ->
+            Standing(stringResource(R.string.keys_gone), stringResource(R.string.keys_gone_more), Tone.Warn, Icons.Key)
         is MachineCondition.Broken -> Standing(stringResource(R.string.broken), condition.why, Tone.Bad, Icons.Warning)
     }
 

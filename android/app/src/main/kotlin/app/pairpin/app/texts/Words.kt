@@ -75,6 +75,7 @@ fun why(hindrance: Hindrance): Line =
             }
         is Hindrance.NotPaired -> line(R.string.why_not_paired)
         is Hindrance.HardStop -> line(R.string.why_hard_stop)
+        is Hindrance.ForgetFirst -> line(R.string.why_forget_first)
         is Hindrance.NotNeeded -> line(R.string.why_not_needed)
     }
 
