@@ -24,7 +24,7 @@ let package = Package(
     defaultLocalization: "en",
     platforms: [.iOS(.v17), .macOS(.v14)],
     products: [
-        .library(name: "PairpinKit", targets: ["PairpinKit"])
+        .library(name: "PairpinKit", targets: ["PairpinKit", "Pairpin"])
     ],
     targets: [
         core,

@@ -69,10 +69,13 @@ pub fn check_all(root: &Path) -> Result<Counts, Unready> {
     install::ensure(tools::TOOLS).map_err(Unready::Missing)?;
     let made = bindings::make(root).map_err(Unready::Broken)?;
     let binary = test::build_binary(root, &[]).map_err(Unready::Broken)?;
-    let out = made.library_dir.join("android");
+    let kit = out().and_then(|out| kit::make(root, &out)).map_err(Unready::Broken)?;
+    let out = made.library_dir.join("android/maven");
     // Reports of an earlier run are not to be counted.
     let _ = fs::remove_dir_all(&out);
+    eprintln!("xtask: Robolectric fetches the framework that it runs once, 192 MB");
     let mut command = maven(root, &out, &made, &made.library_dir, &binary).map_err(Unready::Broken)?;
+    command.arg(format!("-Dpairpin.kit={}", kit.directory.display()));
     // What fails is told by the reports: Maven goes on to the next module.
     command.arg("--fail-at-end");
     let well = command.status().map_err(|error| Unready::Missing(format!("mvn did not start: {error}")))?.success();

@@ -151,6 +151,10 @@ import Testing
             #expect(Set(machines.map(\.name)).count == 2)
             #expect(machines.first?.name == "homebox", "in the order in which they were paired")
             #expect(machines.map(\.machineName) == ["homebox", "homebox"])
+            // A name that stands before theirs in the alphabet is no earlier pairing.
+            _ = try await hand.app.rename(row: machines[1].row, name: "attic")
+            try await shown("its new name") { hand.machine(machines[1].row)?.name == "attic" ? true : nil }
+            #expect(hand.live.state.machines.map(\.row) == machines.map(\.row))
             try await first.stop()
             try await hand.stands("offline", machines[0].row) { if case .offline = $0 { true } else { nil } }
             try await hand.online(machines[1].row)

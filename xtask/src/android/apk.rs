@@ -126,7 +126,7 @@ fn shrink(root: &Path, kit: &Kit, classes: &Path, work: &Path) -> Result<PathBuf
     empty(&dex)?;
     let ours = work.join("app.jar");
     kit::jar(&ours, classes)?;
-    let mut command = java("3g", std::slice::from_ref(&kit.r8), "com.android.tools.r8.R8");
+    let mut command = java("4g", std::slice::from_ref(&kit.r8), "com.android.tools.r8.R8");
     command.args(["--release", "--min-api", super::MIN_API, "--lib"]).arg(&kit.framework);
     // The framework's jar is without Java's own classes.
     command.arg("--lib").arg(java_home()?);
@@ -200,7 +200,7 @@ fn sign(packed: &Path, made: &Path, work: &Path) -> Result<(), String> {
     command.args(["-dname", "CN=thrown away", "-storetype", "PKCS12", "-storepass", password, "-keystore"]);
     run("keytool", command.arg(&keys))?;
     let mut command = Command::new("apksigner");
-    command.args(["sign", "--alignment-preserved", "true", "--ks-pass", &format!("pass:{password}"), "--ks"]);
+    command.args(["sign", "--ks-pass", &format!("pass:{password}"), "--ks"]);
     let signed = run("apksigner", command.arg(&keys).arg("--out").arg(made).arg(packed));
     let _ = fs::remove_file(&keys);
     signed?;

@@ -29,7 +29,10 @@ pub fn run(what: &str, command: &mut Command) -> Result<String, String> {
     if output.status.success() {
         return Ok(said);
     }
-    Err(format!("{what} failed:\n{said}{}", String::from_utf8_lossy(&output.stderr)))
+    let complaints = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    // A compiler goes on for long; what it says first is what counts.
+    let first: Vec<&str> = complaints.lines().take(60).collect();
+    Err(format!("{what} failed:\n{}", first.join("\n")))
 }
 
 /// A Java program on this class path.

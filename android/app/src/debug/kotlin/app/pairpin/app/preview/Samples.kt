@@ -66,7 +66,14 @@ object Samples {
             Possible(ActionView.ANSWER, operator),
             Possible(ActionView.DEVICES, owner),
             Possible(ActionView.DECIDE, owner),
-            Possible(ActionView.SCAN_AGAIN, if (fine) Hindrance.NotNeeded else null),
+            Possible(
+                ActionView.SCAN_AGAIN,
+                when {
+                    fine -> Hindrance.NotNeeded
+                    condition is MachineCondition.KeysGone -> Hindrance.ForgetFirst
+                    else -> null
+                },
+            ),
             Possible(ActionView.RENAME, null),
             Possible(ActionView.FORGET, null),
         )

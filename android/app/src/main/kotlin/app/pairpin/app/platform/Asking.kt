@@ -4,6 +4,7 @@ package app.pairpin.app.platform
 import android.app.Activity
 import android.content.Context
 import androidx.activity.ComponentActivity
+import androidx.activity.result.ActivityResultLauncher
 import androidx.activity.result.contract.ActivityResultContracts.RequestPermission
 import java.util.concurrent.atomic.AtomicInteger
 
@@ -24,7 +25,12 @@ class Asking(context: Context, private val activity: () -> Activity?) {
         kept.edit().putBoolean(permission, true).apply()
         val key = "asking-${count.incrementAndGet()}"
         val registry = on.activityResultRegistry
-        val launcher = registry.register(key, RequestPermission()) { then() }
+        var launcher: ActivityResultLauncher<String>? = null
+        launcher =
+            registry.register(key, RequestPermission()) {
+                launcher?.unregister()
+                then()
+            }
         launcher.launch(permission)
     }
 }

@@ -33,7 +33,7 @@ class KeysTest {
     private val context = RuntimeEnvironment.getApplication()
     private val signer = KeystoreSigner(context)
     private val approvals = KeystoreApprovalKeys(context) { null }
-    private val guard = shadowOf(context.getSystemService(KeyguardManager::class.java))
+    private val guard = shadowOf(context.service<KeyguardManager>())
 
     @Before
     fun install() {

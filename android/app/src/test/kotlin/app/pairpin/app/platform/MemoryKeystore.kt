@@ -59,7 +59,7 @@ object MemoryKeystore {
         override fun generateKeyPair(): KeyPair {
             asked += spec
             if (spec.isStrongBoxBacked && !hasStrongBox) throw StrongBoxUnavailableException()
-            val made = KeyPairGenerator.getInstance("EC", "SunEC").apply { initialize(ECGenParameterSpec("secp256r1")) }.generateKeyPair()
+            val made = KeyPairGenerator.getInstance("EC").apply { initialize(ECGenParameterSpec("secp256r1")) }.generateKeyPair()
             keys[spec.keystoreAlias] = made
             return made
         }

@@ -30,7 +30,7 @@ class NetworkAndCameraTest {
     fun `another network is told, the one that was there is not`() {
         var changes = 0
         val watcher = NetworkWatcher(context) { changes++ }
-        val manager = shadowOf(context.getSystemService(ConnectivityManager::class.java))
+        val manager = shadowOf(context.service<ConnectivityManager>())
         val told = manager.networkCallbacks.single()
         val (home, road) = ShadowNetwork.newInstance(1) to ShadowNetwork.newInstance(2)
         told.onAvailable(home)
@@ -61,7 +61,7 @@ class NetworkAndCameraTest {
     @Test
     fun `a camera that the person refuses is said to be refused, and one that is allowed is allowed`() {
         packages.setSystemFeature(PackageManager.FEATURE_CAMERA_ANY, true)
-        val activity = Robolectric.buildActivity(ComponentActivity::class.java).setup().get()
+        var activity = Robolectric.buildActivity(ComponentActivity::class.java).setup().get()
         val permission = CameraPermission(context, Asking(context) { activity })
         assertEquals(CameraAccess.NotAsked, permission.access.value)
 
@@ -71,6 +71,8 @@ class NetworkAndCameraTest {
         answer(activity, PackageManager.PERMISSION_DENIED)
         assertEquals(CameraAccess.Refused, permission.access.value)
 
+        // Of one activity the system takes one question at a time, and here nobody else answers it.
+        activity = Robolectric.buildActivity(ComponentActivity::class.java).setup().get()
         permission.ask()
         packages.setShouldShowRequestPermissionRationale(Manifest.permission.CAMERA, false)
         answer(activity, PackageManager.PERMISSION_DENIED)

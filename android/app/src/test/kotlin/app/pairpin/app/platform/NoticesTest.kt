@@ -21,7 +21,7 @@ import org.robolectric.annotation.Config
 @Config(sdk = [35], application = Application::class)
 class NoticesTest {
     private val context = RuntimeEnvironment.getApplication()
-    private val manager = checkNotNull(context.getSystemService(NotificationManager::class.java))
+    private val manager = context.service<NotificationManager>()
     private val notices = PhoneNotices(context)
     private val ask = Notice(7, "ask-1", "homebox", Notice.Kind.Ask)
     private val join = Notice(7, "join-2", "homebox", Notice.Kind.Join)

@@ -3,6 +3,7 @@ package app.pairpin.app.platform
 import android.app.Activity
 import android.app.Notification
 import android.content.Intent
+import android.os.Looper
 import app.pairpin.core.PairpinApp
 import app.pairpin.shell.ApprovalKeys
 import kotlin.test.assertEquals
@@ -56,6 +57,7 @@ class StayConnectedTest {
     fun `it opens the core, and shows that it runs for as long as it does`() {
         preferences.setStayConnected(true)
         service.onStartCommand(Intent(), 0, 1)
+        shadowOf(Looper.getMainLooper()).idle()
         assertEquals(1, application.opens)
         val shown: Notification = shadowOf(service).lastForegroundNotification
         assertTrue(shown.flags and Notification.FLAG_ONGOING_EVENT != 0)
@@ -72,6 +74,7 @@ class StayConnectedTest {
     @Test
     fun `where the person has not asked for it, it ends at once`() {
         service.onStartCommand(null, 0, 1)
+        shadowOf(Looper.getMainLooper()).idle()
         assertTrue(shadowOf(service).isStoppedBySelf)
         assertEquals(0, application.opens)
     }
