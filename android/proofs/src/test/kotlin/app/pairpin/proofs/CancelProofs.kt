@@ -293,10 +293,10 @@ class CancelProofs {
                 // It is in, or half in, or out: as it is listed once the steps that were begun have ended.
                 phone.foreground()
                 val soon = System.nanoTime() + SOON_MILLIS * 1_000_000L
-                while (phone.state().machines.isEmpty() && System.nanoTime() < soon) delay(10.milliseconds)
-                if (phone.state().machines.isNotEmpty() && phone.state().machines.single().condition is MachineCondition.Unfinished) {
-                    phone.forget(phone.state().machines.single().row)
-                }
+                while (System.nanoTime() < soon && phone.state().machines.none { it.condition is MachineCondition.Online }) delay(10.milliseconds)
+                // Stored here and never acknowledged there: it is forgotten, as a person does, and asks again.
+                phone.state().machines.filter { it.condition !is MachineCondition.Online }.forEach { phone.forget(it.row) }
+                eventually("what is left is connected") { phone.state().machines.all { it.condition is MachineCondition.Online } }
                 if (phone.state().machines.isEmpty()) {
                     val (again, more) = granted()
                     again.use { it.typed(more) }
@@ -327,6 +327,6 @@ class CancelProofs {
         const val LONG = 1_000
         const val FEW = 12
         const val FEWEST = 2
-        const val SOON_MILLIS = 500
+        const val SOON_MILLIS = 1_000
     }
 }

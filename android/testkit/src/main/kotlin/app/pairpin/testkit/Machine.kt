@@ -18,7 +18,6 @@ class Machine(
     val name: String = "homebox",
     val port: Int = freePort(),
     private val clock: String? = null,
-    private val advertised: String? = null,
 ) : AutoCloseable {
     private val binary = checkNotNull(System.getenv("PAIRPIN_BIN")) { "run: cargo xtask test --layer android" }
     private val home: Path = Files.createTempDirectory("pairpin-machine")
@@ -31,13 +30,13 @@ class Machine(
         start()
     }
 
-    /** Starts the daemon, and returns once it says where it listens. */
-    fun start(vararg more: String) {
+    /** Starts the daemon, and returns once it says where it listens; `at` is another port than before. */
+    fun start(vararg more: String, at: Int = port) {
         val serve =
             command(
                 listOf(
-                    "serve", "--name", name, "--bind", "127.0.0.1", "--port", "$port",
-                    "--advertise", advertised ?: address, "--join-from", "loopback", *more,
+                    "serve", "--name", name, "--bind", "127.0.0.1", "--port", "$at",
+                    "--advertise", "127.0.0.1:$at", "--join-from", "loopback", *more,
                 ),
             )
         val log = home.resolve("serve.log").toFile()
@@ -46,13 +45,13 @@ class Machine(
         // No command is run before it listens: one that finds no daemon may hold the state while it looks into it.
         eventually("the machine listens") {
             check(started.isAlive) { "serve ended: ${log.readText()}" }
-            listens() && run("status", "--json").contains("\"running\":true")
+            listens(at) && run("status", "--json").contains("\"running\":true")
         }
     }
 
-    private fun listens(): Boolean =
+    private fun listens(at: Int): Boolean =
         try {
-            Socket(InetAddress.getByName("127.0.0.1"), port).close()
+            Socket(InetAddress.getByName("127.0.0.1"), at).close()
             true
         } catch (_: IOException) {
             false

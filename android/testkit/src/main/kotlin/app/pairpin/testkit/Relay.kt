@@ -9,12 +9,11 @@ import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.atomic.AtomicLong
 import kotlin.concurrent.thread
 
-/** A relay on a port of its own to the machine at `to`; both on this computer. */
-class Relay(private val to: Int) : AutoCloseable {
+/** A relay at `port` to the machine at `to`; both on this computer. */
+class Relay(port: Int, private val to: Int) : AutoCloseable {
     private val local = InetAddress.getByName("127.0.0.1")
-    private val door = ServerSocket(0, 16, local)
+    private val door = ServerSocket(port, 16, local)
     private val open = CopyOnWriteArrayList<Socket>()
-    val port get() = door.localPort
 
     /** What went each way. */
     val toPhone = Counter()
