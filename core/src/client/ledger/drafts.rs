@@ -46,6 +46,10 @@ impl Ledger {
             return self.draft_of(row);
         }
         let alone = self.draft_lock(CODE_DRAFT_LOCK, "pairing by code")?;
+        // Whoever held it may have given its key a row meanwhile.
+        if let Some(row) = self.live_by_pin(pin)? {
+            return self.draft_of(row);
+        }
         Ok(KeyDraft { _alone: Some(Arc::new(alone)), ..self.new_draft(CODE_DRAFT)? })
     }
 
@@ -55,6 +59,9 @@ impl Ledger {
             return self.draft_of(row);
         }
         let alone = self.draft_lock(JOIN_DRAFT_LOCK, "join")?;
+        if let Some(row) = self.live_by_pin(pin)? {
+            return self.draft_of(row);
+        }
         Ok(KeyDraft { _alone: Some(Arc::new(alone)), ..self.new_draft(JOIN_DRAFT)? })
     }
 

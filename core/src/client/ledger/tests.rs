@@ -455,6 +455,29 @@ fn a_key_without_a_row_is_erased_at_the_next_start() {
     ledger.draft_key(&pin(1)).expect("the key of the row is gone");
 }
 
+#[test]
+fn who_waited_for_a_key_that_got_its_row_meanwhile_goes_on_with_that_row() {
+    for draft in [Ledger::draft_key, Ledger::join_draft_key] {
+        let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
+        let ledger = open(dir.path(), store.clone());
+        let first = draft(&ledger, &pin(1)).unwrap();
+        let (asked, begun) = std::sync::mpsc::channel();
+        let second = thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                asked.send(()).unwrap();
+                draft(&ledger, &pin(1)).unwrap()
+            });
+            begun.recv().unwrap();
+            // Long enough that it looked for a row before there was one; too short, and the test shows less.
+            thread::sleep(std::time::Duration::from_millis(50));
+            ledger.adopt(first, &pairing(1)).unwrap();
+            waiting.join().unwrap()
+        });
+        assert!(second.row.is_some(), "a second key for a machine that has one");
+        ledger.adopt(second, &pairing(1)).expect("the machine is stored once");
+    }
+}
+
 /// A store that notices when somebody else reads between one's reading and writing of a record.
 #[derive(Default)]
 struct Overlap {

@@ -31,7 +31,6 @@ import androidx.compose.ui.graphics.vector.ImageVector
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.text.TextStyle
 import androidx.compose.ui.text.input.ImeAction
-import androidx.compose.ui.text.input.KeyboardCapitalization
 import androidx.compose.ui.text.input.KeyboardType
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
@@ -95,7 +94,6 @@ fun Typed(
     label: String,
     note: String? = null,
     kind: KeyboardType = KeyboardType.Text,
-    capitals: KeyboardCapitalization = KeyboardCapitalization.None,
     style: TextStyle = MaterialTheme.typography.bodyLarge,
     enabled: Boolean = true,
     wrong: Boolean = false,
@@ -112,7 +110,6 @@ fun Typed(
         isError = wrong,
         keyboardOptions =
             KeyboardOptions(
-                capitalization = capitals,
                 autoCorrectEnabled = false,
                 keyboardType = kind,
                 imeAction = if (done == null) ImeAction.Next else ImeAction.Done,

@@ -20,6 +20,7 @@ import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
@@ -33,7 +34,6 @@ import androidx.compose.ui.graphics.StrokeCap
 import androidx.compose.ui.graphics.drawscope.DrawScope
 import androidx.compose.ui.graphics.drawscope.Stroke
 import androidx.compose.ui.res.stringResource
-import androidx.compose.ui.text.input.KeyboardCapitalization
 import androidx.compose.ui.text.input.KeyboardType
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
@@ -159,7 +159,8 @@ private fun NoView(access: CameraAccess, can: ScanActions) {
 @Composable
 fun CodeContent(back: () -> Unit, typed: (String, String) -> Unit, firstAddress: String = "", firstCode: String = "") {
     var address by rememberSaveable { mutableStateOf(firstAddress) }
-    var code by rememberSaveable { mutableStateOf(firstCode) }
+    // A secret: not into the saved state, which the system may write to the disk.
+    var code by remember { mutableStateOf(firstCode) }
     val ready = address.isNotBlank() && code.isNotBlank()
     ScreenFrame(
         stringResource(R.string.code_title),
@@ -182,9 +183,8 @@ fun CodeContent(back: () -> Unit, typed: (String, String) -> Unit, firstAddress:
                 { code = it },
                 stringResource(R.string.code_code),
                 stringResource(R.string.code_code_note),
-                KeyboardType.Ascii,
-                KeyboardCapitalization.Characters,
-                Mono,
+                KeyboardType.Number,
+                style = Mono,
                 done = { if (ready) typed(address, code) },
             )
         }
