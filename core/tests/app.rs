@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Device, Machine, pair_of_both};
-use pairpin_core::client::MachineState;
 use pairpin_core::client::app::{Action, App, AppState, Tidings, WhyNot};
+use pairpin_core::client::{ClientError, InboxItem, MachineState};
 use pairpin_core::host::{AskWaiting, DeviceChange, Question, SHELL};
 use pairpin_core::role::Role;
 use pairpin_core::wire::{AskClaimed, AskKnown, AskObserved};
@@ -143,4 +143,18 @@ async fn machines_stand_in_the_order_in_which_they_were_paired() {
     device.client.rename(paired.row, "a first name").await.unwrap();
     let shown = until(&app, "both", |state| state.machines.iter().any(|one| one.name == "a first name")).await;
     assert_eq!(shown.machines.iter().map(|one| one.row).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_yes_is_only_ever_to_what_was_shown() {
+    let (machine, _device, app) = running().await;
+    let _waiting = ask(&machine).await;
+    let asked = until(&app, "the ask waits", |state| state.waiting.len() == 1).await;
+    let (row, InboxItem::Ask(item)) = (asked.waiting[0].row, &asked.waiting[0].item) else { panic!("{asked:?}") };
+    let id = &item.shown.id;
+    assert_eq!(app.ask_as_shown(row, id, &item.shown_as()).unwrap(), *item);
+    for other in ["", "AAAA", &item.shown_as()[1..]] {
+        assert!(matches!(app.ask_as_shown(row, id, other), Err(ClientError::NotThere { .. })), "{other:?}");
+    }
+    assert!(app.ask_as_shown(row + 1, id, &item.shown_as()).is_err());
 }

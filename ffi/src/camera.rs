@@ -26,9 +26,17 @@ pub enum Scanned {
     },
 }
 
-/// Tells what a text is, scanned by another scanner, pasted, or brought by a deep link.
+/// Tells what a pasted text is, or one that a deep link brought. The QR of a device that asks to be let in is taken
+/// from the camera alone: who pastes it has not stood before that device.
 #[uniffi::export]
 pub fn scan_text(text: String) -> Scanned {
+    match tell(text) {
+        Scanned::Join { .. } => Scanned::Unusable { why: PairpinError::IsJoin },
+        other => other,
+    }
+}
+
+fn tell(text: String) -> Scanned {
     if JoinQr::parse(&text).is_ok() {
         return Scanned::Join { text };
     }
@@ -60,5 +68,5 @@ pub fn scan_luma(address: u64, length: u64, width: u32, height: u32, stride: u32
         stride: usize::try_from(stride).ok()?,
         bytes,
     };
-    decode_luma(&frame).map(|text| scan_text(text.to_string()))
+    decode_luma(&frame).map(|text| tell(text.to_string()))
 }

@@ -226,15 +226,14 @@ impl PairpinApp {
         Decision::prepare(self.app().session(row).await?, Act::Enrol { key, guard: ApprovalGuard::Lock }).await
     }
 
-    /// Yes to the ask of that id, as it is shown.
+    /// Yes to the ask of that id, if it is still the very one that was shown: `shown` is what the item had that the
+    /// person saw.
     ///
     /// # Errors
-    /// [`PairpinError::Gone`]: it is not there any more.
-    pub async fn prepare_yes(&self, row: i64, id: String) -> Result<Arc<Decision>, PairpinError> {
-        match self.app().waiting(row, &id)?.item {
-            InboxItem::Ask(ask) => Decision::prepare(self.app().session(row).await?, ask.accept()).await,
-            InboxItem::Join(_) => Err(PairpinError::NotThatJoin),
-        }
+    /// [`PairpinError::Gone`]: it is not there any more, or is another question now.
+    pub async fn prepare_yes(&self, row: i64, id: String, shown: String) -> Result<Arc<Decision>, PairpinError> {
+        let ask = self.app().ask_as_shown(row, &id, &shown)?;
+        Decision::prepare(self.app().session(row).await?, ask.accept()).await
     }
 
     /// The request of a scanned joiner: the machine that it asks, and its item there.

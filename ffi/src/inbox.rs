@@ -19,6 +19,8 @@ pub struct InboxItem {
     pub asked_at: i64,
     /// When it ends by itself, by this phone's clock.
     pub until: i64,
+    /// Stands for all that is shown of an ask, and is handed back with the yes to it; empty for a join.
+    pub shown: String,
     /// Why this phone cannot decide it now; none where it can.
     pub why_not: Option<Hindrance>,
     /// What it is.
@@ -149,9 +151,9 @@ impl From<&Ended> for EndedView {
 impl InboxItem {
     /// As the app shows it, beside its machines.
     pub(crate) fn of(waiting: &Waiting, machines: &[MachineView]) -> Self {
-        let (asked_at, action, request) = match &waiting.item {
-            CoreItem::Ask(ask) => (ask.shown.asked_at, Action::Answer, of_ask(ask)),
-            CoreItem::Join(join) => (join.listed.asked_at, Action::Decide, of_join(join)),
+        let (asked_at, action, request, shown) = match &waiting.item {
+            CoreItem::Ask(ask) => (ask.shown.asked_at, Action::Answer, of_ask(ask), ask.shown_as()),
+            CoreItem::Join(join) => (join.listed.asked_at, Action::Decide, of_join(join), String::new()),
         };
         let machine = machines.iter().find(|machine| machine.row == waiting.row);
         Self {
@@ -160,6 +162,7 @@ impl InboxItem {
             id: waiting.item.id().to_owned(),
             asked_at,
             until: waiting.until,
+            shown,
             why_not: machine.and_then(|machine| action.allowed(machine).err()).map(why_not),
             request,
         }

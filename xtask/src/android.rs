@@ -84,6 +84,9 @@ pub fn check_all(root: &Path) -> Result<Counts, Unready> {
         return Err(Unready::Broken("the Kotlin side does not build".to_owned()));
     }
     counts += api::check(root, &made).map_err(Unready::Broken)?;
+    if counts.skipped > 0 {
+        return Err(Unready::Broken(format!("{} tests were skipped: none is to be", counts.skipped)));
+    }
     Ok(counts)
 }
 

@@ -31,6 +31,9 @@ pub fn check_all(root: &Path) -> Result<Counts, Unready> {
     stage(&root.join("ios"), &made.swift, &package).map_err(Unready::Broken)?;
     let mut counts = ios_app::check(&chroot, &package).map_err(Unready::Broken)?;
     counts += swift_test(&chroot, root, &made, &binary).map_err(Unready::Broken)?;
+    if counts.skipped > 0 {
+        return Err(Unready::Broken(format!("{} tests were skipped: none is to be", counts.skipped)));
+    }
     Ok(counts)
 }
 

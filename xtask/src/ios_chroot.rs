@@ -134,7 +134,20 @@ fn mirror() -> Option<String> {
     let more = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
     files.extend(more.map(|entry| entry.path()));
     files.sort();
-    files.iter().find_map(|file| mirror_in(&fs::read_to_string(file).ok()?))
+    files.iter().find_map(|file| {
+        let text = fs::read_to_string(file).ok()?;
+        mirror_in(&text).or_else(|| listed_mirror(&fs::read_to_string(mirror_list(&text)?).ok()?))
+    })
+}
+
+/// The file in which Debian's images for clouds name their mirrors, where the settings name that.
+fn mirror_list(text: &str) -> Option<&str> {
+    text.split_whitespace().find_map(|word| word.strip_prefix("mirror+file:")).filter(|file| !file.contains("security"))
+}
+
+/// The first mirror of such a file.
+fn listed_mirror(text: &str) -> Option<String> {
+    text.split_whitespace().find(|word| word.contains("://")).map(str::to_owned)
 }
 
 /// The first address of Debian itself: not of its security updates, nor of anybody else's packages.
@@ -199,6 +212,11 @@ mod tests {
         for other in ["URIs: http://a.example/debian-security", "deb http://a.example/ubuntu noble main", ""] {
             assert_eq!(mirror_in(other), None, "{other}");
         }
+        // As in Debian's images for clouds.
+        let cloud = "URIs: mirror+file:/etc/apt/mirrors/debian.list\nSuites: bookworm\n";
+        assert_eq!((mirror_in(cloud), mirror_list(cloud)), (None, Some("/etc/apt/mirrors/debian.list")));
+        assert_eq!(mirror_list("URIs: mirror+file:/etc/apt/mirrors/debian-security.list"), None);
+        assert_eq!(listed_mirror("https://c.example/debian\n").as_deref(), Some("https://c.example/debian"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 
 use super::acts::Act;
@@ -60,6 +61,11 @@ impl AskItem {
         Some(Self { shown, left, request: request_hash(&pending.message) })
     }
 
+    /// Stands for all that is shown of it, as a text: two asks with the same one are the same question.
+    pub fn shown_as(&self) -> String {
+        BASE32_NOPAD.encode(self.request.as_bytes())
+    }
+
     /// The yes to it, to be prepared, signed and submitted.
     pub fn accept(&self) -> Act {
         Act::Answer { ask: self.shown.id.clone(), request: self.request }
@@ -102,9 +108,11 @@ impl MachineSession {
     /// [`ClientError::NotAllowed`] for a viewer; the connection was lost.
     pub async fn inbox(&mut self) -> Result<Vec<InboxItem>, ClientError> {
         let inbox: Inbox = self.ask(Method::Inbox, &Value::Null).await?;
-        let mut items: Vec<InboxItem> = inbox.asks.iter().filter_map(AskItem::of).map(InboxItem::Ask).collect();
+        // No more than a machine of ours ever holds: one that lists thousands is not to push the others away.
+        let asks = inbox.asks.iter().take(limits::ASKS).filter_map(AskItem::of);
+        let mut items: Vec<InboxItem> = asks.map(InboxItem::Ask).collect();
         if Method::Joins.is_allowed(self.role()) {
-            items.extend(self.joins().await?.into_iter().map(JoinItem::new).map(InboxItem::Join));
+            items.extend(self.joins().await?.into_iter().take(limits::JOINS).map(JoinItem::new).map(InboxItem::Join));
         }
         Ok(items)
     }

@@ -18,11 +18,22 @@ use super::live::{self, Line};
 use super::own::Own;
 use super::refused::of_request_refusal;
 use crate::identity::{DeviceId, KeyPair, PublicKey};
+use crate::names;
 use crate::role::Role;
 use crate::store::device::machines::MachineRow;
 use crate::wire::{
-    ApprovalGuard, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Method, WaitingApproval, Welcome,
+    ApprovalGuard, DeviceEvent, DeviceListed, DevicesAfter, DevicesPage, Method, WaitingApproval, Welcome, limits,
 };
+
+/// Safe to show: one line each, nothing invisible.
+fn clean_device(device: DeviceListed) -> DeviceListed {
+    DeviceListed {
+        name: names::clean_name(&device.name),
+        platform: names::clean_platform(&device.platform),
+        suspended: device.suspended.map(|why| names::clean_sentence(&why).unwrap_or_default()),
+        ..device
+    }
+}
 
 /// Pages of the device list that are read, at most: what a machine may hold.
 const PAGES: usize = 128;
@@ -160,7 +171,8 @@ impl MachineSession {
         for _ in 0..PAGES {
             let page: DevicesPage = self.ask(Method::Devices, &DevicesAfter { after }).await?;
             after = page.devices.last().map(|device| device.id);
-            all.extend(page.devices);
+            // Names and reasons are what the devices and the machine say.
+            all.extend(page.devices.into_iter().take(limits::DEVICES_PAGE).map(clean_device));
             if !page.more || after.is_none() {
                 break;
             }

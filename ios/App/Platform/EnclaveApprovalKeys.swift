@@ -1,5 +1,5 @@
 // Approval keys in the Secure Enclave: each use asks the person, and a new face or finger ends them.
-import CryptoKit
+@preconcurrency import CryptoKit
 import Foundation
 import LocalAuthentication
 import PairpinKit
@@ -19,7 +19,8 @@ final class EnclaveApprovalKeys: ApprovalKeys {
     func create(label: String) -> Holding {
         guard hasScreenLock() else { return .noScreenLock }
         do {
-            let faces = enrolled()
+            // Locked out for now, or switched off for this app: that is no reason for a weaker key.
+            guard case .known(let faces) = enrolled() else { return .none }
             // Where a face or a finger is enrolled, that set and no later one; else the passcode.
             let person: SecAccessControlCreateFlags = faces == nil ? .devicePasscode : .biometryCurrentSet
             let control = try guarded([.privateKeyUsage, person], kSecAttrAccessibleWhenPasscodeSetThisDeviceOnly)
@@ -34,8 +35,6 @@ final class EnclaveApprovalKeys: ApprovalKeys {
 
     func sign(label: String, message: Data, why: Prompt) async -> Signing {
         let made = (try? vault.read(label + ".faces")) ?? nil
-        // The chip refuses a key that has ended, in words that it has for other things too.
-        if let made, !made.isEmpty, made != enrolled() { return .keyEnded }
         let context = LAContext()
         context.localizedReason = words.of(why)
         guard let key = key(label, context) else { return .keyEnded }
@@ -43,7 +42,12 @@ final class EnclaveApprovalKeys: ApprovalKeys {
         let signed = await Task.detached { Result { try key.signature(for: message).derRepresentation } }.value
         switch signed {
         case .success(let signature): return .signed(signature)
-        case .failure: return .cancelled
+        case .failure(let error):
+            let dismissed: [LAError.Code] = [.userCancel, .systemCancel, .appCancel]
+            if let code = (error as? LAError)?.code, dismissed.contains(code) { return .cancelled }
+            // The chip refuses a key that has ended in words that it has for other things too.
+            if let made, !made.isEmpty, case .known(let now) = enrolled(), now != made { return .keyEnded }
+            return .cancelled
         }
     }
 
@@ -57,10 +61,21 @@ final class EnclaveApprovalKeys: ApprovalKeys {
             dataRepresentation: wrapped, authenticationContext: context)
     }
 
-    /// Stands for the faces and fingers that are enrolled now; none where none is.
-    private func enrolled() -> Data? {
+    /// What is known of the faces and fingers that are enrolled.
+    private enum Enrolled {
+        /// Stands for them; none where none is enrolled.
+        case known(Data?)
+        /// They cannot be looked at now: too many misses, or not allowed for this app.
+        case unknown
+    }
+
+    private func enrolled() -> Enrolled {
         let context = LAContext()
-        guard context.canEvaluatePolicy(.deviceOwnerAuthenticationWithBiometrics, error: nil) else { return nil }
-        return context.evaluatedPolicyDomainState
+        var error: NSError?
+        if context.canEvaluatePolicy(.deviceOwnerAuthenticationWithBiometrics, error: &error) {
+            return .known(context.evaluatedPolicyDomainState)
+        }
+        let code = error.flatMap { LAError.Code(rawValue: $0.code) }
+        return code == .biometryNotEnrolled || context.biometryType == .none ? .known(nil) : .unknown
     }
 }

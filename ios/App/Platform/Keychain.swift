@@ -6,14 +6,15 @@ import Security
 /// Small items under one service.
 struct KeychainVault: Vault {
     private let service: String
-    private let accessible: CFString
+    // Not as CFString, which may not be shared between threads.
+    private let accessible: String
 
     init(
         service: String = "app.pairpin.secrets",
         accessible: CFString = kSecAttrAccessibleWhenUnlockedThisDeviceOnly
     ) {
         self.service = service
-        self.accessible = accessible
+        self.accessible = accessible as String
     }
 
     func read(_ name: String) throws(VaultFault) -> Data? {

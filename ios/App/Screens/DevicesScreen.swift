@@ -12,7 +12,7 @@ struct DevicesScreenView: View {
     var body: some View {
         List { content }
             .navigationTitle(words[.actionDevices])
-            .refreshable { model.refresh() }
+            .refreshable { await model.refresh() }
             .alert(
                 words.say(.deviceRevokeTitle, ["name": revoking?.name ?? ""]), isPresented: present($revoking),
                 presenting: revoking

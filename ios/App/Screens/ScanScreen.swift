@@ -65,6 +65,8 @@ struct ScanScreenView: View {
 
     private func lead(_ found: Found?) {
         guard let found else { return }
+        // The camera stops first: what is still before it is not to be found again.
+        model.leave()
         model.taken()
         switch found {
         case .offer(let link): path.append(.confirm(link: link))

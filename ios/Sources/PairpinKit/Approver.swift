@@ -62,13 +62,20 @@ public final class Approver {
         case .ready: return nil
         case .gone: return .keyGone
         case .toBring:
-            guard case .key(let point) = own.map(Holding.key) ?? keys.create(label: label) else {
-                return .noScreenLock
+            if let own {
+                // A key that has ended is still found; another takes its place.
+                let hint = try await enrol(row, own)
+                if hint != .keyGone { return hint }
             }
-            let enrolled = try await sign(try await app.prepareEnrol(row: row, key: point), .bringKey)
-            guard case .not(let hint) = enrolled else { return nil }
-            return hint
+            guard case .key(let point) = keys.create(label: label) else { return .noScreenLock }
+            return try await enrol(row, point)
         }
+    }
+
+    private func enrol(_ row: Int64, _ key: Data) async throws -> Hint? {
+        let enrolled = try await sign(try await app.prepareEnrol(row: row, key: key), .bringKey)
+        guard case .not(let hint) = enrolled else { return nil }
+        return hint
     }
 
     private func sign(_ decision: Decision, _ prompt: Prompt) async throws -> Approval {

@@ -13,13 +13,16 @@ public final class LiveApp {
 
     /// What the screens show now.
     public private(set) var state: ScreenState
+    /// The same, for who only looks: a screen that makes its model is not to be drawn anew by each change.
+    @ObservationIgnored private(set) var now: ScreenState
 
     @ObservationIgnored private var followers: [Follower] = []
 
     /// Listens until ``end()``.
     public init(_ app: PairpinApp) {
         self.app = app
-        state = app.state()
+        let first = app.state()
+        (state, now) = (first, first)
         let (states, feed) = AsyncStream.makeStream(of: ScreenState.self, bufferingPolicy: .bufferingNewest(1))
         Task { [weak self] in
             for await state in states { self?.changed(state) }
@@ -38,7 +41,7 @@ public final class LiveApp {
                 told(owner, state)
                 return true
             })
-        told(owner, state)
+        told(owner, now)
     }
 
     /// Ends the app's connections and its listening. Nothing ends them otherwise.
@@ -47,7 +50,7 @@ public final class LiveApp {
     }
 
     private func changed(_ new: ScreenState) {
-        state = new
+        (state, now) = (new, new)
         // Whoever begins to follow meanwhile is told by that.
         let (told, before) = (followers, followers.count)
         let alive = told.filter { $0.tell(new) }

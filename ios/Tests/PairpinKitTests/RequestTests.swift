@@ -203,7 +203,6 @@ extension RequestModel {
             // The machine's shell lets it bring another; so does another owner, and a fresh offer.
             try await machine.run("devices", "set", "Ana's phone", "--forget-approval-key")
             try await shown("an empty inbox") { hand.live.state.inbox.isEmpty ? true : nil }
-            hand.keys.forgetAll()
             try await hand.online()
             let laptop = try scene.joiner(machine)
             let number = try await member(laptop.line("\"asked\""), "number")

@@ -63,12 +63,33 @@ impl Inbox {
             (item, until)
         });
         let before = self.items.remove(&row).unwrap_or_default();
-        let kept = timed.map(|(item, until)| {
-            // The time that the machine says is left shrinks by the way; the first saying stands.
-            let known = before.iter().find(|(known, _)| known.id() == item.id()).map(|(_, until)| *until);
-            (item, known.unwrap_or(until))
-        });
-        self.items.insert(row, kept.collect());
+        let mut kept: Vec<(InboxItem, UnixMillis)> = Vec::new();
+        let mut swapped = Vec::new();
+        for (item, until) in timed {
+            if kept.iter().any(|(other, _)| other.id() == item.id()) {
+                continue; // The first of two with one id is the one that is shown and answered.
+            }
+            match before.iter().find(|(known, _)| known.id() == item.id()) {
+                // What was shown under an id is all that it ever stands for.
+                Some((known, _)) if is_other_question(known, &item) => swapped.push(item.id().to_owned()),
+                // The time that the machine says is left shrinks by the way; the first saying stands.
+                Some((_, known)) => kept.push((item, *known)),
+                None if self.is_swapped(row, item.id()) => {}
+                None => kept.push((item, until)),
+            }
+        }
+        self.items.insert(row, kept);
+        swapped.into_iter().for_each(|id| self.end(row, id, How::Ask(AskEnd::Unknown)));
+    }
+
+    /// Whether that id was ended because its words were changed: it does not come back.
+    fn is_swapped(&self, row: i64, id: &str) -> bool {
+        self.ends.iter().any(|end| end.row == row && end.id == id && end.how == How::Ask(AskEnd::Unknown))
+    }
+
+    /// Rows that are not looked after any more ask nothing.
+    pub(super) fn keep(&mut self, live: impl Fn(i64) -> bool) {
+        self.items.retain(|row, _| live(*row));
     }
 
     /// The machine is not connected: what it asks cannot be answered from here.
@@ -97,9 +118,7 @@ impl Inbox {
         if id.len() > limits::NAME * 4 {
             return;
         }
-        if self.ends.len() >= ENDS {
-            self.ends.pop_front();
-        }
+        make_room(&mut self.ends, ENDS, |end| end.row == row);
         self.ends.push_back(Ended { row, id, how });
     }
 
@@ -124,6 +143,29 @@ impl Inbox {
     /// How things ended, the latest last.
     pub(super) fn ends(&self) -> Vec<Ended> {
         self.ends.iter().cloned().collect()
+    }
+}
+
+/// Whether the same id stands for other words than it did.
+fn is_other_question(known: &InboxItem, item: &InboxItem) -> bool {
+    match (known, item) {
+        (InboxItem::Ask(known), InboxItem::Ask(ask)) => known.shown_as() != ask.shown_as(),
+        // A join is decided by what the joiner shows, whatever the machine says of it.
+        (InboxItem::Join(_), InboxItem::Join(_)) => false,
+        _ => true,
+    }
+}
+
+/// Takes one away where `all` is full: the oldest of this machine's own if it has more than its share, so that one
+/// machine does not push out what the others told.
+pub(super) fn make_room<T>(all: &mut VecDeque<T>, most: usize, is_own: impl Fn(&T) -> bool) {
+    let own = all.iter().filter(|one| is_own(one)).count();
+    if own >= most / 4
+        && let Some(oldest) = all.iter().position(&is_own)
+    {
+        all.remove(oldest);
+    } else if all.len() >= most {
+        all.pop_front();
     }
 }
 
@@ -179,8 +221,31 @@ mod tests {
         assert!(inbox.told(1, &DeviceEvent::Missed));
         assert!(!inbox.told(1, &DeviceEvent::Unknown), "nothing of the inbox");
         (0..500).for_each(|n| assert!(inbox.told(1, &gone(&n.to_string()))));
-        assert_eq!((inbox.ends().len(), inbox.ends()[ENDS - 1].id.as_str()), (ENDS, "499"));
+        let share = ENDS / 4;
+        assert_eq!((inbox.ends().len(), inbox.ends()[share - 1].id.as_str()), (share, "499"));
         assert!(inbox.told(1, &gone(&"x".repeat(10_000))), "the list is asked for all the same");
-        assert_eq!(inbox.ends()[ENDS - 1].id, "499");
+        assert_eq!(inbox.ends()[share - 1].id, "499");
+        (0..500).for_each(|n| assert!(inbox.told(n, &gone("b"))));
+        assert_eq!((inbox.ends().len(), inbox.ends()[ENDS - 1].row), (ENDS, 499));
+    }
+
+    #[test]
+    fn the_words_of_an_id_are_never_swapped_and_of_two_with_one_id_the_first_is_shown() {
+        let other = |id: &str| {
+            let mut message = crate::wire::AskMessage::decode(&crate::client::fakes::ask_message(id)).unwrap();
+            message.claimed.text = "Delete?".into();
+            let message = message.encode().unwrap();
+            InboxItem::Ask(AskItem::of(&PendingAsk { message, left_ms: 60_000 }).unwrap())
+        };
+        let (machines, mut inbox) = ([machine(1, "homebox")], Inbox::default());
+        inbox.listed(1, vec![ask("a", 60_000), other("a")], 1_000);
+        let InboxItem::Ask(first) = &inbox.waiting(&machines)[0].item else { panic!() };
+        assert_eq!((inbox.waiting(&machines).len(), first.shown.claimed.text.as_str()), (1, "Deploy?"));
+        for _ in 0..2 {
+            inbox.listed(1, vec![other("a")], 2_000);
+            assert!(inbox.waiting(&machines).is_empty(), "it is over, and does not come back");
+        }
+        let ends = inbox.ends();
+        assert!(matches!(&ends[..], [Ended { id, how: How::Ask(AskEnd::Unknown), .. }] if id == "a"), "{ends:?}");
     }
 }

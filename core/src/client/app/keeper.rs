@@ -73,6 +73,7 @@ pub(super) async fn keep(
         if let Ok(mut stored) = client.machines().await {
             stored.sort_by_key(|machine| machine.row);
             watched.retain(|row, _| stored.iter().any(|machine| machine.row == *row && is_live(&machine.state)));
+            inbox.keep(|row| watched.contains_key(&row));
             for machine in stored.iter().filter(|machine| is_live(&machine.state)) {
                 if !watched.contains_key(&machine.row)
                     && let Some(one) = begin(&client, machine.row, wished, &tell).await

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::Client;
 use super::error::ClientError;
+use super::inbox::{AskItem, InboxItem};
 use super::machines::MachineView;
 use super::session::MachineSession;
 
@@ -95,6 +96,19 @@ impl App {
         let found = state.waiting.iter().find(|waiting| waiting.row == row && waiting.item.id() == id);
         let name = || state.machines.iter().find(|machine| machine.row == row).map(|machine| machine.name.clone());
         found.cloned().ok_or_else(|| ClientError::NotThere { name: name().unwrap_or_default() })
+    }
+
+    /// The ask under that id on the machine of `row`, if it is the very one that was shown: a yes is never to other
+    /// words than the person saw, whatever the machine lists by now.
+    ///
+    /// # Errors
+    /// [`ClientError::NotThere`]: it was answered, withdrawn, has expired, or is another question now.
+    pub fn ask_as_shown(&self, row: i64, id: &str, shown: &str) -> Result<AskItem, ClientError> {
+        let waiting = self.waiting(row, id)?;
+        match waiting.item {
+            InboxItem::Ask(ask) if ask.shown_as() == shown => Ok(ask),
+            _ => Err(ClientError::NotThere { name: waiting.machine }),
+        }
     }
 
     /// A few lines for whoever helps this device's person: no secret, no name, no address, no key.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::inbox::make_room;
 use crate::clock::UnixMillis;
 use crate::names;
 use crate::role::Role;
@@ -100,9 +101,7 @@ impl Paper {
     /// Takes in what the machine of `row` told at `now`.
     pub(super) fn told(&mut self, row: i64, event: &DeviceEvent, now: UnixMillis) {
         let Some(what) = tidings(event) else { return };
-        if self.news.len() >= KEPT {
-            self.news.pop_front();
-        }
+        make_room(&mut self.news, KEPT, |news| news.row == row);
         self.last += 1;
         self.news.push_back(News { row, number: self.last, at: now, what });
     }
@@ -167,8 +166,21 @@ mod tests {
         assert!(paper.all().is_empty(), "nothing of it is news");
         (0..500).for_each(|n| paper.told(1, &revoked(&format!("phone {n}")), n));
         let all = paper.all();
-        assert_eq!((all.len(), all[0].number, all[KEPT - 1].number), (KEPT, 437, 500));
-        let Tidings::DeviceRevoked { name, by, .. } = &all[KEPT - 1].what else { panic!("{all:?}") };
-        assert_eq!((name.as_str(), by.as_str(), all[KEPT - 1].at), ("phone 499", "pixel", 499));
+        let share = KEPT / 4;
+        assert_eq!((all.len(), all[0].number, all[share - 1].number), (share, 485, 500));
+        let Tidings::DeviceRevoked { name, by, .. } = &all[share - 1].what else { panic!("{all:?}") };
+        assert_eq!((name.as_str(), by.as_str(), all[share - 1].at), ("phone 499", "pixel", 499));
+        // Many machines: the oldest go.
+        (0..500).for_each(|n| paper.told(n, &revoked("phone"), n));
+        assert_eq!((paper.all().len(), paper.all()[KEPT - 1].row), (KEPT, 499));
+    }
+
+    #[test]
+    fn a_machine_that_tells_without_end_does_not_push_out_what_another_told() {
+        let mut paper = Paper::default();
+        let alarm = DeviceEvent::Alarm { from: "192.0.2.1".into(), at: 0, device: None, name: None };
+        paper.told(1, &alarm, 0);
+        (0..500).for_each(|n| paper.told(2, &revoked("phone"), n));
+        assert!(matches!(paper.all()[0].what, Tidings::Alarm { .. }), "{:?}", paper.all()[0]);
     }
 }

@@ -49,6 +49,7 @@ public final class InviteModel {
     private let approver: Approver
     private let row: Int64
     @ObservationIgnored private var clock: Task<Void, Never>?
+    @ObservationIgnored private var heard: UInt64 = 0
 
     public init(_ live: LiveApp, _ approver: Approver, row: Int64) {
         self.live = live
@@ -63,6 +64,8 @@ public final class InviteModel {
     public func invite(_ role: RoleName, name: String? = nil, seconds: UInt64? = nil) {
         guard case .choosing = screen else { return }
         screen = .working
+        // A machine that was started again counts its offers from one: only what comes from now on is of this one.
+        heard = live.state.news.last?.number ?? 0
         _ = step({ self.screen = .choosing(.failed($0)) }) { [approver, row] in
             let approval = try await approver.approve(row: row, .invite) {
                 try await $0.prepareInvite(row: row, role: role, name: trimmed(name), seconds: seconds)
@@ -96,7 +99,7 @@ public final class InviteModel {
 
     private func arrived(_ state: ScreenState) {
         guard case .shown(let offer, _) = screen else { return }
-        for told in state.news.reversed() where told.row == row {
+        for told in state.news.reversed() where told.row == row && told.number > heard {
             if case .deviceAdded(let name, let role, _, _, offer.number, let digits) = told.news {
                 clock?.cancel()
                 screen = .arrived(Arrival(name: name, role: role, digits: digits))

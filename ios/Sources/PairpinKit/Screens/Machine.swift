@@ -37,7 +37,7 @@ public final class MachineModel {
     public init(_ live: LiveApp, row: Int64) {
         self.live = live
         self.row = row
-        if let machine = live.state.machine(row) { screen = .shown(machine) }
+        if let machine = live.now.machine(row) { screen = .shown(machine) }
         live.follow(self) { model, state in model.changed(state) }
     }
 

@@ -42,7 +42,9 @@ public final class RequestModel {
 
     /// Yes to an ask.
     public func yes() {
-        decide(.sayYes) { [row, id] in try await $0.prepareYes(row: row, id: id) }
+        // To what is on the screen, and to nothing else that the machine may list under that id by now.
+        guard case .open(let seen, _, _) = screen else { return }
+        decide(.sayYes) { [row, id] in try await $0.prepareYes(row: row, id: id, shown: seen.shown) }
     }
 
     /// Lets the joiner in whose QR was scanned.

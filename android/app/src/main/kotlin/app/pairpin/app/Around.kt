@@ -18,7 +18,7 @@ import androidx.compose.ui.viewinterop.AndroidView
 /** The text that was copied last; null where there is none. */
 internal fun copied(context: Context): String? {
     val clip = context.getSystemService(ClipboardManager::class.java)?.primaryClip ?: return null
-    return clip.takeIf { it.itemCount > 0 }?.getItemAt(0)?.coerceToText(context)?.toString()?.ifBlank { null }
+    return clip.takeIf { it.itemCount > 0 }?.getItemAt(0)?.text?.toString()?.ifBlank { null }
 }
 
 /** Copies a text that holds no secrets. */

@@ -96,7 +96,7 @@ class MainActivity : ComponentActivity() {
     /** A touch that came through another app's window decides nothing. */
     override fun dispatchTouchEvent(event: MotionEvent): Boolean {
         val covered = event.flags and COVERED != 0
-        if (!covered || journey.here?.guarded != true) return super.dispatchTouchEvent(event)
+        if (!covered || journey.here?.guarded == false) return super.dispatchTouchEvent(event)
         if (event.actionMasked == MotionEvent.ACTION_DOWN) Toast.makeText(this, R.string.covered, Toast.LENGTH_LONG).show()
         return true
     }

@@ -80,11 +80,13 @@ class ConfirmPlace(ground: Ground, found: Found) : Place(ground) {
 /** One machine. */
 class MachinePlace(ground: Ground, val row: Long) : Place(ground) {
     val presenter = MachinePresenter(ground.app, scope, row)
+    override val guarded get() = true
 }
 
 /** A hard stop. */
 class HardStopPlace(ground: Ground, val row: Long) : Place(ground) {
     val presenter = HardStopPresenter(ground.app, scope, row)
+    override val guarded get() = true
 }
 
 /** The devices of a machine. */
@@ -96,6 +98,7 @@ class DevicesPlace(ground: Ground, row: Long, val machine: String) : Place(groun
 /** The inbox of all machines. */
 class InboxPlace(ground: Ground) : Place(ground) {
     val presenter = InboxPresenter(ground.app, scope)
+    override val guarded get() = true
 }
 
 /** One request. */

@@ -211,7 +211,7 @@ class CancelProofs {
     @Test
     fun `an ask that is answered`() = runBlocking<Unit> {
         val (ask, id) = request()
-        scene.app.givenUp("prepare_yes") { prepareYes(scene.row, id).close() }
+        scene.app.givenUp("prepare_yes") { prepareYes(scene.row, id, scene.app.state().inbox.single().shown).close() }
         scene.app.deny(scene.row, id, null)
         assertEquals(1, ask.exit())
         var last = ask

@@ -9,6 +9,7 @@ import app.pairpin.core.RoleName
 import app.pairpin.core.ScreenState
 import app.pairpin.core.againHelps
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -36,6 +37,7 @@ class DevicesPresenter(
 ) {
     private val shown = MutableStateFlow<DevicesScreen>(DevicesScreen.Loading)
     private var told: Any? = null
+    private var loading: Job? = null
 
     /** What to show now. */
     val screen: StateFlow<DevicesScreen> = shown.asStateFlow()
@@ -46,7 +48,9 @@ class DevicesPresenter(
 
     /** Asks the machine again. */
     fun refresh() {
-        scope.step({ error -> shown.value = DevicesScreen.Failed(error, againHelps(error)) }) { load() }
+        // One at a time: a machine that tells much is asked again, not more often at once.
+        loading?.cancel()
+        loading = scope.step(::notLoaded) { load() }
     }
 
     /** Takes a device's access away; it is told the reason. */
@@ -74,6 +78,11 @@ class DevicesPresenter(
         refresh()
     }
 
+    // What is being decided stays on the screen, with what comes of it.
+    private fun notLoaded(error: PairpinException) = shown.update {
+        if (it is DevicesScreen.Listed && it.working != null) it else DevicesScreen.Failed(error, againHelps(error))
+    }
+
     private suspend fun load() {
         val devices = app.devices(row)
         shown.update { (it as? DevicesScreen.Listed)?.copy(devices = devices) ?: DevicesScreen.Listed(devices) }
@@ -86,8 +95,9 @@ class DevicesPresenter(
         scope.step({ error -> over(Hint.Failed(error)) }) {
             when (val approval = approver.approve(row, prompt, prepare)) {
                 is Approval.Given -> {
-                    load()
+                    // Done, whether or not the list can be read again.
                     over(null)
+                    refresh()
                 }
                 is Approval.Not -> over(approval.hint)
             }

@@ -51,6 +51,7 @@ class InvitePresenter(
 ) {
     private val shown = MutableStateFlow<InviteScreen>(InviteScreen.Choosing())
     private var clock: Job? = null
+    private var heard = 0uL
 
     /** What to show now. */
     val screen: StateFlow<InviteScreen> = shown.asStateFlow()
@@ -63,6 +64,8 @@ class InvitePresenter(
     fun invite(role: RoleName, name: String? = null, seconds: ULong? = null) {
         if (shown.value !is InviteScreen.Choosing) return
         shown.value = InviteScreen.Working
+        // A machine that was started again counts its offers from one: only what comes from now on is of this one.
+        heard = app.state().news.lastOrNull()?.number ?: 0uL
         scope.step(::failed) {
             val approval =
                 approver.approve(row, Prompt.Invite) {
@@ -98,7 +101,7 @@ class InvitePresenter(
 
     private fun arrived(state: ScreenState) {
         val offer = (shown.value as? InviteScreen.Shown ?: return).number
-        val added = state.news.filter { it.row == row }.map { it.news }.filterIsInstance<News.DeviceAdded>()
+        val added = state.news.filter { it.row == row && it.number > heard }.map { it.news }.filterIsInstance<News.DeviceAdded>()
         val device = added.lastOrNull { it.offer == offer } ?: return
         clock?.cancel()
         shown.value = InviteScreen.Arrived(device)

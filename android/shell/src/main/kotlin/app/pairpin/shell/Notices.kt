@@ -30,10 +30,17 @@ class NoticesPresenter(app: PairpinApp, private val notices: Notices, scope: Cor
     }
 
     private fun changed(state: ScreenState) {
-        val waiting = state.inbox.map { Notice(it.row, it.id, it.machine, kindOf(it.request)) }.toSet()
+        // Phones show some fifty at most: one machine that asks without end is not to silence the others.
+        val shares = state.inbox.groupBy { it.row }.values.flatMap { it.take(EACH) }
+        val waiting = shares.map { Notice(it.row, it.id, it.machine, kindOf(it.request)) }.toSet()
         (told - waiting).forEach(notices::withdraw)
         (waiting - told).forEach(notices::tell)
         told = waiting
+    }
+
+    private companion object {
+        /** Told of one machine at once, at most. */
+        const val EACH = 8
     }
 
     private fun kindOf(request: Request) =

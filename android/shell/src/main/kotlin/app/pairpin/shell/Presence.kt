@@ -8,12 +8,12 @@ import kotlinx.coroutines.flow.combine
 import kotlinx.coroutines.launch
 
 /** Told by the platform what happens; keeps the connections while somebody looks, or has chosen to stay connected. */
-class Presence(private val app: PairpinApp, preferences: Preferences, scope: CoroutineScope) {
-    private val looking = MutableStateFlow(true)
+class Presence(private val app: PairpinApp, preferences: Preferences, scope: CoroutineScope, looks: Boolean = true) {
+    private val looking = MutableStateFlow(looks)
 
     init {
         scope.launch {
-            // The app begins in the foreground.
+            // The core begins in the foreground, whoever looks.
             var kept = true
             combine(looking, preferences.stayConnected) { looks, stays -> looks || stays }.collect { keep ->
                 if (keep != kept) if (keep) app.foreground() else app.background()

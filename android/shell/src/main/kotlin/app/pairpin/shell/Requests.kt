@@ -55,7 +55,7 @@ class RequestPresenter(
     }
 
     /** Yes to an ask. */
-    fun yes() = decide(Prompt.SayYes) { app.prepareYes(row, id) }
+    fun yes() = decide(Prompt.SayYes) { seen -> app.prepareYes(row, id, seen.shown) }
 
     /** Lets the joiner in whose QR was scanned. */
     fun letIn(terms: Terms) {
@@ -96,8 +96,8 @@ class RequestPresenter(
         }
     }
 
-    private fun decide(prompt: Prompt, prepare: suspend () -> Decision) = work { request ->
-        when (val approval = approver.approve(row, prompt, prepare)) {
+    private fun decide(prompt: Prompt, prepare: suspend (InboxItem) -> Decision) = work { request ->
+        when (val approval = approver.approve(row, prompt) { prepare(request) }) {
             is Approval.Not -> shown.value = RequestScreen.Open(request, scanned != null, approval.hint)
             is Approval.Given ->
                 when (val done = approval.done) {
@@ -134,6 +134,8 @@ class RequestPresenter(
                 is PairpinException.Gone -> RequestScreen.Over(ending() ?: Ending.Unknown, request)
                 else -> RequestScreen.Open(request, scanned != null, Hint.Failed(error))
             }
+        // It may have ended meanwhile.
+        changed(app.state())
     }
 
     private fun ending(): Ending? = app.state().ended.lastOrNull { it.row == row && it.id == id }?.how

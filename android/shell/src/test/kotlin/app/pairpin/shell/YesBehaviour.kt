@@ -81,7 +81,7 @@ class YesBehaviour : Scene() {
         assertIs<Ending.No>(presenter.screen.reaches<RequestScreen.Over>().how)
         assertEquals(1, ask.exit())
         assertFailsWith<PairpinException.Gone> {
-            runBlocking { hand.app.prepareYes(hand.row, "ended") }
+            runBlocking { hand.app.prepareYes(hand.row, "ended", "AAAA") }
         }
     }
 }

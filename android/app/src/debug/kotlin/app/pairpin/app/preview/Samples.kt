@@ -102,7 +102,7 @@ object Samples {
         Request.Join("Ana’s laptop", "Linux", "192.168.1.34", AddressWord.LAN, true, byNumber, revokedBy)
 
     fun item(request: Request, whyNot: Hindrance? = null, id: String = "a") =
-        InboxItem(1, "homebox", id, NOON - MINUTE, NOON + 4 * MINUTE + 5_000, whyNot, request)
+        InboxItem(1, "homebox", id, NOON - MINUTE, NOON + 4 * MINUTE + 5_000, "", whyNot, request)
 
     private val all = DeviceAction.entries
 

@@ -45,6 +45,8 @@ class KeystoreApprovalKeys(private val context: Context, private val activity: (
             keystore().getCertificate(alias(label))?.let { Holding.Key(pointOf(it.publicKey)) } ?: Holding.None
         } catch (_: GeneralSecurityException) {
             Holding.None
+        } catch (_: ProviderException) {
+            Holding.None
         }
     }
 
@@ -100,6 +102,8 @@ class KeystoreApprovalKeys(private val context: Context, private val activity: (
             Signing.Signed(signature.sign())
         } catch (_: GeneralSecurityException) {
             // The chip wants the person again: nothing was signed.
+            Signing.Cancelled
+        } catch (_: ProviderException) {
             Signing.Cancelled
         }
 

@@ -80,7 +80,8 @@ class PhoneDependencies(private val application: Application) : Dependencies {
 
     /** The open core, and what is wired to it. */
     private inner class Wired(val app: PairpinApp) {
-        val presence = Presence(app, preferences, scope)
+        // Whoever opened it may have left again meanwhile.
+        val presence = Presence(app, preferences, scope, seen.get() != null)
         val notices = NoticesPresenter(app, PhoneNotices(application), scope)
         val network = NetworkWatcher(application, presence::networkChanged)
     }

@@ -17,6 +17,8 @@ class PhoneNotices(private val context: Context) : Notices {
 
     init {
         channels(context)
+        // Of a process that has ended: what still waits is told anew.
+        manager.activeNotifications.filter { it.id == REQUEST && it.tag != null }.forEach { manager.cancel(it.tag, it.id) }
     }
 
     override fun tell(notice: Notice) = manager.notify(tag(notice), REQUEST, made(notice))

@@ -29,7 +29,14 @@ class StayConnectedService : Service() {
 
     override fun onStartCommand(intent: Intent?, flags: Int, startId: Int): Int {
         val dependencies = (application as PairpinApplication).dependencies
-        startForeground(SHOWN, notification())
+        try {
+            startForeground(SHOWN, notification())
+        } catch (_: IllegalStateException) {
+            // Started anew while nobody looks, which newer phones refuse: the next look starts it.
+            return given()
+        } catch (_: SecurityException) {
+            return given()
+        }
         if (intent?.action == END || !dependencies.preferences.stayConnected.value) {
             dependencies.preferences.setStayConnected(false)
             stopForeground(STOP_FOREGROUND_REMOVE)
@@ -46,6 +53,11 @@ class StayConnectedService : Service() {
             }
         }
         return START_STICKY
+    }
+
+    private fun given(): Int {
+        stopSelf()
+        return START_NOT_STICKY
     }
 
     override fun onDestroy() {

@@ -55,8 +55,9 @@ data class InviteActions(
 @Composable
 fun InviteContent(state: InviteScreen, machine: String, can: InviteActions) {
     when (state) {
-        is InviteScreen.Choosing -> Choosing(machine, state.hint, busy = false, can)
-        is InviteScreen.Working -> Choosing(machine, null, busy = true, can)
+        // In one place: what was chosen stays chosen after a prompt that was dismissed.
+        is InviteScreen.Choosing, is InviteScreen.Working ->
+            Choosing(machine, (state as? InviteScreen.Choosing)?.hint, busy = state is InviteScreen.Working, can)
         is InviteScreen.Shown -> Shown(state, machine, can)
         is InviteScreen.Arrived -> Arrived(state.device, can)
         is InviteScreen.Expired -> Expired(can)

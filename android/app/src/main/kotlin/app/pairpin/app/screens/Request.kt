@@ -45,8 +45,13 @@ data class RequestActions(
 fun RequestContent(state: RequestScreen, can: RequestActions) {
     when (state) {
         is RequestScreen.Looking -> Waiting(can.back)
-        is RequestScreen.Open -> Opened(state.request, state.scanned, state.hint, busy = false, can)
-        is RequestScreen.Working -> Opened(state.request, state.scanned, null, busy = true, can)
+        // In one place: what was chosen stays chosen while the person decides, and after a prompt that was dismissed.
+        is RequestScreen.Open, is RequestScreen.Working -> {
+            val open = state as? RequestScreen.Open
+            val working = state as? RequestScreen.Working
+            val item = open?.request ?: working?.request ?: return
+            Opened(item, (open?.scanned ?: working?.scanned) == true, open?.hint, busy = open == null, can)
+        }
         is RequestScreen.Over -> Ended(state, can.back)
         is RequestScreen.ShowDigits -> ShowDigits(state, can.back)
     }
