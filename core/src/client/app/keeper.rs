@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -18,6 +19,9 @@ use crate::wire::{DeviceEvent, Method};
 
 /// News that wait for the task, at most: a machine that tells more waits until it was heard.
 const NEWS: usize = 32;
+
+/// How soon a list that could not be read is read again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What a follower passes on of its machine's row.
 enum News {
@@ -70,7 +74,9 @@ pub(super) async fn keep(
         // Before the rows are read: what changes meanwhile is looked at in the next round.
         changes.borrow_and_update();
         let wished = *wish.borrow();
-        if let Ok(mut stored) = client.machines().await {
+        let read = client.machines().await;
+        let unread = read.is_err();
+        if let Ok(mut stored) = read {
             stored.sort_by_key(|machine| machine.row);
             watched.retain(|row, _| stored.iter().any(|machine| machine.row == *row && is_live(&machine.state)));
             inbox.keep(|row| watched.contains_key(&row));
@@ -87,6 +93,8 @@ pub(super) async fn keep(
         tokio::select! {
             Some(one) = news.recv() => heard(&mut inbox, &mut paper, one, client.inner.clock.wall_ms()),
             changed = changes.changed() => if changed.is_err() { return },
+            // What could not be read is not to be shown for ever as it was.
+            () = tokio::time::sleep(AGAIN), if unread => {}
             changed = wish.changed() => {
                 if changed.is_err() {
                     return;

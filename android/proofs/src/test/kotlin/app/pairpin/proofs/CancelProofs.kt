@@ -184,7 +184,7 @@ class CancelProofs {
             rounds(FEW, LONG),
             before = {
                 if (app.state().machines.isEmpty()) offer().use { it.pair() }
-                eventually("it is listed") { app.state().machines.isNotEmpty() }
+                eventually("it is listed") { app.state().machines.isNotEmpty().also { if (!it) app.networkChanged() } }
                 app.state().machines.single().row
             },
         ) { row ->
@@ -194,7 +194,7 @@ class CancelProofs {
             } catch (_: PairpinException.NoSuchMachine) {
                 // The one before it was given up, and done all the same.
             }
-            eventually("it is gone") { app.state().machines.isEmpty() }
+            eventually("it is gone") { app.state().machines.isEmpty().also { if (!it) app.networkChanged() } }
         }
         app.close()
     }
