@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{Device, Machine, pair_of_both};
 use pairpin_core::client::app::{Action, App, AppState, Tidings, WhyNot};
-use pairpin_core::client::{ClientError, InboxItem, MachineState};
+use pairpin_core::client::{ClientError, InboxItem, MachineState, MachineView};
 use pairpin_core::host::{AskWaiting, DeviceChange, Question, SHELL};
 use pairpin_core::role::Role;
 use pairpin_core::wire::{AskClaimed, AskKnown, AskObserved};
@@ -157,4 +157,25 @@ async fn a_yes_is_only_ever_to_what_was_shown() {
         assert!(matches!(app.ask_as_shown(row, id, other), Err(ClientError::NotThere { .. })), "{other:?}");
     }
     assert!(app.ask_as_shown(row + 1, id, &item.shown_as()).is_err());
+}
+
+#[tokio::test]
+async fn a_machine_that_is_forgotten_and_could_not_be_told_is_told_although_a_connection_stands() {
+    let (machine, device, app) = running().await;
+    let row = app.state().machines[0].row;
+    let beside = rusqlite::Connection::open(device.dir.path().join("state/device.db")).unwrap();
+    let dial = |address: &str| {
+        let sql = "UPDATE machines SET addresses = json_array(?1), last_address = ?1";
+        beside.execute(sql, [address]).unwrap();
+    };
+    // The kept connection stands; a dial of its own finds nobody.
+    dial("127.0.0.1:1");
+    let forgotten = app.client().forget(row).await.unwrap();
+    assert!(forgotten.told_later && forgotten.still_listed.is_some(), "{forgotten:?}");
+    let leaving =
+        |state: &AppState| matches!(state.machines[..], [] | [MachineView { state: MachineState::Leaving { .. }, .. }]);
+    until(&app, "it is shown as leaving, not as online", leaving).await;
+    dial(&machine.address().to_string());
+    until(&app, "it is told, and gone", |state| state.machines.is_empty()).await;
+    assert!(machine.host().devices().is_empty(), "the machine lists it no more");
 }

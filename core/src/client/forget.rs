@@ -63,13 +63,21 @@ impl Client {
             Err(error) => (false, Some(error)),
         };
         let told_later = may_wait && error.as_ref().is_some_and(may_pass);
-        // Read again: a failed dial may have brought news into the row.
         let machine = self.durable(move |ledger| {
-            let row = ledger.row(id)?;
-            if !told_later {
-                ledger.delete(&row)?;
+            // Read again: a failed dial may have brought news into the row.
+            match ledger.row(id) {
+                Ok(row) => {
+                    // Paired anew meanwhile: that is another session than the one that was left.
+                    let anew = may_wait && row.state == RowState::Active && row.leaving_at.is_none();
+                    if !told_later && !anew {
+                        ledger.delete(&row)?;
+                    }
+                    Ok(MachineView::of(&row))
+                }
+                // A watch of this machine has told it, and erased the row.
+                Err(ClientError::NoSuchMachine(_)) => Ok(MachineView::of(&row)),
+                Err(error) => Err(error),
             }
-            Ok(MachineView::of(&row))
         });
         let machine = machine.await?;
         Ok(Forgotten { machine, still_listed: error.map(|error| error.to_string()), told_later, last_owner })

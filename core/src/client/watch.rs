@@ -194,7 +194,12 @@ impl Keeper {
                 self.line.send_replace(Some(line));
                 self.waits.send_replace(session.welcome.approvals.clone());
                 self.say(MachineState::Online { address: session.address.clone() });
-                let end = self.client.stay(self.row, session, &mut self.wish, served).await;
+                let left = left(self.client.clone(), self.row);
+                let end = tokio::select! {
+                    end = self.client.stay(self.row, session, &mut self.wish, served) => end,
+                    // Forgotten here: the next dial tells the machine, if whoever forgot it has not.
+                    () = left => End::Wished,
+                };
                 self.line.send_replace(None);
                 if since.elapsed() >= STEADY {
                     self.failures = 0;
@@ -277,6 +282,23 @@ impl Keeper {
             *current = state;
             other
         });
+    }
+}
+
+/// Resolves when the row is to be forgotten, or is gone.
+async fn left(client: Client, id: i64) {
+    let mut changes = client.changes();
+    loop {
+        changes.borrow_and_update();
+        match client.durable(move |ledger| ledger.row(id)).await {
+            Ok(row) if row.leaving_at.is_none() => {}
+            Ok(_) | Err(ClientError::NoSuchMachine(_)) => return,
+            // What cannot be read now is read at the next change.
+            Err(_) => {}
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
 }
 
