@@ -179,3 +179,16 @@ async fn a_machine_that_is_forgotten_and_could_not_be_told_is_told_although_a_co
     until(&app, "it is told, and gone", |state| state.machines.is_empty()).await;
     assert!(machine.host().devices().is_empty(), "the machine lists it no more");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_forgets_a_machine_hears_what_it_says_to_that_and_not_the_connection_beside_it() {
+    let (machine, device) = pair_of_both().await;
+    let app = App::start(device.client.clone()).await.unwrap();
+    for round in 0..10 {
+        let row = device.pair(&machine).await.machine.row;
+        until(&app, "online", |state| matches!(state.machines[..], [ref one] if one.row == row)).await;
+        let forgotten = app.client().forget(row).await.unwrap();
+        assert!(forgotten.last_owner && forgotten.still_listed.is_none(), "round {round}: {forgotten:?}");
+        until(&app, "gone", |state| state.machines.is_empty()).await;
+    }
+}

@@ -3,6 +3,10 @@
 //! A machine that is away is told later: until then the row is *leaving*, its session key stays for that alone, and
 //! every dial to it (`resume`) ends in the telling.
 
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+
 use super::Client;
 use super::error::{ClientError, ErrorKind};
 use super::line;
@@ -21,6 +25,46 @@ pub struct Forgotten {
     pub told_later: bool,
     /// This device was the last owner: the next one paired at the machine's shell will be owner.
     pub last_owner: bool,
+}
+
+/// The rows that somebody forgets or pairs anew just now: one at a time, so that nobody erases what another is using,
+/// and what a machine says to its farewell is heard by who asked for it.
+#[derive(Default)]
+pub(super) struct Farewells(watch::Sender<BTreeSet<i64>>);
+
+/// The turn with one row, until it is dropped.
+pub(super) struct Turn<'a>(&'a Farewells, i64);
+
+impl Farewells {
+    /// Waits for the turn.
+    pub(super) async fn turn(&self, row: i64) -> Turn<'_> {
+        let mut others = self.0.subscribe();
+        loop {
+            if let Some(turn) = self.turn_now(row) {
+                return turn;
+            }
+            // The sender is ours: this ends by the other's end only.
+            let _ = others.wait_for(|taken| !taken.contains(&row)).await;
+        }
+    }
+
+    /// The turn, unless another has it.
+    fn turn_now(&self, row: i64) -> Option<Turn<'_>> {
+        self.0.send_if_modified(|taken| taken.insert(row)).then_some(Turn(self, row))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|taken| {
+            taken.remove(&self.1);
+        });
+    }
+}
+
+/// Whether all that is left to do with a row is to tell its machine.
+pub(super) fn is_leaving(row: &MachineRow) -> bool {
+    row.leaving_at.is_some() && row.state != RowState::Revoked
 }
 
 impl Client {
@@ -42,6 +86,7 @@ impl Client {
     }
 
     async fn forget_row(&self, id: i64, may_wait: bool) -> Result<Forgotten, ClientError> {
+        let _turn = self.inner.farewells.turn(id).await;
         let row = self.durable(move |ledger| ledger.row(id)).await?;
         let unpaired = match row.state {
             RowState::Unfinished | RowState::Revoked => Ok(false),
@@ -59,7 +104,10 @@ impl Client {
         };
         let (last_owner, error) = match unpaired {
             Ok(last_owner) => (last_owner, None),
-            Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. }) => (false, None),
+            // The last: whoever was told first has erased the row meanwhile.
+            Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. } | ClientError::NoSuchMachine(_)) => {
+                (false, None)
+            }
             Err(error) => (false, Some(error)),
         };
         let told_later = may_wait && error.as_ref().is_some_and(may_pass);
@@ -84,20 +132,35 @@ impl Client {
     }
 
     /// Tells a machine that was forgotten while it was away; the row is gone then. Gives what to say of the row:
-    /// that this is done, or that it is not done yet.
-    pub(super) async fn tell_leaving(&self, row: &MachineRow) -> ClientError {
+    /// that this is done, or that it is not done yet; `None` where it was paired anew meanwhile.
+    pub(super) async fn tell_leaving(&self, row: &MachineRow) -> Option<ClientError> {
         let (id, name) = (row.row, row.name.clone());
+        let Some(_turn) = self.inner.farewells.turn_now(id) else {
+            return Some(ClientError::Leaving { name, why: "it is being told just now".into() });
+        };
+        match self.durable(move |ledger| ledger.row(id)).await {
+            Ok(row) if is_leaving(&row) => Some(self.told_now(id, name).await),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        }
+    }
+
+    async fn told_now(&self, id: i64, name: String) -> ClientError {
         let last_owner = match self.unpair(id, &name).await {
             Ok(last_owner) => last_owner,
-            Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. }) => false,
+            Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. } | ClientError::NoSuchMachine(_)) => {
+                false
+            }
             // A hard stop is not hidden by it.
             Err(error) if error.kind() == ErrorKind::IdentityChanged => return error,
             Err(error) => return ClientError::Leaving { name, why: error.to_string() },
         };
-        let erased = self.durable(move |ledger| {
-            let row = ledger.row(id)?;
-            // Paired anew meanwhile: that is another session than the one that was left.
-            if row.leaving_at.is_some() || row.state == RowState::Revoked { ledger.delete(&row) } else { Ok(()) }
+        let erased = self.durable(move |ledger| match ledger.row(id) {
+            Ok(row) if row.leaving_at.is_some() || row.state == RowState::Revoked => ledger.delete(&row),
+            // Paired anew meanwhile, which is another session than the one that was left; or erased by whoever else
+            // was told.
+            Ok(_) | Err(ClientError::NoSuchMachine(_)) => Ok(()),
+            Err(error) => Err(error),
         });
         if let Err(error) = erased.await {
             return error;

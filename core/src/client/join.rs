@@ -147,6 +147,7 @@ impl Client {
                     ClientError::Suspended { .. }
                     | ClientError::Expired { .. }
                     | ClientError::Restored { .. }
+                    | ClientError::Forgotten { .. }
                     | ClientError::Revoked { .. },
                 ) => Ok(true),
                 Err(ClientError::Unreachable { .. } | ClientError::Interrupted { .. }) => {

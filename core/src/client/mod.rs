@@ -50,6 +50,7 @@ use crate::clock::Clock;
 use crate::names;
 use crate::wire::limits;
 use code::CodeFailures;
+use forget::Farewells;
 use ledger::Ledger;
 
 pub use crate::store::device::kept::Restored;
@@ -83,6 +84,7 @@ struct Inner {
     platform: String,
     clock: Arc<dyn Clock>,
     code_failures: CodeFailures,
+    farewells: Farewells,
 }
 
 impl Client {
@@ -95,7 +97,8 @@ impl Client {
         let platform = names::clean(&config.platform, limits::NAME).unwrap_or_default();
         let code_failures = CodeFailures::default();
         let clock = config.clock;
-        Ok(Self { inner: Arc::new(Inner { ledger, platform, clock, code_failures }) })
+        let farewells = Farewells::default();
+        Ok(Self { inner: Arc::new(Inner { ledger, platform, clock, code_failures, farewells }) })
     }
 
     /// The name that this device gives itself when it pairs from now on.

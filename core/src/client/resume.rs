@@ -5,6 +5,7 @@
 
 use super::Client;
 use super::error::{ClientError, Tried};
+use super::forget::is_leaving;
 use super::line::{self, DialFailed, FirstAnswer};
 use super::preview::speaks_ours;
 use crate::clock::UnixMillis;
@@ -71,8 +72,10 @@ impl Client {
     /// away is told so instead, and there is no session.
     pub(super) async fn resume_at(&self, id: i64, first: Option<&Address>) -> Result<Session, ClientError> {
         let row = self.durable(move |ledger| ledger.row(id)).await?;
-        if row.leaving_at.is_some() && row.state != RowState::Revoked {
-            return Err(self.tell_leaving(&row).await);
+        if is_leaving(&row)
+            && let Some(told) = self.tell_leaving(&row).await
+        {
+            return Err(told);
         }
         self.resume_any(id, first).await
     }

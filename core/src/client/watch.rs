@@ -240,9 +240,13 @@ impl Keeper {
 
     async fn failed(&mut self, error: &ClientError) -> Option<Then> {
         let id = self.row;
-        let row = self.client.durable(move |ledger| ledger.row(id)).await;
-        let since = row.ok().and_then(|row| row.leaving_at.or(row.offline_since).or(row.last_online));
+        let row = self.client.durable(move |ledger| ledger.row(id)).await.ok();
+        let since = row.as_ref().and_then(|row| row.leaving_at.or(row.offline_since).or(row.last_online));
         let state = MachineState::after(error, since);
+        if matches!(state, MachineState::Forgotten { .. }) && row.is_some_and(|row| row.leaving_at.is_none()) {
+            // What was left is told; the row was paired anew meanwhile, and stays.
+            return Some(Then::Dial);
+        }
         self.say(state.clone());
         match state {
             MachineState::Revoked(_) | MachineState::Forgotten { .. } => None,

@@ -189,6 +189,8 @@ fn show(
     paper: &Paper,
 ) {
     let machines = stored.into_iter().map(|machine| match watched.get(&machine.row) {
+        // Whatever the connection is still for: it was forgotten here, and that it says.
+        Some(_) if matches!(machine.state, MachineState::Leaving { .. }) => machine,
         // The role that was told on the connection is newer than the stored one.
         Some(one) => {
             MachineView { state: one.watch.current(), role: one.watch.role().unwrap_or(machine.role), ..machine }

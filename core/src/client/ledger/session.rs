@@ -142,9 +142,14 @@ impl Ledger {
         Ok(true)
     }
 
-    /// This device was revoked there: the row says so first, then key, token and R are erased.
+    /// This device was revoked there: the row says so first, then key, token and R are erased. A row that is
+    /// leaving goes: the machine has heard it, or heard it from somebody else.
     pub(in crate::client) fn revoked(&self, row: &MachineRow, told: &Told) -> Result<(), ClientError> {
         let _lock = self.lock()?;
+        let row = &self.row(row.row)?;
+        if row.leaving_at.is_some() {
+            return self.delete_locked(row);
+        }
         let at = told.at.unwrap_or_else(|| self.clock.wall_ms());
         let revocation = Revocation { by: told.by.clone(), at, reason: told.reason.clone() };
         let id = row.row;
@@ -158,6 +163,10 @@ impl Ledger {
     /// Forgets a row: its secrets first, so that none is left behind without a row.
     pub(in crate::client) fn delete(&self, row: &MachineRow) -> Result<(), ClientError> {
         let _lock = self.lock()?;
+        self.delete_locked(row)
+    }
+
+    fn delete_locked(&self, row: &MachineRow) -> Result<(), ClientError> {
         if !row.erased {
             let keys = self.keys_of(row)?;
             keys.signer.delete(&row.label)?;
@@ -169,10 +178,13 @@ impl Ledger {
     }
 
     /// Forgets a row whose machine is to be told: nothing is left to be done with it but that, so what decides for
-    /// a person goes at once.
+    /// a person goes at once. One that was revoked meanwhile has nobody to tell.
     pub(in crate::client) fn leave(&self, id: i64) -> Result<MachineRow, ClientError> {
         let _lock = self.lock()?;
         let (row, at) = (self.row(id)?, self.clock.wall_ms());
+        if row.state == RowState::Revoked {
+            return Ok(row);
+        }
         self.write(move |conn| machines::leave(conn, id, at))?;
         self.keys_of(&row)?.store.delete(&approval_name(&row.label))?;
         self.row(id)

@@ -398,6 +398,24 @@ fn a_revocation_erases_key_token_and_r_and_keeps_the_row() {
 }
 
 #[test]
+fn what_is_left_is_not_listed_as_revoked_and_what_is_revoked_is_not_left() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
+    let ledger = open(dir.path(), store.clone());
+    let told = Told { by: Some("laptop".into()), at: Some(5), reason: Some("unpaired".into()) };
+    let gone = |row: &MachineRow| matches!(ledger.row(row.row), Err(ClientError::NoSuchMachine(_)));
+    let left = paired(&ledger, 1);
+    ledger.leave(left.row).unwrap();
+    // As it was read before it was left.
+    ledger.revoked(&left, &told).unwrap();
+    assert!(gone(&left) && store.names().is_empty(), "{:?}", store.names());
+    let revoked = paired(&ledger, 2);
+    ledger.revoked(&revoked, &told).unwrap();
+    assert_eq!(ledger.leave(revoked.row).unwrap().state, RowState::Revoked, "there is nobody to tell");
+    ledger.delete(&revoked).unwrap();
+    assert!(gone(&revoked));
+}
+
+#[test]
 fn a_refused_row_goes_with_its_secrets_and_an_active_one_stays() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::new(Locking::default()));
     let ledger = open(dir.path(), store.clone());
