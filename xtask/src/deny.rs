@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::scratch::Scratch;
 use crate::supply::Report;
 use crate::tools::Tool;
 
@@ -84,7 +85,7 @@ pub fn check_all(root: &Path, deny: &Path, report: &mut Report) -> Result<(), St
     report.note("licences, sources and duplicates are as deny.toml says", none(&ours));
 
     let text = fs::read_to_string(&policy).map_err(|error| format!("{}: {error}", policy.display()))?;
-    let scratch = Scratch::new()?;
+    let scratch = Scratch::new("deny")?;
     for (name, from, to, code, what) in CONTROLS {
         if text.matches(from).count() != 1 {
             return Err(format!("deny.toml has no line `{from}` for the control: {name}"));
@@ -95,7 +96,7 @@ pub fn check_all(root: &Path, deny: &Path, report: &mut Report) -> Result<(), St
     }
 
     // A dependency from a git repository, which cargo takes from the disk without a network.
-    let manifest = scratch.crate_with_git_dependency()?;
+    let manifest = crate_with_git_dependency(&scratch)?;
     let found = check(deny, &manifest, &policy)?;
     report.note("control: a dependency from a git repository is found", one(&found, "source-not-allowed", "stranger"));
     println!("*** {NO_ADVISORIES}");
@@ -176,52 +177,26 @@ fn one(found: &[Found], code: &str, what: &str) -> Result<(), String> {
     Err(format!("no {code} about {what}, only {codes:?}"))
 }
 
-/// A directory for the controls, gone when dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, String> {
-        let path = std::env::temp_dir().join(format!("pairpin-deny-{}", std::process::id()));
-        fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    fn write(&self, name: &str, text: &str) -> Result<PathBuf, String> {
-        let path = self.0.join(name);
-        let directory = path.parent().unwrap_or(&self.0);
-        fs::create_dir_all(directory)
-            .and_then(|()| fs::write(&path, text))
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(path)
-    }
-
-    fn crate_with_git_dependency(&self) -> Result<PathBuf, String> {
-        let package = |name: &str| {
-            format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2021\"\nlicense = \"MIT\"\n")
-        };
-        self.write("stranger/Cargo.toml", &package("stranger"))?;
-        self.write("stranger/src/lib.rs", "")?;
-        let repository = self.0.join("stranger");
-        for arguments in [
-            &["init", "--quiet"][..],
-            &["add", "."],
-            &["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message", "x"],
-        ] {
-            let done = Command::new("git").args(arguments).current_dir(&repository).stdin(Stdio::null()).output();
-            let done = done.map_err(|error| format!("git did not start: {error}"))?;
-            if !done.status.success() {
-                return Err(format!("git {arguments:?}: {}", String::from_utf8_lossy(&done.stderr).trim()));
-            }
+fn crate_with_git_dependency(scratch: &Scratch) -> Result<PathBuf, String> {
+    let package = |name: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2021\"\nlicense = \"MIT\"\n")
+    };
+    scratch.write("stranger/Cargo.toml", &package("stranger"))?;
+    scratch.write("stranger/src/lib.rs", "")?;
+    let repository = scratch.path().join("stranger");
+    for arguments in [
+        &["init", "--quiet"][..],
+        &["add", "."],
+        &["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message", "x"],
+    ] {
+        let done = Command::new("git").args(arguments).current_dir(&repository).stdin(Stdio::null()).output();
+        let done = done.map_err(|error| format!("git did not start: {error}"))?;
+        if !done.status.success() {
+            return Err(format!("git {arguments:?}: {}", String::from_utf8_lossy(&done.stderr).trim()));
         }
-        let dependency =
-            format!("[workspace]\n[dependencies]\nstranger = {{ git = \"file://{}\" }}\n", repository.display());
-        self.write("ours/src/lib.rs", "")?;
-        self.write("ours/Cargo.toml", &format!("{}{dependency}", package("ours")))
     }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
+    let dependency =
+        format!("[workspace]\n[dependencies]\nstranger = {{ git = \"file://{}\" }}\n", repository.display());
+    scratch.write("ours/src/lib.rs", "")?;
+    scratch.write("ours/Cargo.toml", &format!("{}{dependency}", package("ours")))
 }

@@ -31,6 +31,7 @@ mod mutants;
 mod phones;
 mod powercut;
 mod sbom;
+mod scratch;
 mod simulate;
 mod size;
 mod states;

@@ -1,17 +1,18 @@
 //! `cargo xtask bench phones` and `cargo xtask leaks`: the Kotlin module `android/proofs` against the core as an app
 //! carries it, or for as long as the documentation claims. The layer `android` runs the short form.
 
-use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use crate::bench::with_figures;
+use crate::scratch::Scratch;
 use crate::test::{build_binary, build_mobile, cargo, executable_of, stream};
 use crate::{android, bindings, install, size};
 
 const BEGIN: &str = "<!-- figures: `cargo xtask bench phones --write` -->";
 const END: &str = "<!-- end of the phones' figures -->";
+const RESET: &str = "\u{1b}[0m";
 const HEAD: &str =
     "| subject | figure | spread | floor in the same run | ratio | bar | met |\n|---|---|---|---|---|---|---|\n";
 
@@ -32,9 +33,12 @@ pub fn bench(arguments: &[String]) -> Result<bool, String> {
     let frames = executable_of(frames.args(["--message-format", "json-render-diagnostics"]))?;
     let mut rows = format!("{}\n", size::row(&library)?);
     print!("{HEAD}{rows}");
-    let mut command = proofs(&root, library.parent().unwrap_or(Path::new(".")))?;
+    let out = Scratch::new("proofs")?;
+    let mut command = proofs(&root, library.parent().unwrap_or(Path::new(".")), out.path())?;
     command.args(["-Dproofs.only=figures", "-Dproofs.without="]).env("PAIRPIN_FRAMES", frames);
     let well = stream(&mut command, |line| {
+        // Maven sets colours back before the first line, though it was told to use none.
+        let line = line.trim_start_matches(RESET);
         println!("{line}");
         if line.starts_with("| ") {
             rows.push_str(line);
@@ -62,18 +66,18 @@ pub fn bench(arguments: &[String]) -> Result<bool, String> {
 pub fn leaks() -> Result<bool, String> {
     let root = crate::root();
     let library = build_mobile(&root)?;
-    let mut command = proofs(&root, library.parent().unwrap_or(Path::new(".")))?;
+    let out = Scratch::new("proofs")?;
+    let mut command = proofs(&root, library.parent().unwrap_or(Path::new(".")), out.path())?;
     command.env("PAIRPIN_PROOFS", "long");
     stream(&mut command, |line| println!("{line}"))
 }
 
-/// Maven for that module alone, with the library of `library_dir`.
-fn proofs(root: &Path, library_dir: &Path) -> Result<Command, String> {
+/// Maven for that module alone, with the library of `library_dir`; what it makes is in `out`.
+fn proofs(root: &Path, library_dir: &Path, out: &Path) -> Result<Command, String> {
     install::ensure(android::TOOLS)?;
     let made = bindings::make(root)?;
     let binary = build_binary(root, &[])?;
-    let out = env::temp_dir().join(format!("pairpin-proofs-{}", std::process::id()));
-    let mut command = android::maven(root, &out, &made, library_dir, &binary)?;
+    let mut command = android::maven(root, out, &made, library_dir, &binary)?;
     command.args(["--projects", "proofs", "--also-make"]);
     Ok(command)
 }
