@@ -17,6 +17,8 @@ public enum Hint: Equatable, Sendable {
     case cancelled
     /// The phone has no screen lock, so nobody can approve with it.
     case noScreenLock
+    /// The phone's chip made no approval key.
+    case keyNotMade
     /// The approval key of this phone is gone: a fresh offer, another owner or the machine's shell brings another.
     case keyGone
     /// What was typed is no number of a joiner; nothing was sent.
@@ -67,8 +69,11 @@ public final class Approver {
                 let hint = try await enrol(row, own)
                 if hint != .keyGone { return hint }
             }
-            guard case .key(let point) = keys.create(label: label) else { return .noScreenLock }
-            return try await enrol(row, point)
+            switch keys.create(label: label) {
+            case .key(let point): return try await enrol(row, point)
+            case .noScreenLock: return .noScreenLock
+            case .none: return .keyNotMade
+            }
         }
     }
 

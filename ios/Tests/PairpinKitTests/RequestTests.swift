@@ -153,6 +153,39 @@ extension RequestModel {
         }
     }
 
+    @Test("request-unknown: it is looked for, and then it is over")
+    func requestUnknown() async throws {
+        try await scene { scene in
+            let (_, hand) = try await asked(scene)
+            let stale = RequestModel(
+                hand.live, hand.approver, row: hand.row, id: "long ago", patience: .milliseconds(50))
+            #expect(stale.screen == .looking)
+            #expect(try await stale.ends() == .unknown)
+            stale.yes()
+            #expect(hand.keys.prompts.isEmpty)
+        }
+    }
+
+    @Test("key-not-made: it says so, and once the chip works the next decision counts")
+    func keyNotMade() async throws {
+        try await scene { scene in
+            let machine = try await scene.machine()
+            let hand = try await scene.paired(machine)
+            hand.keys.works = false
+            let invite = InviteModel(hand.live, hand.approver, row: hand.row)
+            invite.invite(.viewer)
+            try await shown("the hint, not \(invite.screen)") {
+                if case .choosing(.keyNotMade) = invite.screen { true } else { nil }
+            }
+            #expect(hand.keys.prompts.isEmpty)
+            hand.keys.works = true
+            invite.invite(.viewer)
+            try await shown("an offer, not \(invite.screen)") {
+                if case .shown = invite.screen { true } else { nil }
+            }
+        }
+    }
+
     @Test("approval-key-brought: by a prompt of its own, once")
     func approvalKeyBrought() async throws {
         try await scene { scene in

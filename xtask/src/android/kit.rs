@@ -159,7 +159,7 @@ impl Fetched {
         let prebuilt = directory.join("apktool/prebuilt");
         let host = if cfg!(target_os = "macos") { "macosx" } else { "linux" };
         if !prebuilt.exists() {
-            unzip(&tool(&apktool), &directory.join("apktool"), &["prebuilt/*"])?;
+            unzip_whole(&tool(&apktool), &directory.join("apktool"), &["prebuilt/*"])?;
         }
         Ok(Self {
             jars: jars.iter().map(|jar| at.join("libraries").join(jar.file())).collect(),
@@ -181,13 +181,22 @@ fn unzip(archive: &Path, to: &Path, only: &[&str]) -> Result<(), String> {
     run("unzip", Command::new("unzip").args(["-q", "-o"]).arg(archive).args(only).arg("-d").arg(to)).map(drop)
 }
 
+/// The same for a directory of its own, which is there only once all of it is: a run may be cut short.
+fn unzip_whole(archive: &Path, to: &Path, only: &[&str]) -> Result<(), String> {
+    let part = to.with_added_extension("part");
+    empty(&part)?;
+    unzip(archive, &part, only)?;
+    let _ = fs::remove_dir_all(to);
+    fs::rename(&part, to).map_err(|error| format!("{}: {error}", to.display()))
+}
+
 /// Unpacks AARs, each into its directory; gives them in the order of `libraries`.
 fn unpacked(from: &Path, libraries: &[Library], to: &Path) -> Result<Vec<PathBuf>, String> {
     let one = |library: &Library| {
         let file = Wanted { library: library.clone(), kind: "aar" }.file();
         let directory = to.join(file.trim_end_matches(".aar"));
         if !directory.join("AndroidManifest.xml").exists() {
-            unzip(&from.join(&file), &directory, &[])?;
+            unzip_whole(&from.join(&file), &directory, &[])?;
         }
         Ok(directory)
     };

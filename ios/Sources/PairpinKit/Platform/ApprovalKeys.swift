@@ -15,7 +15,7 @@ public enum Signing: Equatable, Sendable {
 public enum Holding: Equatable, Sendable {
     /// It is there; 65 bytes.
     case key(Data)
-    /// There is none under that label.
+    /// There is none under that label, or the chip made none.
     case none
     /// The phone has no screen lock, so it can hold none.
     case noScreenLock

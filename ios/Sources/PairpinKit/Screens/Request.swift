@@ -5,7 +5,7 @@ import Pairpin
 
 /// What the screen of a request shows.
 public enum RequestScreen: Equatable, Sendable {
-    /// It was scanned, and the machine has not told of it yet.
+    /// It was scanned or told by a notification, and the machine has not told of it yet.
     case looking
     /// It waits for the person. `scanned`: the joiner's QR was read, no number is asked; `hint` is what the last
     /// attempt came to.
@@ -31,13 +31,26 @@ public final class RequestModel {
     private let id: String
     private let scanned: String?
 
-    public init(_ live: LiveApp, _ approver: Approver, row: Int64, id: String, scanned: String? = nil) {
+    /// What no machine tells of within `patience` is over.
+    public init(
+        _ live: LiveApp, _ approver: Approver, row: Int64, id: String, scanned: String? = nil,
+        patience: Duration = .seconds(15)
+    ) {
         self.live = live
         self.approver = approver
         self.row = row
         self.id = id
         self.scanned = scanned
         live.follow(self) { model, state in model.changed(state) }
+        Task { [weak self] in
+            try? await Task.sleep(for: patience)
+            self?.stopLooking()
+        }
+    }
+
+    // A notification of something long over, or a machine that does not answer.
+    private func stopLooking() {
+        if case .looking = screen { screen = .over(.unknown) }
     }
 
     /// Yes to an ask.

@@ -69,6 +69,7 @@ extension Texts {
         switch hint {
         case .cancelled: self[.hintCancelled]
         case .noScreenLock: self[.hintNoScreenLock]
+        case .keyNotMade: self[.hintKeyNotMade]
         case .keyGone: self[.hintKeyGone]
         case .noNumber: self[.hintNoNumber]
         case .failed(let error): of(error)

@@ -59,7 +59,7 @@ public enum TextKey: String, CaseIterable, Sendable {
         requestOtherNetwork, requestRevokedBy, requestNumber, requestNumberOnce, requestScanIt, requestRole,
         requestName, requestHours, requestYes, requestNo, requestLetIn, requestNoBlock, requestNoClose,
         requestDigits, requestDigitsExplained, requestLooking, requestOver, hintCancelled, hintNoScreenLock,
-        hintKeyGone, hintNoNumber
+        hintKeyNotMade, hintKeyGone, hintNoNumber
 
     // Prompts for a face or a finger.
     case promptBringKey, promptSayYes, promptLetIn, promptInvite, promptRevoke, promptChange

@@ -16,6 +16,8 @@ final class MemoryApprovalKeys: ApprovalKeys {
     var person = Person.saysYes
     /// Whether the phone has a lock.
     var locked = true
+    /// Whether the chip makes keys.
+    var works = true
     /// The prompts that were shown.
     var prompts: [Prompt] = []
 
@@ -32,6 +34,7 @@ final class MemoryApprovalKeys: ApprovalKeys {
 
     func create(label: String) -> Holding {
         if !locked { return .noScreenLock }
+        if !works { return .none }
         let made = ChipKey()
         keys[label] = made
         ended.remove(label)

@@ -33,6 +33,9 @@ class Journey(private val dependencies: Dependencies) : ViewModel() {
     /** Where the person is; null until the core is open. */
     val here: Place? get() = stack.lastOrNull()
 
+    /** The places on the way here, by their keys. */
+    val way: List<String> get() = stack.map(Place::key)
+
     /** Whether there is a place behind this one. */
     val canGoBack: Boolean get() = stack.size > 1
 
@@ -55,7 +58,8 @@ class Journey(private val dependencies: Dependencies) : ViewModel() {
             return
         }
         this.visit = null
-        backToMachines()
+        // Digits that are being typed into a joiner are still there behind it.
+        while (canGoBack && (here as? RequestPlace)?.showsDigits != true) leave()
         when (visit) {
             is Visit.Link -> go { ScanPlace(it, once = true) }.presenter.paste(visit.text)
             is Visit.Waiting -> go { RequestPlace(it, visit.row, visit.id) }
@@ -73,7 +77,7 @@ class Journey(private val dependencies: Dependencies) : ViewModel() {
     /** Goes back by one place. */
     fun back() {
         if (!canGoBack) return
-        stack.removeAt(stack.lastIndex).close()
+        leave()
         val here = here as? ScanPlace ?: return
         // What it had found was looked at.
         if (here.once) back() else here.presenter.taken()
@@ -81,8 +85,10 @@ class Journey(private val dependencies: Dependencies) : ViewModel() {
 
     /** Goes back to the first screen. */
     fun backToMachines() {
-        while (canGoBack) stack.removeAt(stack.lastIndex).close()
+        while (canGoBack) leave()
     }
+
+    private fun leave() = stack.removeAt(stack.lastIndex).close()
 
     private fun watch(scan: ScanPlace) {
         viewModelScope.launch {
@@ -94,9 +100,9 @@ class Journey(private val dependencies: Dependencies) : ViewModel() {
         when (found) {
             is Found.Offer, is Found.Code -> go { ConfirmPlace(it, found) }
             is Found.Join -> {
-                stack.removeAt(stack.lastIndex).close()
+                leave()
                 // It was scanned from its own request.
-                if (here is RequestPlace) stack.removeAt(stack.lastIndex).close()
+                if ((here as? RequestPlace)?.showsDigits == false) leave()
                 go { RequestPlace(it, found.join.row, found.join.id, found.text) }
             }
         }

@@ -20,7 +20,9 @@ import androidx.compose.runtime.mutableLongStateOf
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.saveable.rememberSaveableStateHolder
 import androidx.compose.runtime.setValue
+import androidx.lifecycle.Lifecycle
 import androidx.lifecycle.ViewModelProvider
+import androidx.lifecycle.repeatOnLifecycle
 import androidx.lifecycle.viewmodel.initializer
 import androidx.lifecycle.viewmodel.viewModelFactory
 import app.pairpin.app.platform.DeepLink
@@ -47,7 +49,7 @@ class MainActivity : ComponentActivity() {
         super.onCreate(savedInstanceState)
         // The same intent comes again when the phone is turned: it was followed then.
         if (savedInstanceState == null) follow(intent)
-        setContent { PairpinTheme { Ticking { Way() } } }
+        setContent { PairpinTheme { Ticking(lifecycle) { Way() } } }
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -79,8 +81,16 @@ class MainActivity : ComponentActivity() {
             val state by journey.start.screen.collectAsState()
             StartContent(state, journey.start::again, journey.start::startAnew)
         } else {
-            // What was typed and how far was scrolled is kept for the way back.
-            rememberSaveableStateHolder().SaveableStateProvider(System.identityHashCode(here)) { Screen(here, journey) }
+            // What was typed and how far was scrolled is kept for the way back, and no longer.
+            val kept = rememberSaveableStateHolder()
+            kept.SaveableStateProvider(here.key) { Screen(here, journey) }
+            val passed = remember { mutableSetOf<String>() }
+            val way = journey.way
+            LaunchedEffect(way) {
+                (passed - way.toSet()).forEach(kept::removeState)
+                passed.clear()
+                passed += way
+            }
         }
     }
 
@@ -107,14 +117,16 @@ class MainActivity : ComponentActivity() {
     }
 }
 
-/** The time passes. */
+/** The time passes, for as long as somebody looks. */
 @Composable
-private fun Ticking(content: @Composable () -> Unit) {
+private fun Ticking(lifecycle: Lifecycle, content: @Composable () -> Unit) {
     var now by remember { mutableLongStateOf(System.currentTimeMillis()) }
-    LaunchedEffect(Unit) {
-        while (true) {
-            delay(SECOND - System.currentTimeMillis() % SECOND)
-            now = System.currentTimeMillis()
+    LaunchedEffect(lifecycle) {
+        lifecycle.repeatOnLifecycle(Lifecycle.State.STARTED) {
+            while (true) {
+                now = System.currentTimeMillis()
+                delay(SECOND - now % SECOND)
+            }
         }
     }
     CompositionLocalProvider(LocalNow provides now, content = content)

@@ -14,8 +14,10 @@ import app.pairpin.shell.MachinePresenter
 import app.pairpin.shell.MachinesPresenter
 import app.pairpin.shell.PairingPresenter
 import app.pairpin.shell.RequestPresenter
+import app.pairpin.shell.RequestScreen
 import app.pairpin.shell.ScanPresenter
 import app.pairpin.shell.SettingsPresenter
+import java.util.UUID
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
@@ -28,6 +30,9 @@ class Ground(val app: PairpinApp, val dependencies: Dependencies, val scope: Cor
 
 /** A place. Leave it by [close]. */
 sealed class Place(ground: Ground) : AutoCloseable {
+    /** Names this place among all that ever were: nothing that was typed in one is ever shown in another. */
+    val key: String = UUID.randomUUID().toString()
+
     /** Lives as long as the place. */
     protected val scope = CoroutineScope(ground.scope.coroutineContext + Job(ground.scope.coroutineContext[Job]))
 
@@ -105,6 +110,9 @@ class InboxPlace(ground: Ground) : Place(ground) {
 class RequestPlace(ground: Ground, val row: Long, val id: String, scanned: String? = null) : Place(ground) {
     val presenter = RequestPresenter(ground.app, ground.approver, scope, row, id, scanned)
     override val guarded get() = true
+
+    /** Digits are shown that are nowhere else: without them the joiner is not let in. */
+    val showsDigits get() = presenter.screen.value is RequestScreen.ShowDigits
 }
 
 /** An offer for another device. */

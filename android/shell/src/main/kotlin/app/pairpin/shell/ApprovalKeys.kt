@@ -18,11 +18,14 @@ sealed interface Holding {
     /** It is there; 65 bytes. */
     class Key(val publicKey: ByteArray) : Holding
 
-    /** There is none under that label. */
+    /** There is none under that label, or the chip made none. */
     data object None : Holding
 
     /** The phone has no screen lock, so it can hold none. */
     data object NoScreenLock : Holding
+
+    /** The phone makes such keys only where a finger or face is enrolled, and none is. */
+    data object NoFingerprint : Holding
 }
 
 /** Implemented over the Android Keystore by the app, in memory by the tests. */

@@ -7,6 +7,8 @@ import app.pairpin.core.Decision
 import app.pairpin.core.Done
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.withContext
 
 /** What came of a person's yes. */
 sealed interface Approval {
@@ -24,6 +26,12 @@ sealed interface Hint {
 
     /** The phone has no screen lock, so nobody can approve with it. */
     data object NoScreenLock : Hint
+
+    /** The phone makes approval keys only where a finger or face is enrolled, and none is. */
+    data object NoFingerprint : Hint
+
+    /** The phone's chip made no approval key. */
+    data object KeyNotMade : Hint
 
     /** The approval key of this phone is gone: a fresh offer, another owner or the machine's shell brings another. */
     data object KeyGone : Hint
@@ -49,10 +57,10 @@ class Approver(private val app: PairpinApp, private val keys: ApprovalKeys) {
     private suspend fun bring(row: Long): Hint? {
         val label = app.approvalLabel(row)
         val own =
-            when (val found = keys.find(label)) {
+            when (val found = chip { find(label) }) {
                 is Holding.NoScreenLock -> return Hint.NoScreenLock
                 is Holding.Key -> found.publicKey
-                is Holding.None -> null
+                is Holding.None, is Holding.NoFingerprint -> null
             }
         return when (app.approvalStanding(row, own)) {
             ApprovalStanding.READY -> null
@@ -61,13 +69,18 @@ class Approver(private val app: PairpinApp, private val keys: ApprovalKeys) {
                 val brought = own?.let { enrol(row, it) }
                 // A key that has ended is still found; another takes its place.
                 if (own != null && brought != Hint.KeyGone) return brought
-                when (val made = keys.create(label)) {
+                when (val made = chip { create(label) }) {
                     is Holding.Key -> enrol(row, made.publicKey)
-                    else -> Hint.NoScreenLock
+                    is Holding.NoScreenLock -> Hint.NoScreenLock
+                    is Holding.NoFingerprint -> Hint.NoFingerprint
+                    is Holding.None -> Hint.KeyNotMade
                 }
             }
         }
     }
+
+    /** A chip takes its time: not on the thread that draws. */
+    private suspend fun chip(step: ApprovalKeys.() -> Holding): Holding = withContext(Dispatchers.IO) { keys.step() }
 
     private suspend fun enrol(row: Long, key: ByteArray): Hint? =
         when (val enrolled = sign(app.prepareEnrol(row, key), Prompt.BringKey)) {

@@ -10,15 +10,19 @@ import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
 import app.pairpin.core.ScreenState
 import app.pairpin.core.Terms
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.launch
 
 /** What the screen of a request shows. */
 sealed interface RequestScreen {
-    /** It was scanned, and the machine has not told of it yet. */
+    /** It was scanned or told by a notification, and the machine has not told of it yet. */
     data object Looking : RequestScreen
 
     /** It waits for the person. `scanned`: the joiner's QR was read, no number is asked; `hint`: what came last. */
@@ -35,7 +39,13 @@ sealed interface RequestScreen {
     data class ShowDigits(val digits: String, val name: String) : RequestScreen
 }
 
-/** The request `id` of the machine of `row`, looked at; `scanned` is the joiner's QR. Ends with `scope`. */
+/** So long a request is looked for. */
+private val LOOK_FOR = 15.seconds
+
+/**
+ * The request `id` of the machine of `row`, looked at; `scanned` is the joiner's QR. What no machine tells of within
+ * `patience` is over. Ends with `scope`.
+ */
 class RequestPresenter(
     private val app: PairpinApp,
     private val approver: Approver,
@@ -43,6 +53,7 @@ class RequestPresenter(
     private val row: Long,
     private val id: String,
     private val scanned: String? = null,
+    patience: Duration = LOOK_FOR,
 ) {
     private val shown = MutableStateFlow<RequestScreen>(RequestScreen.Looking)
 
@@ -52,6 +63,11 @@ class RequestPresenter(
     init {
         changed(app.state())
         app.follow(scope, ::changed)
+        scope.launch {
+            delay(patience)
+            // A notification of something long over, or a machine that does not answer.
+            shown.update { if (it is RequestScreen.Looking) RequestScreen.Over(Ending.Unknown) else it }
+        }
     }
 
     /** Yes to an ask. */

@@ -18,6 +18,9 @@ class MemoryApprovalKeys : ApprovalKeys {
     /** The phone has a lock. */
     @Volatile var locked = true
 
+    /** The chip makes keys. */
+    @Volatile var works = true
+
     /** The prompts that were shown. */
     val prompts = CopyOnWriteArrayList<Prompt>()
 
@@ -33,6 +36,7 @@ class MemoryApprovalKeys : ApprovalKeys {
 
     override fun create(label: String): Holding {
         if (!locked) return Holding.NoScreenLock
+        if (!works) return Holding.None
         signer.delete(label)
         ended -= label
         return Holding.Key(signer.create(label))

@@ -8,6 +8,7 @@ import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
 import kotlin.test.assertIs
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.test.assertNull
 
 class InboxBehaviour : Scene() {
@@ -131,6 +132,16 @@ class InboxBehaviour : Scene() {
         assertEquals(3, ask.exit())
         presenter.yes()
         assertIs<RequestScreen.Over>(presenter.screen.value)
+        assertEquals(emptyList(), hand.keys.prompts)
+    }
+
+    @Test
+    fun `request-unknown - it is looked for, and then it is over`() = scene {
+        val hand = paired(machine())
+        val stale = RequestPresenter(hand.app, hand.approver, scope, hand.row, "long ago", patience = 50.milliseconds)
+        assertEquals(RequestScreen.Looking, stale.screen.value)
+        assertEquals(Ending.Unknown, stale.screen.reaches<RequestScreen.Over>().how)
+        stale.yes()
         assertEquals(emptyList(), hand.keys.prompts)
     }
 }

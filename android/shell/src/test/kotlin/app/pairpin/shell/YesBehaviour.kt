@@ -31,6 +31,19 @@ class YesBehaviour : Scene() {
     }
 
     @Test
+    fun `key-not-made - it says so, and once the chip works the next decision counts`() = scene {
+        val hand = paired(machine())
+        hand.keys.works = false
+        val invite = InvitePresenter(hand.app, hand.approver, scope, hand.row)
+        invite.invite(RoleName.VIEWER)
+        invite.screen.becomes("the hint") { it == InviteScreen.Choosing(Hint.KeyNotMade) }
+        assertEquals(emptyList(), hand.keys.prompts)
+        hand.keys.works = true
+        invite.invite(RoleName.VIEWER)
+        invite.screen.reaches<InviteScreen.Shown>()
+    }
+
+    @Test
     fun `fingerprint-cancelled - nothing was sent, and the next yes counts`() = scene {
         val machine = machine()
         val hand = paired(machine).mayAnswer()

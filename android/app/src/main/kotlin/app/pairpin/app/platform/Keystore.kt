@@ -5,11 +5,11 @@ import android.os.Build.VERSION.SDK_INT
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyInfo
 import android.security.keystore.KeyProperties
-import android.security.keystore.StrongBoxUnavailableException
 import java.security.KeyFactory
 import java.security.KeyPairGenerator
 import java.security.KeyStore
 import java.security.PrivateKey
+import java.security.ProviderException
 import java.security.PublicKey
 import java.security.interfaces.ECPublicKey
 import java.security.spec.ECGenParameterSpec
@@ -35,7 +35,8 @@ internal fun makeSigningKey(alias: String, more: KeyGenParameterSpec.Builder.() 
     }
     return try {
         make(strongBox = true)
-    } catch (_: StrongBoxUnavailableException) {
+    } catch (_: ProviderException) {
+        // There is none, which is told as StrongBoxUnavailableException; or it does not do this, which chips tell in their own way.
         make(strongBox = false)
     }
 }

@@ -15,6 +15,7 @@ import app.pairpin.shell.Holding
 import app.pairpin.shell.Prompt
 import app.pairpin.shell.Signing
 import java.security.GeneralSecurityException
+import java.security.InvalidAlgorithmParameterException
 import java.security.KeyFactory
 import java.security.PrivateKey
 import java.security.ProviderException
@@ -61,11 +62,13 @@ class KeystoreApprovalKeys(private val context: Context, private val activity: (
                     if (SDK_INT >= 30) Since30.eachUse(this, Since30.hasBiometrics(context))
                 }
             Holding.Key(pointOf(made))
+        } catch (_: InvalidAlgorithmParameterException) {
+            // Nothing that such a key could be bound to is enrolled. From Android 11 on the screen lock is enough.
+            if (SDK_INT < 30) Holding.NoFingerprint else Holding.None
         } catch (_: GeneralSecurityException) {
-            // Nothing that such a key could be bound to is enrolled.
-            Holding.NoScreenLock
+            Holding.None
         } catch (_: ProviderException) {
-            Holding.NoScreenLock
+            Holding.None
         }
     }
 

@@ -13,11 +13,13 @@ import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableIntStateOf
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import app.pairpin.app.R
@@ -47,6 +49,9 @@ import app.pairpin.core.DeviceView
 import app.pairpin.core.RoleName
 import app.pairpin.shell.DevicesScreen
 
+/** So many devices are drawn at once: a machine may have ten thousand. */
+private const val DRAWN = 50
+
 /** What can be done with devices. */
 data class DevicesActions(
     val back: () -> Unit = {},
@@ -65,6 +70,7 @@ data class DevicesLook(val device: String? = null, val step: DeviceAction? = nul
 fun DevicesContent(state: DevicesScreen, machine: String, can: DevicesActions, first: DevicesLook = DevicesLook()) {
     var device by rememberSaveable { mutableStateOf(first.device) }
     var step by rememberSaveable { mutableStateOf(first.step) }
+    var drawn by rememberSaveable { mutableIntStateOf(DRAWN) }
     val listed = state as? DevicesScreen.Listed
     val chosen = listed?.devices?.find { it.id == device }
     val close = { step = null }
@@ -86,7 +92,7 @@ fun DevicesContent(state: DevicesScreen, machine: String, can: DevicesActions, f
                     is DevicesScreen.Failed -> Failed(state, can.refresh)
                     is DevicesScreen.Listed -> {
                         state.hint?.let { HintBanner(it) }
-                        for (one in state.devices) {
+                        for (one in state.devices.take(drawn)) {
                             DeviceCard(
                                 one,
                                 open = one.id == device,
@@ -101,6 +107,8 @@ fun DevicesContent(state: DevicesScreen, machine: String, can: DevicesActions, f
                                 },
                             )
                         }
+                        val more = state.devices.size - drawn
+                        if (more > 0) OtherButton(pluralStringResource(R.plurals.devices_more, more, more), { drawn += DRAWN })
                     }
                 }
             }

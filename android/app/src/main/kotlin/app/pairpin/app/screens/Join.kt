@@ -11,6 +11,7 @@ import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
@@ -150,7 +151,8 @@ private fun WhoAnswers(asked: JoinAsked) {
 
 @Composable
 private fun TypeDigits(state: JoinScreen.Digits, can: JoinActions) {
-    var digits by rememberSaveable { mutableStateOf("") }
+    // Never in the saved state: they let somebody in.
+    var digits by remember { mutableStateOf("") }
     val grant = state.grant
     ScreenFrame(
         stringResource(R.string.join_title),

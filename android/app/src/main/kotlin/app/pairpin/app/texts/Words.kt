@@ -102,6 +102,8 @@ fun advice(hint: Hint): Advice =
     when (hint) {
         is Hint.Cancelled -> Advice(line(R.string.hint_cancelled), line(R.string.hint_cancelled_step))
         is Hint.NoScreenLock -> Advice(line(R.string.hint_no_screen_lock), line(R.string.hint_no_screen_lock_step))
+        is Hint.NoFingerprint -> Advice(line(R.string.hint_no_fingerprint), line(R.string.hint_no_fingerprint_step))
+        is Hint.KeyNotMade -> Advice(line(R.string.hint_key_not_made), line(R.string.hint_key_not_made_step))
         is Hint.KeyGone -> Advice(line(R.string.hint_key_gone), line(R.string.hint_key_gone_step))
         is Hint.NoNumber -> Advice(line(R.string.hint_no_number), line(R.string.hint_no_number_step))
         is Hint.Failed -> advice(hint.error)
