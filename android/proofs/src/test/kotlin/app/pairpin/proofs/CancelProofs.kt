@@ -4,6 +4,7 @@ import app.pairpin.core.Decision
 import app.pairpin.core.Done
 import app.pairpin.core.Joining
 import app.pairpin.core.MachineCondition
+import app.pairpin.core.Pairing
 import app.pairpin.core.PairpinApp
 import app.pairpin.core.PairpinException
 import app.pairpin.core.Request
@@ -162,7 +163,11 @@ class CancelProofs {
         val offered = scene.machine.offer("--ttl", "10m")
         scene.app.givenUp("preview") { preview(offered).use { it.preview() } }
         val app = Phone(directory.resolve("pairing"), "third").open()
-        suspend fun offer() = app.preview(scene.machine.offer("--role", "viewer"))
+        suspend fun offer(): Pairing {
+            // Who gives up early leaves an offer, and few may be outstanding.
+            scene.machine.run("offers", "cancel", "--all")
+            return app.preview(scene.machine.offer("--role", "viewer"))
+        }
         givenUp("Pairing.pair", rounds(FEW, LONG), before = { offer() }) { pairing ->
             pairing.use { it.pair() }
             check(app.state().machines.size <= 1)
