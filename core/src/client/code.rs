@@ -102,6 +102,7 @@ impl CodePreview {
             addresses: vec![self.address.clone()],
             replaces: None,
         };
+        let _turn = client.inner.farewells.turn_of(draft.row.as_ref().map(|row| row.row)).await;
         let adopt = pairing.clone();
         let prepared = client.durable(move |ledger| ledger.adopt(draft, &adopt)).await?;
         let (envelope, wait) = met.proceed(&client.details(prepared.key, prepared.key_kind))?;

@@ -48,9 +48,18 @@ impl Farewells {
         }
     }
 
+    /// The turn with the row, where there is one.
+    pub(super) async fn turn_of(&self, row: Option<i64>) -> Option<Turn<'_>> {
+        match row {
+            Some(row) => Some(self.turn(row).await),
+            None => None,
+        }
+    }
+
     /// The turn, unless another has it.
     fn turn_now(&self, row: i64) -> Option<Turn<'_>> {
-        self.0.send_if_modified(|taken| taken.insert(row)).then_some(Turn(self, row))
+        // Made only where it was taken: dropping one gives it back.
+        self.0.send_if_modified(|taken| taken.insert(row)).then(|| Turn(self, row))
     }
 }
 
@@ -60,6 +69,10 @@ impl Drop for Turn<'_> {
             taken.remove(&self.1);
         });
     }
+}
+
+fn is_active(row: &MachineRow) -> bool {
+    row.state == RowState::Active
 }
 
 /// Whether all that is left to do with a row is to tell its machine.
@@ -99,7 +112,7 @@ impl Client {
                         Err(error) => return Err(error),
                     }
                 }
-                self.unpair(id, &row.name).await
+                self.unpair(id, &row.name, |_| true).await.map(|told| told.unwrap_or(false))
             }
         };
         let (last_owner, error) = match unpaired {
@@ -111,21 +124,13 @@ impl Client {
             Err(error) => (false, Some(error)),
         };
         let told_later = may_wait && error.as_ref().is_some_and(may_pass);
-        let machine = self.durable(move |ledger| {
-            // Read again: a failed dial may have brought news into the row.
-            match ledger.row(id) {
-                Ok(row) => {
-                    // Paired anew meanwhile: that is another session than the one that was left.
-                    let anew = may_wait && row.state == RowState::Active && row.leaving_at.is_none();
-                    if !told_later && !anew {
-                        ledger.delete(&row)?;
-                    }
-                    Ok(MachineView::of(&row))
-                }
-                // A watch of this machine has told it, and erased the row.
-                Err(ClientError::NoSuchMachine(_)) => Ok(MachineView::of(&row)),
-                Err(error) => Err(error),
-            }
+        // A failed dial may have brought news into the row, or it was paired anew: that is another session.
+        let over = move |now: &MachineRow| !told_later && (!may_wait || now.leaving_at.is_some() || !is_active(now));
+        let machine = self.durable(move |ledger| match ledger.delete_if(id, over) {
+            Ok(now) => Ok(MachineView::of(&now)),
+            // A watch of this machine has told it, and erased the row.
+            Err(ClientError::NoSuchMachine(_)) => Ok(MachineView::of(&row)),
+            Err(error) => Err(error),
         });
         let machine = machine.await?;
         Ok(Forgotten { machine, still_listed: error.map(|error| error.to_string()), told_later, last_owner })
@@ -139,40 +144,48 @@ impl Client {
             return Some(ClientError::Leaving { name, why: "it is being told just now".into() });
         };
         match self.durable(move |ledger| ledger.row(id)).await {
-            Ok(row) if is_leaving(&row) => Some(self.told_now(id, name).await),
+            Ok(row) if is_leaving(&row) => self.told_now(id, name).await,
             Ok(_) => None,
             Err(error) => Some(error),
         }
     }
 
-    async fn told_now(&self, id: i64, name: String) -> ClientError {
-        let last_owner = match self.unpair(id, &name).await {
-            Ok(last_owner) => last_owner,
-            Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. } | ClientError::NoSuchMachine(_)) => {
-                false
-            }
+    async fn told_now(&self, id: i64, name: String) -> Option<ClientError> {
+        let last_owner = match self.unpair(id, &name, is_leaving).await {
+            Ok(Some(last_owner)) => last_owner,
+            Ok(None) => return None,
+            // Nothing can be told without its key, which is gone: a deletion was cut short.
+            Err(
+                ClientError::Revoked { .. }
+                | ClientError::UnknownDevice { .. }
+                | ClientError::NoSuchMachine(_)
+                | ClientError::SecretsMissing { .. },
+            ) => false,
             // A hard stop is not hidden by it.
-            Err(error) if error.kind() == ErrorKind::IdentityChanged => return error,
-            Err(error) => return ClientError::Leaving { name, why: error.to_string() },
+            Err(error) if error.kind() == ErrorKind::IdentityChanged => return Some(error),
+            Err(error) => return Some(ClientError::Leaving { name, why: error.to_string() }),
         };
-        let erased = self.durable(move |ledger| match ledger.row(id) {
-            Ok(row) if row.leaving_at.is_some() || row.state == RowState::Revoked => ledger.delete(&row),
-            // Paired anew meanwhile, which is another session than the one that was left; or erased by whoever else
-            // was told.
-            Ok(_) | Err(ClientError::NoSuchMachine(_)) => Ok(()),
-            Err(error) => Err(error),
-        });
-        if let Err(error) = erased.await {
-            return error;
+        // Paired anew meanwhile, it is another session than the one that was left.
+        let over = |now: &MachineRow| now.leaving_at.is_some() || now.state == RowState::Revoked;
+        match self.durable(move |ledger| ledger.delete_if(id, over)).await {
+            // Or erased by whoever else was told.
+            Ok(_) | Err(ClientError::NoSuchMachine(_)) => Some(ClientError::Forgotten { name, last_owner }),
+            Err(error) => Some(error),
         }
-        ClientError::Forgotten { name, last_owner }
     }
 
-    /// Asks the machine to take this device off its list; whether it was the last owner.
-    async fn unpair(&self, id: i64, name: &str) -> Result<bool, ClientError> {
+    /// Asks the machine to take this device off its list; whether it was the last owner. `None`: by the time that the
+    /// machine answered, the row was none any more of which `still` holds, and nothing was asked.
+    async fn unpair(&self, id: i64, name: &str, still: fn(&MachineRow) -> bool) -> Result<Option<bool>, ClientError> {
         let mut session = self.resume_any(id, None).await?;
+        // Another process of this device may have paired it anew, under the token that was just used.
+        let row = self.durable(move |ledger| ledger.row(id)).await?;
+        if !still(&row) {
+            session.close().await;
+            return Ok(None);
+        }
         match line::request(name, &mut session.socket, 1, "unpair", serde_json::Value::Null).await? {
-            Ok(answer) => Ok(answer.get("last_owner").and_then(serde_json::Value::as_bool).unwrap_or(false)),
+            Ok(answer) => Ok(Some(answer.get("last_owner").and_then(serde_json::Value::as_bool).unwrap_or(false))),
             Err(_) => Err(ClientError::MachineFailed),
         }
     }
@@ -194,6 +207,23 @@ fn may_pass(error: &ClientError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_turn_is_anothers_until_it_is_given_back() {
+        let farewells = Farewells::default();
+        let held = farewells.turn(7).await;
+        // Twice: an attempt that fails gives nothing back.
+        assert!(farewells.turn_now(7).is_none() && farewells.turn_now(7).is_none());
+        assert!(farewells.turn_now(8).is_some());
+        let mut waiting = std::pin::pin!(farewells.turn(7));
+        for _ in 0..2 {
+            let polled = std::future::poll_fn(|context| std::task::Poll::Ready(waiting.as_mut().poll(context)));
+            assert!(polled.await.is_pending());
+        }
+        drop(held);
+        let _turn = waiting.await;
+        assert!(farewells.turn_now(7).is_none());
+    }
 
     #[test]
     fn what_only_people_can_set_right_is_not_waited_for() {

@@ -147,7 +147,8 @@ impl Client {
                     ClientError::Suspended { .. }
                     | ClientError::Expired { .. }
                     | ClientError::Restored { .. }
-                    | ClientError::Forgotten { .. }
+                    // The last owner is told what that means, and asks again.
+                    | ClientError::Forgotten { last_owner: false, .. }
                     | ClientError::Revoked { .. },
                 ) => Ok(true),
                 Err(ClientError::Unreachable { .. } | ClientError::Interrupted { .. }) => {
@@ -305,6 +306,7 @@ impl JoinGranted {
             client.let_go(draft).await?;
             return Err(ClientError::JoinExpired);
         };
+        let _turn = client.inner.farewells.turn_of(draft.row.as_ref().map(|row| row.row)).await;
         let adopt = pairing.clone();
         let prepared = client.durable(move |ledger| ledger.adopt(draft, &adopt)).await?;
         let outcome = client.accept(socket, received, pairing, prepared.row, self.address).await;

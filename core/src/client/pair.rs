@@ -69,11 +69,8 @@ impl Client {
         };
         // A machine that is to be told of a former farewell is not told while it is paired anew.
         let (pin, replaces) = (pairing.pin, pairing.replaces);
-        let known = self.durable(move |ledger| ledger.live_by_pin(&pin)).await?.map(|row| row.row).or(replaces);
-        let _turn = match known {
-            Some(row) => Some(self.inner.farewells.turn(row).await),
-            None => None,
-        };
+        let known = self.durable(move |ledger| ledger.live_by_pin(&pin)).await?.map(|row| row.row);
+        let _turn = self.inner.farewells.turn_of(replaces.or(known)).await;
         let prepare = pairing.clone();
         let prepared = self.durable(move |ledger| ledger.prepare(&prepare)).await?;
         let name = prepared.row.name.clone();

@@ -12,11 +12,13 @@ use tokio::time::Instant;
 use super::Client;
 use super::connection::End;
 use super::error::ClientError;
+use super::forget::is_leaving;
 use super::live::{self, Line};
 use super::machines::{MachineState, MachineView};
 use super::session::MachineSession;
 use crate::role::Role;
 use crate::secrets::random_bytes;
+use crate::store::device::machines::MachineRow;
 use crate::wire::{DeviceEvent, WaitingApproval};
 
 /// The first pause after a failed dial; it doubles up to [`PAUSE_MAX`].
@@ -194,7 +196,7 @@ impl Keeper {
                 self.line.send_replace(Some(line));
                 self.waits.send_replace(session.welcome.approvals.clone());
                 self.say(MachineState::Online { address: session.address.clone() });
-                let left = left(self.client.clone(), self.row);
+                let left = until(self.client.clone(), self.row, |row| row.is_none_or(|row| row.leaving_at.is_some()));
                 let end = tokio::select! {
                     end = self.client.stay(self.row, session, &mut self.wish, served) => end,
                     // Forgotten here: the next dial tells the machine, if whoever forgot it has not.
@@ -211,11 +213,17 @@ impl Keeper {
         match then {
             Then::Dial => Some(()),
             Then::Pause(pause) => {
+                let leaving = matches!(*self.state.borrow(), MachineState::Leaving { .. });
                 tokio::select! {
                     () = tokio::time::sleep(pause) => Some(()),
                     changed = self.wish.changed() => {
                         self.failures = 0;
                         changed.ok()
+                    }
+                    // Paired anew: what it waited to say is not to be said any more.
+                    () = until(self.client.clone(), self.row, |row| !row.is_some_and(is_leaving)), if leaving => {
+                        self.failures = 0;
+                        Some(())
                     }
                 }
             }
@@ -289,18 +297,18 @@ impl Keeper {
     }
 }
 
-/// Resolves when the row is to be forgotten, or is gone.
-async fn left(client: Client, id: i64) {
+/// Resolves once the row is as wanted; it may be gone.
+async fn until(client: Client, id: i64, wanted: fn(Option<&MachineRow>) -> bool) {
     let mut changes = client.changes();
     loop {
         changes.borrow_and_update();
-        match client.durable(move |ledger| ledger.row(id)).await {
-            Ok(row) if row.leaving_at.is_none() => {}
-            Ok(_) | Err(ClientError::NoSuchMachine(_)) => return,
+        let is_so = match client.durable(move |ledger| ledger.row(id)).await {
+            Ok(row) => wanted(Some(&row)),
+            Err(ClientError::NoSuchMachine(_)) => wanted(None),
             // What cannot be read now is read at the next change.
-            Err(_) => {}
-        }
-        if changes.changed().await.is_err() {
+            Err(_) => false,
+        };
+        if is_so || changes.changed().await.is_err() {
             return;
         }
     }

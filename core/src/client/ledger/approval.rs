@@ -13,6 +13,7 @@ use crate::client::error::ClientError;
 use crate::client::sealed::{self, Passphrase, Unopened};
 use crate::identity::{KeyPair, PublicKey, Signature};
 use crate::secrets::SecretBytes;
+use crate::store::device::machines::MachineState as RowState;
 use crate::wire::ApprovalGuard;
 
 pub(super) fn approval_name(label: &str) -> String {
@@ -24,6 +25,7 @@ impl Ledger {
     pub(in crate::client) fn approval_key(&self, row: &MachineRow) -> Result<(PublicKey, ApprovalGuard), ClientError> {
         // Two processes at once must not make two.
         let _lock = self.lock()?;
+        let row = &self.row_in_use(row.row)?;
         if let Some(record) = self.approval_record(row)? {
             if sealed::is_sealed(&record) {
                 let key = sealed::public_half(&record).ok_or_else(|| unusable("it is damaged"))?;
@@ -76,6 +78,7 @@ impl Ledger {
             None => pair.pkcs8().clone(),
         };
         let _lock = self.lock()?;
+        let row = &self.row_in_use(row.row)?;
         Ok(self.keys_of(row)?.store.put(&approval_name(&row.label), &record)?)
     }
 
@@ -90,6 +93,18 @@ impl Ledger {
             Some(pair) => pair.sign(message).map_err(unusable),
             None => self.open_approval(row, None)?.sign(message).map_err(unusable),
         }
+    }
+
+    /// The row as it is now. One that was forgotten or revoked meanwhile gets no key that nobody would erase.
+    fn row_in_use(&self, id: i64) -> Result<MachineRow, ClientError> {
+        let row = self.row(id)?;
+        if row.state == RowState::Revoked {
+            return Err(ClientError::Revoked { told: super::told(&row), name: row.name });
+        }
+        if row.leaving_at.is_some() {
+            return Err(ClientError::Leaving { name: row.name, why: "it was forgotten here".into() });
+        }
+        Ok(row)
     }
 
     fn approval_record(&self, row: &MachineRow) -> Result<Option<SecretBytes>, ClientError> {

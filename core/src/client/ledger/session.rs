@@ -160,12 +160,21 @@ impl Ledger {
         self.erase(row)
     }
 
-    /// Forgets a row: its secrets first, so that none is left behind without a row.
-    pub(in crate::client) fn delete(&self, row: &MachineRow) -> Result<(), ClientError> {
+    /// Forgets a row where `over` holds of it as it is now, whatever another process made of it. Gives that row.
+    pub(in crate::client) fn delete_if(
+        &self,
+        id: i64,
+        over: impl FnOnce(&MachineRow) -> bool,
+    ) -> Result<MachineRow, ClientError> {
         let _lock = self.lock()?;
-        self.delete_locked(row)
+        let row = self.row(id)?;
+        if over(&row) {
+            self.delete_locked(&row)?;
+        }
+        Ok(row)
     }
 
+    /// Its secrets first, so that none is left behind without a row.
     fn delete_locked(&self, row: &MachineRow) -> Result<(), ClientError> {
         if !row.erased {
             let keys = self.keys_of(row)?;
