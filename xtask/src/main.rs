@@ -130,7 +130,8 @@ USAGE
 
     cargo xtask leaks
         The long form of what the layer android does briefly: 10,000 clients, listeners and connections made and
-        closed from Kotlin, and every call that waits given up a thousand times. About half an hour.
+        closed from Kotlin, and every call that waits given up a thousand times (those that a machine
+        takes few of in an hour, twelve times). About ten minutes.
 
     cargo xtask size [binary|library]
         Builds the release binary, which may have 12 MB, and the phones' library for this computer, which may
@@ -165,7 +166,7 @@ USAGE
           --write        makes the listing anew, for a change that is meant
     cargo xtask android apk [--jni-libs DIR] [--out FILE] [--bindings DIR]
         Makes an APK without Gradle: resources, Kotlin, R8, signed with a key that is thrown away, verified
-        and weighed. Maven fetches what it is made of (500 MB once), Debian has the signer. Two minutes.
+        and weighed. Maven fetches what it is made of (500 MB once), Debian has the signer. About five minutes.
           --jni-libs DIR  the core for phones, as DIR/ABI/libpairpin_ffi.so; without, the APK cannot start
           --out FILE      where it goes, instead of beside the build
           --bindings DIR  the core's generated Kotlin, instead of building the core for it
