@@ -29,8 +29,14 @@ struct Home: View {
             MachinesScreenView(model: MachinesModel(live), path: $path)
                 .navigationDestination(for: Place.self) { screen($0) }
         }
-        // A link leads to the scanner's door, which asks.
-        .onChange(of: phone.link, initial: true) { if $1 != nil { path = [.scan] } }
+        .onChange(of: phone.link, initial: true) { if $1 != nil { scan() } }
+    }
+
+    /// A link leads to the scanner's door, which asks. What was open is behind it: digits that are being typed into a
+    /// joiner are nowhere else.
+    private func scan() {
+        if case .confirm = path.last, path.dropLast().last == .scan { path.removeLast() }
+        if path.last != .scan { path.append(.scan) }
     }
 
     @ViewBuilder private func screen(_ place: Place) -> some View {
