@@ -15,6 +15,7 @@ import app.pairpin.testkit.Phone
 import app.pairpin.testkit.Running
 import app.pairpin.testkit.eventually
 import app.pairpin.testkit.member
+import app.pairpin.testkit.vanishes
 import java.nio.file.Files
 import java.nio.file.Path
 import kotlin.random.Random
@@ -56,7 +57,7 @@ class CancelProofs {
     fun over() {
         scene.close()
         settles(0, 0)
-        directory.toFile().deleteRecursively()
+        directory.vanishes()
         println("proofs: given up ${tried.values.sum()} times: $tried")
     }
 

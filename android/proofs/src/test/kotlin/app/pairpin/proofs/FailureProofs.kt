@@ -17,6 +17,7 @@ import app.pairpin.testkit.MemorySigner
 import app.pairpin.testkit.MemoryStore
 import app.pairpin.testkit.Phone
 import app.pairpin.testkit.eventually
+import app.pairpin.testkit.vanishes
 import java.nio.file.Path
 import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.atomic.AtomicBoolean
@@ -32,11 +33,16 @@ import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
+import org.junit.jupiter.api.AfterEach
+import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
 
 /** What a shell gets wrong, or a phone: an error that says so, nothing lost, and everything works afterwards. */
 class FailureProofs {
-    @TempDir lateinit var directory: Path
+    @TempDir(cleanup = CleanupMode.NEVER) lateinit var directory: Path
+
+    @AfterEach
+    fun removed() = directory.vanishes()
 
     private suspend fun PairpinApp.shows(what: (ScreenState) -> Boolean) = withTimeout(30.seconds) { states().first(what) }
 

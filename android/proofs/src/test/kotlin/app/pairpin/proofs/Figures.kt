@@ -10,6 +10,7 @@ import app.pairpin.testkit.Relay
 import app.pairpin.testkit.Running
 import app.pairpin.testkit.frameOf
 import app.pairpin.testkit.freePort
+import app.pairpin.testkit.vanishes
 import java.nio.file.Files
 import java.nio.file.Path
 import java.util.concurrent.LinkedBlockingQueue
@@ -24,13 +25,18 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.seconds
+import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Tag
+import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
 
 /** What the core costs an app, each figure beside its floor: `cargo xtask bench phones` runs this and prints the rows. */
 @Tag("figures")
 class Figures {
-    @TempDir lateinit var directory: Path
+    @TempDir(cleanup = CleanupMode.NEVER) lateinit var directory: Path
+
+    @AfterEach
+    fun removed() = directory.vanishes()
 
     @Test
     fun `a frame through the binding, against the same in Rust`() = Machine().use { machine ->

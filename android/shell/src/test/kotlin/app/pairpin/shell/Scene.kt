@@ -10,6 +10,7 @@ import app.pairpin.testkit.Machine
 import app.pairpin.testkit.Phone
 import app.pairpin.testkit.Running
 import app.pairpin.testkit.freePort
+import app.pairpin.testkit.vanishes
 import java.nio.file.Path
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.time.Duration.Companion.seconds
@@ -23,10 +24,11 @@ import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.jupiter.api.AfterEach
+import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
 
 abstract class Scene {
-    @TempDir lateinit var directory: Path
+    @TempDir(cleanup = CleanupMode.NEVER) lateinit var directory: Path
     protected val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val ending = ArrayDeque<AutoCloseable>()
 
@@ -34,6 +36,7 @@ abstract class Scene {
     fun over() {
         scope.cancel()
         ending.forEach { it.close() }
+        directory.vanishes()
     }
 
     /** Ends it with the test. */

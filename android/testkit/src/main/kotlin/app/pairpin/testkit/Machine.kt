@@ -149,6 +149,9 @@ private fun wallClock(offset: String): Map<String, String> {
     return mapOf("LD_PRELOAD" to library.path, "FAKETIME" to offset, "FAKETIME_DONT_FAKE_MONOTONIC" to "1")
 }
 
+/** Removes a directory with all that is in it. An app that was closed may be putting its database away meanwhile. */
+fun Path.vanishes() = eventually("$this is gone") { toFile().deleteRecursively() }
+
 /** Waits until `look` gives true, with a deadline. */
 fun eventually(what: String, look: () -> Boolean?) {
     val end = System.nanoTime() + TimeUnit.SECONDS.toNanos(DEADLINE_SECONDS)
