@@ -186,7 +186,10 @@ async fn who_forgets_a_machine_hears_what_it_says_to_that_and_not_the_connection
     let app = App::start(device.client.clone()).await.unwrap();
     for round in 0..10 {
         let row = device.pair(&machine).await.machine.row;
-        until(&app, "online", |state| matches!(state.machines[..], [ref one] if one.row == row)).await;
+        until(&app, "online", |state| {
+            matches!(state.machines[..], [ref one] if one.row == row && matches!(one.state, MachineState::Online { .. }))
+        })
+        .await;
         let forgotten = app.client().forget(row).await.unwrap();
         assert!(forgotten.last_owner && forgotten.still_listed.is_none(), "round {round}: {forgotten:?}");
         until(&app, "gone", |state| state.machines.is_empty()).await;

@@ -130,8 +130,8 @@ USAGE
 
     cargo xtask leaks
         The long form of what the layer android does briefly: 10,000 clients, listeners and connections made and
-        closed from Kotlin, and every call that waits given up a thousand times (those that a machine
-        takes few of in an hour, twelve times). About ten minutes.
+        closed from Kotlin, and every call that waits given up a thousand times (those that need
+        much made ready, twelve times). About ten minutes.
 
     cargo xtask size [binary|library]
         Builds the release binary, which may have 12 MB, and the phones' library for this computer, which may

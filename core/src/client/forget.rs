@@ -154,13 +154,10 @@ impl Client {
         let last_owner = match self.unpair(id, &name, is_leaving).await {
             Ok(Some(last_owner)) => last_owner,
             Ok(None) => return None,
-            // Nothing can be told without its key, which is gone: a deletion was cut short.
-            Err(
-                ClientError::Revoked { .. }
-                | ClientError::UnknownDevice { .. }
-                | ClientError::NoSuchMachine(_)
-                | ClientError::SecretsMissing { .. },
-            ) => false,
+            // The last: whoever was told first has erased the row meanwhile.
+            Err(ClientError::Revoked { .. } | ClientError::UnknownDevice { .. } | ClientError::NoSuchMachine(_)) => {
+                false
+            }
             // A hard stop is not hidden by it.
             Err(error) if error.kind() == ErrorKind::IdentityChanged => return Some(error),
             Err(error) => return Some(ClientError::Leaving { name, why: error.to_string() }),
